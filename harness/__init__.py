@@ -1,0 +1,101 @@
+"""convharness: is this convolution right, how fast is it, and did it get worse since the last commit?
+
+This is the front door: what plugins, suites and other people's code may import. Everything loads
+when it is first asked for, so that importing the package costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .conformance import check_implementation
+    from .errors import (
+        HarnessError,
+        PluginError,
+        ProblemError,
+        ResultsError,
+        SelectionError,
+        SuiteError,
+    )
+    from .lazy import lazy_import
+    from .padding import pad
+    from .plugin import Implementation, implementation, plan
+    from .problem import Problem
+    from .records import Measurement, Record, Run
+    from .registry import Registry, discover
+    from .runner import Settings, run
+    from .suite import Case, Suite, find_suite, load_suite
+    from .tracking import read_samples, record_commit
+    from .verdict import Verdict
+
+_HOMES = {
+    "Case": "suite",
+    "HarnessError": "errors",
+    "Implementation": "plugin",
+    "Measurement": "records",
+    "PluginError": "errors",
+    "Problem": "problem",
+    "ProblemError": "errors",
+    "Record": "records",
+    "Registry": "registry",
+    "ResultsError": "errors",
+    "Run": "records",
+    "SelectionError": "errors",
+    "Settings": "runner",
+    "Suite": "suite",
+    "SuiteError": "errors",
+    "Verdict": "verdict",
+    "check_implementation": "conformance",
+    "discover": "registry",
+    "find_suite": "suite",
+    "implementation": "plugin",
+    "lazy_import": "lazy",
+    "load_suite": "suite",
+    "pad": "padding",
+    "plan": "plugin",
+    "read_samples": "tracking",
+    "record_commit": "tracking",
+    "run": "runner",
+}
+
+__all__ = [  # noqa: RUF022 sorted as sorted() does, which a test asserts
+    "Case",
+    "HarnessError",
+    "Implementation",
+    "Measurement",
+    "PluginError",
+    "Problem",
+    "ProblemError",
+    "Record",
+    "Registry",
+    "ResultsError",
+    "Run",
+    "SelectionError",
+    "Settings",
+    "Suite",
+    "SuiteError",
+    "Verdict",
+    "check_implementation",
+    "discover",
+    "find_suite",
+    "implementation",
+    "lazy_import",
+    "load_suite",
+    "pad",
+    "plan",
+    "read_samples",
+    "record_commit",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

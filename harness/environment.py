@@ -1,0 +1,138 @@
+"""The machine, its libraries and its threads, as facts for a run; it changes nothing but threads."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_LIBRARIES = ("convharness", "numpy", "scipy", "torch", "pandas", "asv", "ml_dtypes")
+
+
+def limit_threads(threads: int) -> None:
+    """Allow every thread pool of this process so many threads.
+
+    Pools read the environment when their library loads; those that are loaded are told directly.
+    """
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+    if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)
+
+
+def describe(threads: int) -> dict[str, Any]:
+    """Return the facts of this process's environment: machine, system, libraries, pools, commit."""
+    from threadpoolctl import threadpool_info
+
+    pools = [
+        {key: pool.get(key) for key in ("internal_api", "version", "num_threads", "architecture")}
+        for pool in threadpool_info()
+    ]
+    return {
+        "machine": machine(),
+        **machine_facts(),
+        "python": platform.python_version(),
+        "libraries": libraries(),
+        "threads": threads,
+        "pools": pools,
+        "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        **commit_facts(Path.cwd()),
+    }
+
+
+@cache
+def machine_facts() -> Mapping[str, Any]:
+    """Return what a machine is made of; nothing that changes from boot to boot."""
+    import psutil
+
+    return {
+        "cpu": _cpu_model(),
+        "cpu_features": _cpu_features(),
+        "cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+    }
+
+
+@cache
+def machine() -> str:
+    """Return the machine's name for the columns of a report: processor, cores and a short hash.
+
+    Host names change with every container and two hosts of one name differ, so it is made of
+    stable facts; the kernel's release is not one of them.
+    """
+    facts = {key: value for key, value in machine_facts().items() if key != "kernel"}
+    digest = hashlib.sha256(repr(sorted(facts.items())).encode()).hexdigest()[:6]
+    return f"{facts['architecture']}-{facts['logical_cores']}cpu-{digest}"
+
+
+@cache
+def libraries() -> Mapping[str, str]:
+    """Return the installed versions of the libraries that a figure may depend on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit_facts(folder: Path) -> dict[str, Any]:
+    """Return the git commit of a folder and whether it has uncommitted changes; None without git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(  # noqa: S603 fixed words, no shell
+        ["git", "-C", str(folder), *words],  # noqa: S607 git is looked up on the path as everywhere
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    return done.stdout.strip()
+
+
+def _cpu_info() -> dict[str, str]:
+    """Return the kernel's description of the first processor, empty where there is none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n", 1)[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _cpu_model() -> str:
+    return _cpu_info().get("model name") or platform.processor() or "not known"
+
+
+def _cpu_features() -> str:
+    """Return the vector extensions: virtual machines hide the model's name, never these."""
+    flags = _cpu_info().get("flags", "").split()
+    return " ".join(sorted(flag for flag in flags if flag.startswith(("avx", "amx", "sse4", "fma", "asimd", "sve"))))

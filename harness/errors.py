@@ -1,0 +1,59 @@
+"""What a user can put right, as one tree of exceptions; never anything that is our own bug.
+
+    HarnessError
+    ├── ProblemError      a convolution that cannot be, or cannot be read
+    ├── SuiteError        mistakes in a suite file, all of them at once
+    ├── PluginError       a plugin that does not import or declares something impossible
+    ├── SelectionError    a suite, case or implementation that is not there
+    └── ResultsError      a results folder that cannot be read or written
+
+A message is one line: what is wrong, with the value; what would be right; the next step.
+"""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+
+class HarnessError(Exception):
+    """Anything that the person at the keyboard can put right."""
+
+
+class ProblemError(HarnessError):
+    """A convolution that cannot be, or a text that is not one."""
+
+
+class PluginError(HarnessError):
+    """A plugin that does not import, or whose declaration makes no sense."""
+
+
+class SelectionError(HarnessError):
+    """A name that selects nothing."""
+
+
+class ResultsError(HarnessError):
+    """A results folder that cannot be read or written."""
+
+
+class SuiteError(HarnessError):
+    """Mistakes in a suite file: every one of them, a line each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint at the nearest known word, or at all of them when they are few.
+
+    >>> did_you_mean("paddin", ["stride", "padding"])
+    "; did you mean 'padding'?"
+    >>> did_you_mean("q", ["zeros", "reflect"])
+    '; known are zeros, reflect'
+    """
+    known = list(known)
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    if 0 < len(known) <= 12:
+        return f"; known are {', '.join(known)}"
+    return ""

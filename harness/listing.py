@@ -1,0 +1,100 @@
+"""What there is to choose from, as rows: implementations, suites, cases."""
+
+from collections.abc import Sequence
+from io import StringIO
+from typing import Any
+
+from .plugin import Implementation
+from .registry import Registry, is_installed, library_version, missing
+from .suite import Suite, find_suite, suite_names
+
+Row = dict[str, Any]
+
+
+def implementation_rows(registry: Registry, patterns: Sequence[str] = ()) -> list[Row]:
+    """Return what each implementation declares, and last the files whose library is missing."""
+    rows = [_implementation_row(one) for one in registry.select(patterns)]
+    if not patterns:
+        rows += [
+            {"implementation": f"{one.family}.*", "available": one.reason, "library": one.library}
+            for one in registry.unavailable
+        ]
+    return rows
+
+
+def _implementation_row(one: Implementation) -> Row:
+    lacking = [library for library in (one.library, one.arrays) if not is_installed(library)]
+    constraints = dict(one.constraints)
+    ndim = constraints.pop("ndim", 2)
+    only = [f"{name}={value}" for name, value in constraints.items()]
+    only += [] if one.layout == "contiguous" else [f"layout={one.layout}"]
+    only += ["more, see its source"] if one.when else []
+    return {
+        "implementation": one.name,
+        "available": missing(lacking[0]) if lacking else "yes",
+        "library": one.library,
+        "version": library_version(one.library),
+        "ndim": _words(ndim),
+        "dtypes": _words(one.dtypes),
+        "takes": _words(name for name in one.parameters if name not in ("x", "weight")),
+        "only": _words(only),
+        "accuracy": one.accuracy.name,
+        "timed": "plan" if one.is_plan else "call",
+        "origin": one.origin,
+        "about": one.description,
+    }
+
+
+def suite_rows() -> list[Row]:
+    """Return the suites that come with convharness."""
+    suites = [find_suite(name) for name in suite_names()]
+    return [{"suite": suite.name, "cases": len(suite), "about": suite.description} for suite in suites]
+
+
+def case_rows(suite: Suite) -> list[Row]:
+    """Return the cases of a suite with their costs."""
+    return [
+        {
+            "case": case.label,
+            "problem": str(case),
+            "weight": case.weight,
+            "parameters": case.total("parameters"),
+            "macs": case.total("macs"),
+            "about": case.description,
+        }
+        for case in suite
+    ]
+
+
+def _words(values: Any) -> str:
+    return " ".join(map(str, values)) if not isinstance(values, (str, int)) else str(values)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return rows as a plain text table, as wide as it needs to be."""
+    from rich.console import Console
+    from rich.table import Table
+
+    headers = list(dict.fromkeys(key for row in rows for key in row))
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        numeric = all(isinstance(row.get(header), (int, float)) for row in rows)
+        drawn.add_column(header, no_wrap=True, justify="right" if numeric else "left")
+    for row in rows:
+        drawn.add_row(*(_cell(row.get(header)) for header in headers))
+    console = Console(file=StringIO(), width=10_000)
+    width = console.measure(drawn).maximum
+    console = Console(file=StringIO(), width=width)
+    console.print(drawn)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)):
+        return f"{value:,g}" if isinstance(value, float) else f"{value:,}"
+    return escape(str(value))

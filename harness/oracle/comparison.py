@@ -1,0 +1,93 @@
+"""Comparison of an output with the true one: errors in figures, first bad element, kind of failure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..accuracy import Accuracy, Array, Truth, low_precision, unit_roundoff
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far an output is from the true one, and how far it may be.
+
+    Errors are in the units of `Verdict`; `bad` counts the elements beyond their bound, of which
+    `where` is the first. `imprecise` says that all of them are as close as low precision would be.
+    """
+
+    error_u: float
+    error_bound_u: float
+    error_max_abs: float
+    error_rel_l2: float
+    bad: int
+    of: int
+    where: tuple[int, ...] | None
+    reason: str | None
+    imprecise: bool
+
+
+def compare(y: Array, truth: Truth, accuracy: Accuracy, *, exact_data: bool) -> Comparison:
+    """Compare an output with the true one, elementwise, against the bound of an accuracy class.
+
+    Whatever is not within its bound is bad, so that not-a-number never passes.
+    """
+    got = y.astype(np.float64)
+    allowed = accuracy.bound(truth, exact_data=exact_data)
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(got - truth.y)
+        bad = ~(error <= allowed)
+    unit = unit_roundoff(truth.problem.dtype) * _largest(truth.magnitude)
+    norm = float(np.linalg.norm(truth.y))
+    first = np.unravel_index(int(bad.argmax()), bad.shape) if bad.any() else None
+    where = None if first is None else tuple(int(i) for i in first)
+    return Comparison(
+        error_u=_ratio(_largest(error), unit),
+        error_bound_u=_ratio(_largest(allowed), unit),
+        error_max_abs=_largest(error),
+        error_rel_l2=_ratio(float(np.linalg.norm(error)), norm),
+        bad=int(bad.sum()),
+        of=bad.size,
+        where=where,
+        reason=None if where is None else _reason(where, got, truth.y, allowed, int(bad.sum())),
+        imprecise=bool(np.all(error <= low_precision(truth))) and where is not None,
+    )
+
+
+def first_beyond(y: Array, expected: Doubles, allowed: Doubles) -> str | None:
+    """Return what the first element beyond its bound is and should be, or None if there is none."""
+    got = y.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        bad = ~(np.abs(got - expected) <= allowed)
+    if not bad.any():
+        return None
+    where = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+    return _reason(where, got, expected, allowed, int(bad.sum()))
+
+
+def significant_bits(y: Array, truth: Truth) -> int:
+    """Return about how many significant bits the output was computed with: −log₂ max(error/A)."""
+    error = np.abs(y.astype(np.float64) - truth.y)
+    relative = _largest(error / np.maximum(truth.magnitude, np.finfo(np.float64).tiny))
+    return round(-np.log2(relative)) if relative > 0 else 53
+
+
+def _largest(values: Any) -> float:
+    """Return the largest value, not-a-number if there is one, 0 if there is nothing."""
+    return float(np.max(values)) if np.size(values) else 0.0
+
+
+def _ratio(a: float, b: float) -> float:
+    if b == 0:
+        return 0.0 if a == 0 else float("inf") if a == a else a  # noqa: PLR0124 a NaN differs from itself
+    return a / b
+
+
+def _reason(where: tuple[int, ...], got: Doubles, expected: Doubles, allowed: Doubles, bad: int) -> str:
+    index = ", ".join(map(str, where))
+    margin = f" ± {allowed[where]:.2g}" if allowed[where] else ""
+    count = f"; {bad:,} of {got.size:,} elements are wrong" if bad > 1 else ""
+    return f"y[{index}] is {got[where]:.9g}, want {expected[where]:.9g}{margin}{count}"

@@ -1,0 +1,198 @@
+"""Judges: runs an implementation on one kind of data after the other and compares."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from ..accuracy import Accuracy, Truth
+from ..arrays import Array, dtype_of
+from ..errors import SuiteError
+from ..kernel import Bound, KernelError, bind, output_array
+from ..plugin import Implementation
+from ..problem import Problem
+from ..reference import truth
+from ..suite import Case, Example
+from ..tensors import KINDS, Operands
+from ..verdict import Verdict
+from .comparison import Comparison, compare, significant_bits
+from .contract import breach
+
+LEVELS = ("quick", "standard", "thorough")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One kind of data, and the layer that it belongs to."""
+
+    layer: str
+    kind: str
+    exact_data: bool = False
+
+
+# Whoever sums products in any order is exact on the first two kinds, and bounded on the third.
+_DIRECT = (
+    Probe("exact", "wide_x", exact_data=True),
+    Probe("exact", "wide_weight", exact_data=True),
+    Probe("precision", "single_products", exact_data=True),
+    Probe("bound", "reals"),
+)
+# Transforms round on any data: small integers tell geometry, impulses precision.
+_TRANSFORMED = (
+    Probe("exact", "small_integers", exact_data=True),
+    Probe("precision", "impulses"),
+    Probe("bound", "reals"),
+)
+_QUICK = ("wide_x", "small_integers", "reals")
+
+
+def probes(accuracy: Accuracy, level: str) -> tuple[Probe, ...]:
+    """Return the data that an accuracy class is judged on at a level, cheapest first."""
+    every = _DIRECT if accuracy.exact else _TRANSFORMED
+    return tuple(probe for probe in every if probe.kind in _QUICK) if level == "quick" else every
+
+
+class Oracle:
+    """Judges implementations with data drawn from one seed.
+
+    Data and true results are made once per problem and serve every implementation; those of the
+    last few problems are kept.
+    """
+
+    def __init__(self, *, level: str = "standard", seed: int = 0) -> None:
+        self.level = level
+        self.seed = seed
+        self.operands_and_truth = lru_cache(maxsize=24)(_operands_and_truth)
+
+    def judge(self, implementation: Implementation, case: Case) -> Verdict:
+        """Return the verdict on a case: the worst of its layers, each judged on its own.
+
+        Raises `SuiteError` if the case's worked example contradicts itself.
+        """
+        if reason := refusal(implementation, case):
+            return Verdict("unsupported", reason)
+        verdict = Verdict("passed", seed=self.seed)
+        for index, problem in enumerate(case.problems):
+            one = self._judge_problem(implementation, problem, case.example)
+            if one.reason:
+                one = replace(one, reason=_in_layer(case, index, one.reason))
+            verdict = verdict.and_(one)
+            if verdict.failed:
+                break
+        return verdict
+
+    def _judge_problem(self, implementation: Implementation, problem: Problem, example: Example | None) -> Verdict:
+        verdict = Verdict("passed", seed=self.seed)
+        if example is not None:
+            verdict = self._on_example(implementation, problem, example)
+        for probe, seed in self._draws(implementation.accuracy):
+            if verdict.status not in ("passed", "imprecise"):
+                break
+            operands, true = self.operands_and_truth(problem, probe.kind, seed, probe.exact_data)
+            verdict = verdict.and_(self._on_data(implementation, probe, operands, true, seed))
+        if verdict.ok and np.prod(problem.output_shape) == 0:
+            return replace(verdict, status="mistrusted", reason="the output has no elements to compare")
+        return verdict
+
+    def _draws(self, accuracy: Accuracy) -> Iterator[tuple[Probe, int]]:
+        for draw in range(3 if self.level == "thorough" else 1):
+            for probe in probes(accuracy, self.level):
+                yield probe, self.seed + draw
+
+    def _on_example(self, implementation: Implementation, problem: Problem, example: Example) -> Verdict:
+        operands = example_operands(problem, example)
+        true = truth(problem, operands, exact=True)
+        expected = np.reshape(np.asarray(example.y, np.float64), problem.output_shape)
+        if not np.array_equal(true.y, expected):
+            raise SuiteError([f"the worked example of {problem} says {expected.tolist()}, its convolution is {true.y.tolist()}"])
+        return self._on_data(implementation, Probe("example", "example", exact_data=True), operands, true, self.seed)
+
+    def _on_data(
+        self, implementation: Implementation, probe: Probe, operands: Operands, true: Truth, seed: int
+    ) -> Verdict:
+        """Run once and judge the output."""
+        try:
+            bound = bind(implementation, true.problem, operands)
+            raw = bound.output()
+        except KernelError as error:
+            status = "memory" if error.is_memory else "error"
+            return self._failure(implementation, true.problem, seed, status, str(error), probe.layer)
+        y = output_array(bound, raw)
+        reason = breach(bound, raw, y, operands)
+        if y is None or reason is not None:
+            return self._failure(implementation, true.problem, seed, "contract", reason, "contract")
+        verdict = self._compared(bound, probe, y, true, seed)
+        return replace(verdict, values=y.tolist()) if probe.kind == "example" else verdict
+
+    def _compared(self, bound: Bound, probe: Probe, y: Array, true: Truth, seed: int) -> Verdict:
+        found = compare(y, true, bound.implementation.accuracy, exact_data=probe.exact_data)
+        if found.where is None:
+            return _with_errors(Verdict("passed", seed=self.seed), found)
+        status, reason = "wrong", found.reason
+        if found.imprecise:
+            bits = significant_bits(y, true)
+            status, reason = "imprecise", f"{reason}; as exact as some {bits} significant bits"
+        verdict = self._failure(bound.implementation, true.problem, seed, status, reason, probe.layer)
+        return _with_errors(replace(verdict, where=str(list(found.where))), found)
+
+    def _failure(
+        self, implementation: Implementation, problem: Problem, seed: int, status: str, reason: str | None, layer: str
+    ) -> Verdict:
+        return Verdict(
+            status,
+            reason,
+            layer,
+            seed=seed,
+            reproduce=reproduction("verify", implementation, problem, self.level, self.seed),
+        )
+
+
+def refusal(implementation: Implementation, case: Case) -> str | None:
+    """Return why an implementation does not support a case, or None if it supports every layer."""
+    for index, problem in enumerate(case.problems):
+        if reason := implementation.refuses(problem):
+            return _in_layer(case, index, reason)
+    return None
+
+
+def _in_layer(case: Case, index: int, reason: str) -> str:
+    if len(case.problems) == 1:
+        return reason
+    return f"layer {index + 1} ({case.problems[index]}): {reason}"
+
+
+def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:
+    return replace(
+        verdict,
+        error_u=found.error_u,
+        error_bound_u=found.error_bound_u,
+        error_max_abs=found.error_max_abs,
+        error_rel_l2=found.error_rel_l2,
+    )
+
+
+def reproduction(command: str, implementation: Implementation, problem: Problem, level: str, seed: int) -> str:
+    """Return the command line that runs the same implementation on the same data again."""
+    words = ["convharness", command, "--implementation", implementation.name, "--problem", str(problem)]
+    if implementation.origin == "file":
+        words += ["--plugin", str(implementation.source)]
+    if level != "standard":
+        words += ["--level", level]
+    return shlex.join([*words, "--seed", str(seed)])
+
+
+def example_operands(problem: Problem, example: Example) -> Operands:
+    """Return a worked example's numbers as operands of the problem's shapes and dtype."""
+    dtype = dtype_of(problem.dtype)
+    return Operands(
+        np.reshape(np.asarray(example.x, dtype), problem.input_shape),
+        np.reshape(np.asarray(example.weight, dtype), problem.weight_shape),
+        None if example.bias is None else np.reshape(np.asarray(example.bias, dtype), (problem.out_channels,)),
+    )
+
+
+def _operands_and_truth(problem: Problem, kind: str, seed: int, exact_data: bool) -> tuple[Operands, Truth]:  # noqa: FBT001
+    operands = KINDS[kind](problem, seed)
+    return operands, truth(problem, operands, exact=exact_data)

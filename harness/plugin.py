@@ -1,0 +1,242 @@
+"""The marks that make a function an implementation, and what its signature declares.
+
+A mark only attaches facts to a function, which stays callable as itself; nothing is registered here
+and nothing is run.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from . import accuracy as accuracies
+from .arrays import LIBRARIES as ARRAY_LIBRARIES
+from .errors import PluginError, did_you_mean
+from .problem import FIELDS, SPATIAL_FIELDS, Problem
+
+Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+Reason = Callable[[Problem], str | None]
+
+PARAMETERS = ("x", "weight", "bias", "stride", "padding", "pads", "dilation", "groups", "padding_mode", "problem")
+LAYOUTS = ("contiguous", "channels_last")
+
+_MARK = "__convharness_mark__"
+_CONSTRAINTS = ("ndim", *(name for name in FIELDS if name not in ("direction", "dtype")))
+_FLOATS = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a decorator was told about its function."""
+
+    is_plan: bool
+    keywords: Mapping[str, Any]
+
+
+@overload
+def implementation(function: F, /) -> F: ...
+@overload
+def implementation(**keywords: Any) -> Callable[[F], F]: ...
+def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
+    """Mark a function from `x`, `weight` (and what else it asks for by name) to the output.
+
+    Its signature declares what it can do: any of `bias, stride, padding, pads, dilation, groups,
+    padding_mode` that it leaves out must have its default, unless it asks for the whole `problem`.
+    `padding` is one int per axis, `pads` one (before, after) pair per axis; meanings and shapes are
+    those of `torch.nn.functional.conv2d`.
+
+    Keywords narrow it further: any field of `Problem` (one value, or a list of allowed ones),
+    `ndim=` (default 2), `dtype=` (default float32 and float64), `direction=`,
+    `when=problem -> reason or None`; and describe it: `name=`, `arrays='numpy' | 'torch'`,
+    `layout='channels_last'`, `accuracy=`, `library=` (whose arithmetic it is, if not `arrays`).
+
+    Raises `PluginError` for a second mark; everything else is checked when it is discovered.
+    """
+    return _marker(False, function, keywords)
+
+
+@overload
+def plan(function: F, /) -> F: ...
+@overload
+def plan(**keywords: Any) -> Callable[[F], F]: ...
+def plan(function: Function | None = None, /, **keywords: Any) -> Any:
+    """Mark a function that takes everything but `x` and returns the callable `x -> y`.
+
+    For what compiles, packs weights or builds a module: only `x -> y` is timed, and the planning
+    time is recorded beside it. Keywords are those of `implementation`.
+    """
+    return _marker(True, function, keywords)
+
+
+def _marker(is_plan: bool, function: Function | None, keywords: Mapping[str, Any]) -> Any:
+    def attach(function: Function) -> Function:
+        if hasattr(function, _MARK):
+            raise PluginError(f"{function.__name__} is marked twice; one mark per function")
+        setattr(function, _MARK, Mark(is_plan, keywords))
+        return function
+
+    return attach if function is None else attach(function)
+
+
+def mark_of(candidate: object) -> Mark | None:
+    """Return the mark of a function, or None; anything may be asked, a stand-in for a module too."""
+    mark = getattr(candidate, "__dict__", {}).get(_MARK)
+    return mark if isinstance(mark, Mark) else None
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to convolve: a function or a plan, and what it declares."""
+
+    name: str
+    family: str
+    function: Function = field(repr=False)
+    is_plan: bool
+    parameters: tuple[str, ...]
+    constraints: Mapping[str, Any]
+    dtypes: tuple[str, ...]
+    direction: str
+    when: Reason | None = field(repr=False)
+    accuracy: accuracies.Accuracy
+    arrays: str
+    layout: str
+    library: str
+    source: Path | None
+    origin: str
+    description: str
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Return why this implementation does not support the problem, or None if it does."""
+        for name, allowed in (("dtype", self.dtypes), ("direction", self.direction)):
+            if not _allows(name, allowed, problem):
+                return _needs(name, allowed, problem)
+        for name, allowed in self.constraints.items():
+            if not _allows(name, allowed, problem):
+                return _needs(name, allowed, problem)
+        return self._refuses_by_signature(problem) or (self.when(problem) if self.when else None)
+
+    def _refuses_by_signature(self, problem: Problem) -> str | None:
+        asked = set(self.parameters)
+        if problem.bias and "bias" not in asked:
+            return "takes no bias"
+        if "problem" in asked:
+            return None
+        for name, default in (("stride", 1), ("dilation", 1), ("groups", 1)):
+            if name not in asked and not _allows(name, default, problem):
+                return _needs(name, default, problem)
+        if not asked & {"padding", "pads"} and any(any(pair) for pair in problem.pads):
+            return _needs("padding", 0, problem)
+        if "pads" not in asked and any(before != after for before, after in problem.pads):
+            return f"needs symmetric padding, got {problem.padding}"
+        pads_any = any(max(pair) > 0 for pair in problem.pads)
+        if "padding_mode" not in asked and pads_any and problem.padding_mode != "zeros":
+            return _needs("padding_mode", "zeros", problem)
+        return None
+
+
+def declare(
+    function: Function, mark: Mark, family: str, source: Path | None = None, origin: str = "file"
+) -> Implementation:
+    """Return the implementation that a marked function declares.
+
+    `origin` says how it was found: 'built-in', 'installed' or 'file'.
+
+    Raises `PluginError`, naming the function, for a parameter or keyword that is not known.
+    """
+    own_name = getattr(function, "__name__", type(function).__name__)
+    keywords = dict(mark.keywords)
+    name = keywords.pop("name", f"{family}.{own_name}")
+    try:
+        return Implementation(
+            name=_text("name", name),
+            family=family,
+            function=function,
+            is_plan=mark.is_plan,
+            parameters=_parameters(function, mark.is_plan),
+            arrays=(arrays := _choice("arrays", keywords.pop("arrays", "numpy"), ARRAY_LIBRARIES)),
+            library=_text("library", keywords.pop("library", arrays)),
+            layout=_choice("layout", keywords.pop("layout", "contiguous"), LAYOUTS),
+            accuracy=accuracies.parse(keywords.pop("accuracy", "direct")),
+            dtypes=_values(keywords.pop("dtype", _FLOATS)),
+            direction=keywords.pop("direction", "forward"),
+            when=_callable("when", keywords.pop("when", None)),
+            constraints=_constraints(keywords),
+            source=source,
+            origin=origin,
+            description=(inspect.getdoc(function) or "").split("\n", 1)[0],
+        )
+    except PluginError as error:
+        raise PluginError(f"{name} {error}") from None
+
+
+def _parameters(function: Function, is_plan: bool) -> tuple[str, ...]:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        raise PluginError("has no signature to read; wrap it in a function that has one") from None
+    for name, parameter in parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise PluginError(f"takes *{name}; a signature names each thing it asks for")
+        if name not in PARAMETERS:
+            raise PluginError(f"takes an unknown parameter {name!r}{did_you_mean(name, PARAMETERS)}")
+    for name in ("weight",) if is_plan else ("x", "weight"):
+        if name not in parameters:
+            raise PluginError(f"does not take {name!r}; {'a plan' if is_plan else 'an implementation'} needs it")
+    if is_plan and "x" in parameters:
+        raise PluginError("takes 'x', but a plan returns the function that takes it")
+    return tuple(parameters)
+
+
+def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    for name in keywords:
+        if name not in _CONSTRAINTS:
+            known = (*_CONSTRAINTS, "dtype", "direction", "when", "name", "arrays", "layout", "accuracy", "library")
+            raise PluginError(f"declares an unknown {name!r}{did_you_mean(name, known)}")
+    return {"ndim": 2, **keywords}
+
+
+def _allows(name: str, allowed: Any, problem: Problem) -> bool:
+    """Say whether the problem's field has an allowed value.
+
+    For a spatial field an int means all axes alike and a tuple one value per axis, so alternatives
+    are a list there; for any other field every collection lists alternatives.
+    """
+    value = getattr(problem, name)
+    spatial = name in SPATIAL_FIELDS
+    if isinstance(allowed, (list, set, frozenset, range)) or (isinstance(allowed, tuple) and not spatial):
+        return any(_allows(name, one, problem) for one in allowed)
+    if spatial and isinstance(allowed, int):
+        return bool(value == (allowed,) * problem.ndim)
+    return bool(value == allowed)
+
+
+def _needs(name: str, allowed: Any, problem: Problem) -> str:
+    if isinstance(allowed, Iterable) and not isinstance(allowed, (str, tuple)):
+        allowed = " or ".join(str(one) for one in allowed)
+    elif isinstance(allowed, tuple) and name not in SPATIAL_FIELDS:
+        allowed = " or ".join(str(one) for one in allowed)
+    return f"needs {name} {allowed}, got {getattr(problem, name)}"
+
+
+def _values(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _text(keyword: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise PluginError(f"declares {keyword}={value!r}; it must be a word")
+    return value
+
+
+def _choice(keyword: str, value: Any, known: Iterable[str]) -> str:
+    if value not in known:
+        raise PluginError(f"declares {keyword}={value!r}, which is not known{did_you_mean(str(value), known)}")
+    return str(value)
+
+
+def _callable(keyword: str, value: Any) -> Reason | None:
+    if value is not None and not callable(value):
+        raise PluginError(f"declares {keyword}={value!r}; it must be a function of a problem")
+    return value

@@ -1,0 +1,401 @@
+"""One convolution as a value: its parameters, sizes and cost; no data and no arithmetic on it.
+
+"Convolution" means cross-correlation, as everywhere in deep learning: the kernel is not flipped.
+Spatial values are tuples in the order (depth, height, width), of which a 2-D problem has the last
+two and a 1-D problem the last one.
+"""
+
+import operator
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import repeat
+from math import prod
+from typing import Any, Literal, Self
+
+from .errors import ProblemError, did_you_mean
+
+Pair = tuple[int, int]
+Spatial = int | Sequence[int]
+Padding = int | str | Sequence[int | Sequence[int]]
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
+ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+DTYPES = tuple(ITEM_SIZES)
+SPATIAL_FIELDS = ("input_size", "kernel_size", "stride", "padding", "dilation")
+
+_AXES = "dhw"
+_EXAMPLE = "n1c3h224w224-o64k7s2p3-float32"
+
+
+@dataclass(frozen=True, init=False)
+class Problem:
+    """One convolution.
+
+    `input_size`, `kernel_size`, `stride`, `padding` and `dilation` take one int for all axes or one
+    per axis; the problem has as many axes as the longest of them says, and two if none says.
+    `padding` also takes `'same'`, `'valid'`, or one `(before, after)` pair per axis, of which
+    `after` may be negative: the input is cropped there.
+
+    Raises `ProblemError` for a convolution that cannot be.
+
+    >>> problem = Problem(in_channels=3, input_size=224, out_channels=64, kernel_size=7, stride=2, padding=3)
+    >>> str(problem)
+    'n1c3h224w224-o64k7s2p3-float32'
+    >>> problem.output_shape
+    (1, 64, 112, 112)
+    >>> Problem.parse(str(problem)) == problem
+    True
+    """
+
+    batch_size: int
+    in_channels: int
+    input_size: tuple[int, ...]
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int | Pair, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    bias: bool
+    padding_mode: str
+    dtype: str
+    direction: str
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 1,
+        in_channels: int,
+        input_size: Spatial,
+        out_channels: int,
+        kernel_size: Spatial,
+        stride: Spatial = 1,
+        padding: Padding = 0,
+        dilation: Spatial = 1,
+        groups: int = 1,
+        bias: bool = False,
+        padding_mode: str = "zeros",
+        dtype: str = "float32",
+        direction: str = "forward",
+    ) -> None:
+        spatial = {
+            "input_size": input_size,
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "dilation": dilation,
+            "padding": padding,
+        }
+        ndim = _ndim(spatial)
+        values = {
+            "batch_size": _whole("batch_size", batch_size, at_least=0),
+            "in_channels": _whole("in_channels", in_channels),
+            "out_channels": _whole("out_channels", out_channels),
+            "groups": _whole("groups", groups),
+            "input_size": _per_axis("input_size", input_size, ndim),
+            "kernel_size": _per_axis("kernel_size", kernel_size, ndim),
+            "stride": _per_axis("stride", stride, ndim),
+            "dilation": _per_axis("dilation", dilation, ndim),
+            "bias": _true_or_false("bias", bias),
+            "padding_mode": _one_of("padding_mode", padding_mode, PADDING_MODES),
+            "dtype": _one_of("dtype", dtype, DTYPES),
+            "direction": _one_of("direction", direction, DIRECTIONS),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "padding", self._resolve(padding))
+        self._refuse_the_impossible()
+
+    def _resolve(self, padding: Padding) -> tuple[int | Pair, ...]:
+        """Return one int per axis, or a (before, after) pair where the two sides differ."""
+        if padding == "valid":
+            return (0,) * self.ndim
+        if padding == "same":
+            if set(self.stride) != {1}:
+                raise ProblemError(f"padding='same' needs stride 1, got stride={self.stride}")
+            spans = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            return tuple(_pad((span // 2, span - span // 2)) for span in spans)
+        if isinstance(padding, str):
+            raise ProblemError(
+                f"padding={padding!r} is not known{did_you_mean(padding, ('same', 'valid'))}"
+            )
+        per_axis = repeat(padding, self.ndim) if isinstance(padding, int) else padding
+        return tuple(_pad(value) for value in per_axis)
+
+    def _refuse_the_impossible(self) -> None:
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ProblemError(
+                f"groups={self.groups} must divide in_channels={self.in_channels}"
+                f" and out_channels={self.out_channels}"
+            )
+        padded = [size + sum(pads) for size, pads in zip(self.input_size, self.pads, strict=True)]
+        if any(space < span for space, span in zip(padded, self.kernel_span, strict=True)):
+            raise ProblemError(
+                f"kernel_size={self.kernel_size} with dilation={self.dilation} does not fit"
+                f" input_size={self.input_size} padded by {self.padding}"
+            )
+        # Reflecting needs an element beyond the border for each one padded; going round needs one in the input.
+        limits = {"reflect": 1, "circular": 0}
+        if self.padding_mode in limits:
+            spare = limits[self.padding_mode]
+            if any(max(pads) > size - spare for size, pads in zip(self.input_size, self.pads, strict=True)):
+                raise ProblemError(
+                    f"padding_mode='{self.padding_mode}' needs padding of at most input_size"
+                    f"{' - 1' if spare else ''}, got padding={self.padding} for input_size={self.input_size}"
+                )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a canonical string; parts may be left out where they have a default.
+
+        >>> Problem.parse("c3h8w8-o4k3").kernel_size
+        (3, 3)
+        """
+        match = _PATTERN.fullmatch(text.strip())
+        if match is None:
+            raise ProblemError(f"cannot read {text!r} as a problem; write it like {_EXAMPLE!r}")
+        found = match.groupdict()
+        sizes = [int(found[axis]) for axis in _AXES if found[axis]]
+        if (found["d"] and not found["h"]) or not found["w"]:
+            raise ProblemError(
+                f"cannot read {text!r} as a problem: its input has axes w, h and w, or d, h and w"
+            )
+        arguments: dict[str, Any] = {
+            "batch_size": int(found["n"] or 1),
+            "in_channels": int(found["c"]),
+            "out_channels": int(found["o"]),
+            "groups": int(found["g"] or 1),
+            "bias": found["b"] is not None,
+            "input_size": tuple(sizes),
+        }
+        for name, key in (("kernel_size", "k"), ("stride", "s"), ("padding", "p"), ("dilation", "dilation")):
+            if found[key]:
+                values = [_read_pad(token) for token in found[key].split("x")]
+                arguments[name] = tuple(values * len(sizes) if len(values) == 1 else values)
+        for word in filter(None, found["words"].split("-")):
+            arguments[_field_of(word)] = word
+        return cls(**arguments)
+
+    def __str__(self) -> str:
+        sizes = "".join(f"{axis}{size}" for axis, size in zip(_AXES[-self.ndim :], self.input_size, strict=True))
+        parts = [f"o{self.out_channels}k{_collapse(self.kernel_size)}"]
+        parts += [
+            f"{letter}{_collapse(values)}"
+            for letter, values, default in (
+                ("s", self.stride, 1),
+                ("p", self.padding, 0),
+                ("d", self.dilation, 1),
+            )
+            if set(values) != {default}
+        ]
+        if self.groups != 1:
+            parts.append(f"g{self.groups}")
+        if self.bias:
+            parts.append("b")
+        words = [f"n{self.batch_size}c{self.in_channels}{sizes}", "".join(parts)]
+        words += [self.padding_mode] * (self.padding_mode != "zeros")
+        words += [self.dtype]
+        words += [self.direction] * (self.direction != "forward")
+        return "-".join(words)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the same problem with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def ndim(self) -> int:
+        """Return the number of spatial axes: 1, 2 or 3."""
+        return len(self.input_size)
+
+    @property
+    def pads(self) -> tuple[Pair, ...]:
+        """Return the padding as one (before, after) pair per axis."""
+        return tuple((value, value) if isinstance(value, int) else value for value in self.padding)
+
+    @property
+    def kernel_span(self) -> tuple[int, ...]:
+        """Return how far the dilated kernel reaches on each axis: dilation·(kernel_size − 1) + 1."""
+        return tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True))
+
+    @cached_property
+    def output_size(self) -> tuple[int, ...]:
+        """Return floor((input + before + after − span) / stride) + 1 on each axis."""
+        return tuple(
+            (size + before + after - span) // stride + 1
+            for size, (before, after), span, stride in zip(
+                self.input_size, self.pads, self.kernel_span, self.stride, strict=True
+            )
+        )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Return (N, C, *input_size)."""
+        return (self.batch_size, self.in_channels, *self.input_size)
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """Return (O, C/groups, *kernel_size)."""
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+
+    @property
+    def bias_shape(self) -> tuple[int, ...] | None:
+        """Return (O,), or None where the problem has no bias."""
+        return (self.out_channels,) if self.bias else None
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Return (N, O, *output_size)."""
+        return (self.batch_size, self.out_channels, *self.output_size)
+
+    @property
+    def products(self) -> int:
+        """Return how many products one output element sums: C/groups·Πkernel_size."""
+        return prod(self.weight_shape[1:])
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of weights and biases."""
+        return prod(self.weight_shape) + (self.out_channels if self.bias else 0)
+
+    @property
+    def dense_macs(self) -> int:
+        """Return the multiply-adds, those with the padding's zeros included."""
+        return prod(self.output_shape) * self.products
+
+    @cached_property
+    def macs(self) -> int:
+        """Return the multiply-adds whose tap lies inside the input.
+
+        Only zeros can be skipped: any other padding mode reads real elements, so all taps count.
+        """
+        if self.padding_mode != "zeros":
+            return self.dense_macs
+        taps = prod(self._taps_inside(axis) for axis in range(self.ndim))
+        return self.batch_size * prod(self.weight_shape[:2]) * taps
+
+    def _taps_inside(self, axis: int) -> int:
+        """Return how many pairs (output position, tap) of an axis read the input and not its padding."""
+        size, stride, out = self.input_size[axis], self.stride[axis], self.output_size[axis]
+        count = 0
+        for tap in range(self.kernel_size[axis]):
+            offset = tap * self.dilation[axis] - self.pads[axis][0]
+            first = max(0, -(offset // stride))
+            last = min(out - 1, (size - 1 - offset) // stride)
+            count += max(0, last - first + 1)
+        return count
+
+    @property
+    def flops(self) -> int:
+        """Return 2·macs: one multiplication and one addition each."""
+        return 2 * self.macs
+
+    @property
+    def min_bytes(self) -> int:
+        """Return the bytes of input, weight, bias and output, each touched once."""
+        elements = prod(self.input_shape) + self.parameters + prod(self.output_shape)
+        return elements * ITEM_SIZES[self.dtype]
+
+    @property
+    def intensity(self) -> float:
+        """Return the arithmetic intensity: flops per byte of `min_bytes`."""
+        return self.flops / self.min_bytes
+
+
+FIELDS = tuple(field.name for field in fields(Problem))
+REQUIRED_FIELDS = ("in_channels", "input_size", "out_channels", "kernel_size")
+
+_INTS = r"\d+(?:x\d+)*"
+_PADS = r"-?\d+(?::-?\d+)?(?:x-?\d+(?::-?\d+)?)*"
+_PATTERN = re.compile(
+    r"(?:n(?P<n>\d+))?c(?P<c>\d+)(?:d(?P<d>\d+))?(?:h(?P<h>\d+))?(?:w(?P<w>\d+))?"
+    rf"-o(?P<o>\d+)k(?P<k>{_INTS})(?:s(?P<s>{_INTS}))?(?:p(?P<p>{_PADS}))?(?:d(?P<dilation>{_INTS}))?"
+    r"(?:g(?P<g>\d+))?(?P<b>b)?(?P<words>(?:-[a-z]\w*)*)"
+)
+
+
+def _ndim(spatial: dict[str, Any]) -> int:
+    lengths = {
+        name: len(value)
+        for name, value in spatial.items()
+        if isinstance(value, Sequence) and not isinstance(value, str)
+    }
+    if not lengths:
+        return 2
+    first, ndim = next(iter(lengths.items()))
+    for name, length in lengths.items():
+        if length != ndim:
+            raise ProblemError(
+                f"{name}={spatial[name]} has {length} axes but {first}={spatial[first]} has {ndim}"
+            )
+    if ndim not in (1, 2, 3):
+        raise ProblemError(f"{first}={spatial[first]} has {ndim} axes; a convolution has 1, 2 or 3")
+    return ndim
+
+
+def _whole(name: str, value: Any, at_least: int | None = 1) -> int:
+    """Return `value` as an int; True and 3.0 are refused, a NumPy integer is not."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise ProblemError(f"{name} must be a whole number, got {value!r}")
+    if at_least is not None and number < at_least:
+        raise ProblemError(f"{name} must be at least {at_least}, got {value!r}")
+    return number
+
+
+def _per_axis(name: str, value: Any, ndim: int) -> tuple[int, ...]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_whole(name, item) for item in value)
+    return (_whole(name, value),) * ndim
+
+
+def _pad(value: Any) -> int | Pair:
+    """Return one axis's padding: an int, or a pair where the two sides differ."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != 2:
+            raise ProblemError(f"padding takes (before, after) pairs, got {value!r}")
+        before, after = _whole("padding", value[0], None), _whole("padding", value[1], None)
+    else:
+        before = after = _whole("padding", value, None)
+    if before < 0:
+        raise ProblemError(
+            f"padding before the input must be at least 0, got {before}; only its end can be cropped: (0, {before})"
+        )
+    return before if before == after else (before, after)
+
+
+def _true_or_false(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ProblemError(f"{name} must be true or false, got {value!r}")
+    return value
+
+
+def _one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ProblemError(f"{name}={value!r} is not known{did_you_mean(str(value), known)}")
+    return str(value)
+
+
+def _collapse(values: Sequence[int | Pair]) -> str:
+    tokens = [str(value) if isinstance(value, int) else f"{value[0]}:{value[1]}" for value in values]
+    return tokens[0] if len(set(tokens)) == 1 else "x".join(tokens)
+
+
+def _read_pad(token: str) -> int | Pair:
+    before, colon, after = token.partition(":")
+    return (int(before), int(after)) if colon else int(before)
+
+
+def _field_of(word: str) -> Literal["padding_mode", "dtype", "direction"]:
+    if word in PADDING_MODES:
+        return "padding_mode"
+    if word in DTYPES:
+        return "dtype"
+    if word in DIRECTIONS:
+        return "direction"
+    known = (*PADDING_MODES, *DTYPES, *DIRECTIONS)
+    raise ProblemError(f"{word!r} is no padding mode, dtype or direction{did_you_mean(word, known)}")

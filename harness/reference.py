@@ -1,0 +1,109 @@
+"""The true result of a problem, in float64, by code that no implementation shares.
+
+"Convolution" is cross-correlation: y[n, o, p] = b[o] + Σ_c,k w[o, c, k]·x[n, c, p·stride − before + k·dilation].
+Positions outside the input are zeros or, by `padding_mode`, elements of the input; that is done
+here by looking indices up, so that padding, cropping, stride and dilation are one gather.
+"""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .accuracy import Truth, gamma
+from .errors import ProblemError
+from .problem import Problem
+from .tensors import Operands
+
+Array = NDArray[Any]
+Doubles = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_BLOCK_ELEMENTS = 4_000_000
+"""How many gathered elements (32 MB) are held at once."""
+
+_U = 2.0**-53
+
+
+def truth(problem: Problem, operands: Operands, *, exact: bool = False) -> Truth:
+    """Return the true output, Σ|products| for the bounds, and how far the output may be off.
+
+    With `exact` the data is such that every sum in float64 is exact, so nothing is in doubt.
+    Otherwise the float64 sums are within γₙ₊₂·A of the true ones (Higham, section 3.1); the two
+    extra roundings are the bias's and that of A itself.
+
+    Raises `ProblemError` for a direction that has no reference yet.
+    """
+    if problem.direction != "forward":
+        raise ProblemError(f"there is no reference for direction {problem.direction!r} yet; use 'forward'")
+    y = convolve(problem, operands.x, operands.weight, operands.bias)
+    magnitude = convolve(problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias)))
+    # A is itself a rounded sum, of terms of one sign: growing it by its own error keeps the bound a bound.
+    magnitude *= 1 + gamma(problem.products + 2, _U)
+    doubt = 0.0 if exact else gamma(problem.products + 2, _U) * magnitude
+    return Truth(problem, operands.x, operands.weight, y, magnitude, doubt)
+
+
+def convolve(problem: Problem, x: Array, weight: Array, bias: Array | None) -> Doubles:
+    """Return the output (N, O, *output_size) in float64: a gather and a matrix product per block."""
+    groups, taps = problem.groups, problem.products
+    x = _padded(problem, x.astype(np.float64))
+    w = weight.astype(np.float64).reshape(groups, -1, taps)  # (g, O/g, C/g·K)
+    y = np.empty(problem.output_shape)
+    for sample, rows in _blocks(problem):
+        windows = _windows(problem, x[sample], rows)  # (C, K, P)
+        columns = windows.reshape(groups, taps, -1)  # (g, C/g·K, P)
+        y[sample, :, rows] = (w @ columns).reshape(problem.out_channels, -1, *problem.output_size[1:])
+    if bias is not None:
+        y += bias.astype(np.float64).reshape(-1, *(1,) * problem.ndim)
+    return y
+
+
+def _padded(problem: Problem, x: Doubles) -> Doubles:
+    """Return x padded and cropped, one axis after the other."""
+    for axis, size in enumerate(problem.input_size):
+        before, after = problem.pads[axis]
+        positions = np.arange(-before, size + after)
+        inside = (positions >= 0) & (positions < size)
+        x = np.take(x, _source(positions, size, problem.padding_mode), axis=axis + 2)
+        if problem.padding_mode == "zeros":
+            np.moveaxis(x, axis + 2, 0)[~inside] = 0
+    return x
+
+
+def _source(positions: Indices, size: int, padding_mode: str) -> Indices:
+    """Return which element of the input stands at each position; zeros point at any and are masked."""
+    if padding_mode == "circular":
+        return positions % size
+    if padding_mode == "reflect":
+        period = max(1, 2 * (size - 1))
+        return (size - 1) - np.abs((size - 1) - positions % period)
+    return np.clip(positions, 0, size - 1)
+
+
+def _blocks(problem: Problem) -> Iterator[tuple[int, slice]]:
+    """Yield (sample, slice of the first output axis) such that a block's gather stays small."""
+    first, *rest = problem.output_size
+    per_row = problem.in_channels * prod(problem.kernel_size) * prod(rest)
+    rows = max(1, min(first, _BLOCK_ELEMENTS // max(1, per_row)))
+    for sample in range(problem.batch_size):
+        for start in range(0, first, rows):
+            yield sample, slice(start, min(start + rows, first))
+
+
+def _windows(problem: Problem, x: Doubles, rows: slice) -> Doubles:
+    """Return what each output of a block reads: (C, K, P) with K taps and P outputs, in C order."""
+    ndim = problem.ndim
+    indices = []
+    for axis in range(ndim):
+        outputs = np.arange(problem.output_size[axis])[rows if axis == 0 else slice(None)]
+        taps = np.arange(problem.kernel_size[axis])
+        grid = taps[:, None] * problem.dilation[axis] + outputs[None, :] * problem.stride[axis]
+        # Tap axes come first, output axes last, each in the order of the spatial axes.
+        shape = [1] * (2 * ndim)
+        shape[axis], shape[ndim + axis] = grid.shape
+        indices.append(grid.reshape(shape))
+    gathered = x[(slice(None), *indices)]
+    return gathered.reshape(len(x), prod(problem.kernel_size), -1)

@@ -1,0 +1,249 @@
+"""Finds implementations: built-in files, installed packages, files named on the command line.
+
+Marks are collected by a scan of modules; there is no global table, so that two registries can live
+side by side. What cannot be had is listed with the reason and never spoils the rest.
+"""
+
+import importlib.metadata
+import importlib.util
+import platform
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from .errors import PluginError, SelectionError, did_you_mean
+from .plugin import Implementation, declare, mark_of
+
+ENTRY_POINTS = "convharness.implementations"
+
+# Where the name to install differs from the name to import.
+_DISTRIBUTIONS = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn"}
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A file or package whose library is missing."""
+
+    family: str
+    library: str
+    source: str
+
+    @property
+    def reason(self) -> str:
+        """Return what is missing and the command that installs it."""
+        return missing(self.library)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Every implementation that was found, by name; what was not, and why."""
+
+    implementations: tuple[Implementation, ...]
+    unavailable: tuple[Unavailable, ...] = ()
+    broken: tuple[str, ...] = ()
+
+    def select(self, patterns: Sequence[str]) -> tuple[Implementation, ...]:
+        """Return the implementations that match any of the globs; all without a glob.
+
+        Raises `SelectionError` for a glob that matches nothing.
+        """
+        chosen: set[str] = set()
+        names = [one.name for one in self.implementations]
+        for pattern in patterns:
+            matching = {name for name in names if fnmatchcase(name, pattern)}
+            if not matching:
+                raise SelectionError(self._nothing_matches(pattern, names))
+            chosen |= matching
+        return tuple(one for one in self.implementations if not patterns or one.name in chosen)
+
+    def _nothing_matches(self, pattern: str, names: Sequence[str]) -> str:
+        for one in self.unavailable:
+            if fnmatchcase(one.family, pattern.partition(".")[0]):
+                return f"no implementation {pattern!r}: {one.reason}"
+        families = {one.family for one in self.implementations}
+        hint = did_you_mean(pattern, names) or did_you_mean(pattern, families)
+        if not hint.endswith("?"):
+            hint = f"; families are {', '.join(sorted(families))}"
+        return f"no implementation matches {pattern!r}{hint}"
+
+
+def discover(
+    plugins: Iterable[Path | str] = (),
+    *,
+    folder: Path | None = None,
+    entry_points: bool = True,
+) -> Registry:
+    """Return what there is: the built-in files (or those of `folder`), installed packages, `plugins`.
+
+    Raises `PluginError` only where two implementations bear one name.
+    """
+    scan = _Scan()
+    for path in sorted((folder or _built_in_folder()).glob("*.py")):
+        if not path.name.startswith("_"):
+            scan.file(path, _module_name(path, folder), "built-in")
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if entry_points else ():
+        scan.entry_point(entry)
+    for plugin in plugins:
+        scan.plugin(Path(plugin))
+    return scan.registry()
+
+
+def missing(library: str) -> str:
+    """Return the reason for a library that is not installed."""
+    top = library.partition(".")[0]
+    return f"{top} is not installed; run: pip install {_DISTRIBUTIONS.get(top, top)}"
+
+
+@cache
+def is_installed(library: str) -> bool:
+    """Say whether a library can be imported, without importing it."""
+    top = library.partition(".")[0]
+    if top == "python" or top in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+@cache
+def library_version(library: str) -> str | None:
+    """Return the installed version of a library, or None where nothing tells."""
+    top = library.partition(".")[0]
+    if top == "python":
+        return platform.python_version()
+    try:
+        return importlib.metadata.version(_DISTRIBUTIONS.get(top, top))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+class _Scan:
+    """Collects implementations module by module."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Implementation] = {}
+        self._unavailable: list[Unavailable] = []
+        self._broken: list[str] = []
+
+    def registry(self) -> Registry:
+        found = tuple(self._found[name] for name in sorted(self._found))
+        return Registry(found, tuple(self._unavailable), tuple(self._broken))
+
+    def file(self, path: Path, module_name: str, origin: str) -> None:
+        """Import a file and collect its marks."""
+        try:
+            module = _import_file(path, module_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or is_installed(error.name):
+                self._broken.append(f"{path} does not import: {_last_line(error)}")
+            else:
+                self._unavailable.append(Unavailable(path.stem, error.name, str(path)))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may raise anything
+            self._broken.append(f"{path} does not import: {_where(error, path)}{_last_line(error)}")
+        else:
+            self._collect(module, path.stem, path, origin)
+
+    def plugin(self, path: Path) -> None:
+        """Import a file that somebody named, which must therefore hold an implementation."""
+        if not path.is_file():
+            self._broken.append(f"there is no plugin file {path}")
+            return
+        if path.suffix != ".py":
+            self._broken.append(f"{path} is no Python file; a plugin's name ends in .py")
+            return
+        counts = len(self._found) + len(self._unavailable) + len(self._broken)
+        resolved = path.resolve()
+        self.file(path, f"convharness_plugin_{abs(hash(resolved))}_{path.stem}", "file")
+        if counts == len(self._found) + len(self._unavailable) + len(self._broken):
+            self._broken.append(f"{path} marks no function; put @implementation above one")
+
+    def entry_point(self, entry: importlib.metadata.EntryPoint) -> None:
+        """Import what an installed package offers."""
+        source = f"entry point {entry.name} = {entry.value}"
+        try:
+            module = entry.load()
+        except ModuleNotFoundError as error:
+            if error.name is None or is_installed(error.name):
+                self._broken.append(f"{source} does not import: {_last_line(error)}")
+            else:
+                self._unavailable.append(Unavailable(entry.name, error.name, source))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may raise anything
+            self._broken.append(f"{source} does not import: {_last_line(error)}")
+        else:
+            path = getattr(module, "__file__", None)
+            self._collect(module, entry.name, Path(path) if path else None, "installed")
+
+    def _collect(self, module: ModuleType, family: str, path: Path | None, origin: str) -> None:
+        for function, mark in list(_marked(module)):
+            try:
+                found = declare(function, mark, family, path, origin)
+            except PluginError as error:
+                self._broken.append(f"{path or family}: {error}")
+                continue
+            known = self._found.setdefault(found.name, found)
+            if known is not found:
+                raise PluginError(
+                    f"two implementations are called {found.name!r}: one in {known.source}, one in {path};"
+                    " rename one of them with name="
+                )
+
+
+def _marked(module: ModuleType) -> Iterator[tuple]:  # type: ignore[type-arg]
+    """Yield (function, mark) for what the module itself defines, once each."""
+    seen: set[int] = set()
+    for value in vars(module).values():
+        mark = mark_of(value)
+        if mark is not None and id(value) not in seen and value.__module__ == module.__name__:
+            seen.add(id(value))
+            yield value, mark
+
+
+def _built_in_folder() -> Path:
+    spec = importlib.util.find_spec(f"{__package__}.implementations")
+    if spec is None or not spec.submodule_search_locations:
+        raise PluginError("the implementations that come with convharness are not installed; install it again")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _module_name(path: Path, folder: Path | None) -> str:
+    """Return a name under which a file of the built-in folder, or of another one, is imported."""
+    if folder is None:
+        return f"{__package__}.implementations.{path.stem}"
+    return f"convharness_folder_{abs(hash(folder.resolve()))}_{path.stem}"
+
+
+def _import_file(path: Path, name: str) -> ModuleType:
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses and pickle look a class's module up by name, so it must be findable while it runs.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _last_line(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """Return `line N: ` for the deepest frame inside the plugin's file."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename) == path and frame.lineno
+    ]
+    return f"line {lines[-1]}: " if lines else ""

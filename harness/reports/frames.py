@@ -1,0 +1,108 @@
+"""Stored records made ready for the views: every column there, one row per case and implementation."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = (
+    "run", "started_at", "machine", "commit", "suite", "case", "weight", "problem",
+    "batch_size", "in_channels", "input_size", "out_channels", "kernel_size", "stride", "padding", "dilation",
+    "groups", "bias", "padding_mode", "dtype", "direction",
+    "implementation", "family", "library", "library_version", "layout", "accuracy", "threads",
+    "status", "reason", "layer", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "where",
+    "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number",
+    "macs", "dense_macs", "parameters", "flops", "min_bytes",
+    "gflops", "gbytes_s", "peak_fraction", "peak_memory_bytes", "seed", "reproduce", "versus",
+)  # fmt: skip
+NESTED = ("samples_s", "values", "traits")
+LAYOUTS = ("contiguous", "channels_last")
+
+_NUMBERS = (
+    "weight", "threads", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2",
+    "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number",
+    "macs", "dense_macs", "parameters", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction",
+    "peak_memory_bytes",
+)  # fmt: skip
+_SPEEDS = (
+    "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction",
+)  # fmt: skip
+_TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "problem")
+
+
+def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest record of each case and implementation, with a `label` that names the case alone.
+
+    Missing columns are added empty, and what did not pass loses its speed. A prepared frame is
+    returned as it is.
+    """
+    if "label" in frame.columns:
+        return frame
+    extra = [column for column in frame.columns if column not in (*COLUMNS, *NESTED)]
+    full = frame.reindex(columns=[*COLUMNS, *NESTED, *extra]).reset_index(drop=True)
+    text = [column for column in COLUMNS if column not in _NUMBERS]
+    full[text] = full[text].astype(object).where(full[text].notna(), None)
+    full[list(_NUMBERS)] = full[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
+    full["layout"] = full["layout"].fillna(LAYOUTS[0])
+    full["library"] = full["library"].fillna(full["family"]).fillna("other")
+    full["label"] = _labels(full)
+    full = _newest(_without_speed(full))
+    full.attrs = dict(frame.attrs)
+    return full
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain dictionaries, an empty cell as None."""
+    return [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]  # type: ignore[misc]
+
+
+def runs(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what the frame knows about the runs that its records come from."""
+    return list(frame.attrs.get("runs") or [])
+
+
+def present(frame: pd.DataFrame, column: str) -> list[str]:
+    """Return the different values of a column as text, in order of appearance, without the empty ones."""
+    return [_text(value) for value in frame[column].dropna().unique()] if column in frame.columns else []
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _labels(frame: pd.DataFrame) -> pd.Series:
+    """Name each case; where one name covers two suites, data types or machines, say which."""
+    label = frame["case"].fillna(frame["problem"]).astype(str)
+    for column in _TELLS_APART:
+        ambiguous = frame[column].groupby(label).transform("nunique") > 1
+        unit = " threads" if column == "threads" else ""
+        text = frame[column].map(lambda value, unit=unit: "" if pd.isna(value) else f" · {_text(value)}{unit}")
+        label = label.where(~ambiguous, label + text.astype(str))
+    return label
+
+
+def _without_speed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take the times from everything that did not pass, and from times that cannot be."""
+    passed = frame["status"] == "passed"
+    timed = passed & (frame["time_median_s"] > 0) & np.isfinite(frame["time_median_s"])
+    frame.loc[~passed, list(_SPEEDS)] = np.nan
+    frame.loc[~timed, [column for column in _SPEEDS if column not in ("plan_s", "first_call_s")]] = np.nan
+    samples = zip(frame["samples_s"], timed, strict=True)
+    frame["samples_s"] = pd.Series([_list(values) if ok else [] for values, ok in samples], dtype=object)
+    return frame
+
+
+def _list(values: Any) -> list[float]:
+    return [float("nan") if value is None else float(value) for value in values] if np.iterable(values) else []
+
+
+def _newest(frame: pd.DataFrame) -> pd.DataFrame:
+    started = frame["started_at"].astype(str)
+    newest_last = frame.iloc[started.argsort(kind="stable").to_numpy()]
+    newest = newest_last.drop_duplicates(["label", "implementation"], keep="last")
+    return newest.sort_index().reset_index(drop=True)

@@ -1,0 +1,31 @@
+"""What a status is to a reader: its mark, and whether it counts as a failure."""
+
+GLYPHS = {
+    "passed": "✓",
+    "imprecise": "≈",
+    "wrong": "✗",
+    "contract": "§",
+    "error": "!",
+    "crashed": "†",
+    "timeout": "T",
+    "memory": "M",
+    "mistrusted": "?",
+    "unsupported": "·",
+    "unavailable": "∅",
+}
+MEANINGS = {
+    "passed": "right, within its error bound",
+    "imprecise": "the right algorithm in a lower precision than declared",
+    "wrong": "outside its error bound",
+    "contract": "broke the contract: shape, type, inputs changed, late results",
+    "error": "raised an exception",
+    "crashed": "its process died",
+    "timeout": "took too long",
+    "memory": "needed too much memory",
+    "mistrusted": "the check proved nothing",
+    "unsupported": "not meant for this problem",
+    "unavailable": "its library is missing",
+}
+STATUSES = tuple(GLYPHS)
+FAILURES = ("imprecise", "wrong", "contract", "error", "crashed", "timeout", "memory")
+SKIPPED = ("unsupported", "unavailable", "mistrusted")

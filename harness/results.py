@@ -1,0 +1,223 @@
+"""Results on disk: a folder per run, whose records are appended one flushed line at a time.
+
+    results/runs/<run id>/run.json          environment, settings, versions, commit
+                          records.jsonl     one line per record: the truth
+                          records.parquet   the same as columns, written whole at the end
+                          samples.parquet   raw samples: one row per sample
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from .errors import ResultsError
+from .records import COLUMNS, NESTED_COLUMNS, Record, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+
+_RECORDS = "records.jsonl"
+_RUN = "run.json"
+
+
+def new_run(environment: Mapping[str, Any], settings: Mapping[str, Any], command: str) -> Run:
+    """Return a run that starts now, with an id of its own that sorts by time."""
+    now = datetime.now(UTC)
+    run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    return Run(run_id, now.isoformat(timespec="seconds"), command, environment, settings)
+
+
+class RunWriter:
+    """Appends the records of a run to its folder; use it as a context.
+
+    Every record is a line that has left this process before the next one begins.
+
+    Raises `ResultsError` where the folder cannot be written.
+    """
+
+    def __init__(self, results: Path, run: Run) -> None:
+        self.run = run
+        self.folder = results / "runs" / run.id
+        self._encoder = msgspec.json.Encoder(enc_hook=_plain)
+        try:
+            self.folder.mkdir(parents=True)
+            header = msgspec.json.format(self._encoder.encode(run))
+            (self.folder / _RUN).write_bytes(header + b"\n")
+            self._file = (self.folder / _RECORDS).open("xb", buffering=0)
+        except OSError as error:
+            raise ResultsError(_cannot("write", self.folder, error)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+    def append(self, record: Record) -> Row:
+        """Write a record and return it as a row."""
+        row = self.run.row(record)
+        try:
+            self._file.write(self._encoder.encode(row) + b"\n")
+        except OSError as error:
+            raise ResultsError(_cannot("write", self.folder / _RECORDS, error)) from None
+        return row
+
+
+def _cannot(what: str, path: Path, error: OSError) -> str:
+    return f"cannot {what} {path}: {error.strerror or error}; choose another folder with --results"
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise NotImplementedError(f"{type(value).__name__} cannot be stored")
+
+
+def encode_rows(rows: Iterable[Row], *, lines: bool = False) -> str:
+    """Return rows as one JSON array, or as JSON lines; not-a-number and infinity become null."""
+    encoder = msgspec.json.Encoder(enc_hook=_plain)
+    if lines:
+        return "".join(f"{encoder.encode(row).decode()}\n" for row in rows)
+    return msgspec.json.format(encoder.encode(list(rows))).decode()
+
+
+def compact(folder: Path) -> None:
+    """Write a run's records and samples as Parquet files, each whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = list(read_rows(folder))
+    records = [{name: value for name, value in row.items() if name != "samples_s"} for row in rows]
+    for record in records:
+        for name in NESTED_COLUMNS[1:]:
+            record[name] = None if record.get(name) is None else msgspec.json.encode(record[name]).decode()
+    samples = [
+        {"case": row["case"], "implementation": row["implementation"], "round": i, "seconds": seconds}
+        for row in rows
+        for i, seconds in enumerate(row["samples_s"] or ())
+    ]
+    sample_schema = pa.schema(
+        [("case", pa.string()), ("implementation", pa.string()), ("round", pa.int32()), ("seconds", pa.float64())]
+    )
+    for name, table in (
+        ("records.parquet", pa.Table.from_pylist(records)),
+        ("samples.parquet", pa.Table.from_pylist(samples, sample_schema)),
+    ):
+        part = folder / f"{name}.part"
+        pq.write_table(table, part, compression="zstd")  # type: ignore[no-untyped-call]
+        part.replace(folder / name)
+
+
+def read_rows(folder: Path) -> Iterator[Row]:
+    """Yield the records of a run; a last line that was cut off is left out with a word on stderr.
+
+    Raises `ResultsError` where the folder is no run, or a line inside the file is damaged.
+    """
+    path = folder / _RECORDS
+    decoder = msgspec.json.Decoder(Row)
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror}; a run is a folder with run.json in it") from None
+    for index, line in enumerate(lines):
+        if not line:
+            continue
+        try:
+            yield decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            if index < len(lines) - 1:
+                raise ResultsError(f"{path}, line {index + 1} is damaged: {error}") from None
+            sys.stderr.write(f"convharness: {path} ends in the middle of a record, which is left out\n")
+
+
+def read_run(folder: Path) -> Run:
+    """Return a run's own facts; raises `ResultsError` where there are none."""
+    try:
+        return msgspec.json.decode((folder / _RUN).read_bytes(), type=Run)
+    except OSError as error:
+        raise ResultsError(f"cannot read {folder / _RUN}: {error.strerror}; is {folder} a run?") from None
+    except msgspec.MsgspecError as error:
+        raise ResultsError(f"{folder / _RUN} is damaged: {error}") from None
+
+
+def run_folders(results: Path) -> list[Path]:
+    """Return the folders of all runs, the oldest first."""
+    return sorted(path.parent for path in (results / "runs").glob(f"*/{_RUN}"))
+
+
+def find_run(name: str, results: Path) -> Path:
+    """Return the folder of a run: by id, the beginning of one, 'latest', or its path."""
+    folders = run_folders(results)
+    if Path(name, _RUN).is_file():
+        return Path(name)
+    if name == "latest" and folders:
+        return folders[-1]
+    matching = [folder for folder in folders if folder.name.startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise ResultsError(f"{len(matching)} runs begin with {name!r}; write more of the id")
+    if not folders:
+        raise ResultsError(f"there are no runs in {results / 'runs'}; make one with: convharness run")
+    raise ResultsError(f"there is no run {name!r} in {results / 'runs'}; the latest is {folders[-1].name}")
+
+
+def load(folders: Sequence[Path]) -> "pd.DataFrame":
+    """Return the records of runs as one frame, with the runs' own facts in `frame.attrs["runs"]`."""
+    runs = [read_run(folder) for folder in folders]
+    rows = [row for folder in folders for row in read_rows(folder)]
+    return frame_of(rows, runs)
+
+
+def frame_of(rows: Sequence[Row], runs: Sequence[Run]) -> "pd.DataFrame":
+    """Return rows as a frame whose columns are always all there, numbers as numbers."""
+    import pandas as pd
+
+    columns = [*COLUMNS, *NESTED_COLUMNS]
+    frame = pd.DataFrame(rows, columns=columns)
+    for name in NUMERIC_COLUMNS:
+        frame[name] = pd.to_numeric(frame[name])
+    frame.attrs["runs"] = [
+        {
+            "run": run.id,
+            "started_at": run.started_at,
+            "command": run.command,
+            "environment": dict(run.environment),
+            "settings": dict(run.settings),
+        }
+        for run in runs
+    ]
+    return frame
+
+
+NUMERIC_COLUMNS = tuple(
+    name
+    for name in COLUMNS
+    if name.endswith(("_s", "_u", "_abs", "_l2", "_bytes", "_fraction", "macs"))
+    or name in ("weight", "samples", "number", "parameters", "flops", "gflops", "gbytes_s", "threads")
+)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a report, whole or not at all, and return its path.
+
+    Raises `ResultsError` where it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise ResultsError(_cannot("write", path, error)) from None
+    return path

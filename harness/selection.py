@@ -1,0 +1,67 @@
+"""From the words of a command line to suites and implementations; nothing is run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from .errors import SelectionError, did_you_mean
+from .problem import DTYPES, Problem
+from .suite import Case, Suite, find_suite
+
+COMMAND_LINE = "command-line"
+"""The name of the suite that holds the problems of the command line."""
+
+
+def select_suites(
+    names: Sequence[str],
+    problems: Sequence[str] = (),
+    *,
+    cases: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    default: str = "smoke",
+) -> list[Suite]:
+    """Return suites by name or file, then one of the problems given as strings; the default for none.
+
+    `cases` keeps those whose label matches a glob, `dtypes` asks each case for other data types.
+
+    Raises `SelectionError`, `SuiteError` or `ProblemError` for what is not there or makes no sense.
+    """
+    names = names or ([] if problems else [default])
+    suites = [find_suite(name) for name in dict.fromkeys(names)]
+    if problems:
+        unique = dict.fromkeys(Problem.parse(text) for text in problems)
+        suites.append(Suite(COMMAND_LINE, tuple(Case(str(problem), (problem,)) for problem in unique)))
+    if dtypes:
+        suites = [_with_dtypes(suite, dtypes) for suite in suites]
+    return _only(suites, cases) if cases else suites
+
+
+def _with_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise SelectionError(f"there is no dtype {dtype!r}{did_you_mean(dtype, DTYPES)}")
+    several = len(dtypes) > 1
+    cases = [
+        replace(
+            case,
+            label=f"{case.label}-{dtype}" if several else case.label,
+            problems=tuple(problem.replace(dtype=dtype) for problem in case.problems),
+            versus=f"{case.versus}-{dtype}" if several and case.versus else case.versus,
+        )
+        for case in suite
+        for dtype in dict.fromkeys(dtypes)
+    ]
+    return replace(suite, cases=tuple(cases))
+
+
+def _only(suites: Sequence[Suite], patterns: Sequence[str]) -> list[Suite]:
+    labels = [case.label for suite in suites for case in suite]
+    for pattern in patterns:
+        if not any(fnmatchcase(label, pattern) for label in labels):
+            raise SelectionError(f"no case matches {pattern!r}{did_you_mean(pattern, labels)}")
+    kept = [
+        replace(suite, cases=tuple(case for case in suite if any(fnmatchcase(case.label, one) for one in patterns)))
+        for suite in suites
+    ]
+    return [suite for suite in kept if len(suite)]
+

@@ -1,0 +1,38 @@
+"""Estimates from raw samples: medians, their intervals, ratios of paired rounds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+CONFIDENCE = 0.95
+
+
+def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+    """Return the median and the bounds of its interval from order statistics.
+
+    The interval assumes nothing of the distribution (it inverts the sign test; Conover, Practical
+    Nonparametric Statistics, section 3.2). Fewer than six samples cannot have one at 95 %: the
+    bounds are then the smallest and the largest.
+
+    >>> median_interval([3.0, 1.0, 2.0])
+    (2.0, 1.0, 3.0)
+    """
+    from scipy.stats import quantile_test
+
+    median = float(np.median(samples))
+    if len(samples) > 1:
+        interval = quantile_test(samples, q=median, p=0.5).confidence_interval(confidence)
+        if np.isfinite(interval.low) and np.isfinite(interval.high):
+            return median, float(interval.low), float(interval.high)
+    return median, min(samples), max(samples)
+
+
+def paired_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> float:
+    """Return the median over common rounds of the ratio of two rivals' samples.
+
+    The ratio is taken within a round, where both saw the same machine; the median of the logarithms
+    makes it the same in both directions.
+    """
+    common = min(len(numerator), len(denominator))
+    logs = np.log(np.asarray(numerator[:common])) - np.log(np.asarray(denominator[:common]))
+    return float(np.exp(np.median(logs)))

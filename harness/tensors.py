@@ -1,0 +1,173 @@
+"""Deterministic inputs for a problem: exact integers, single products, reals; no expected values.
+
+The same problem, kind and seed give the same numbers on every machine.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isqrt, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .accuracy import PRECISION, accumulator_bits
+from .arrays import dtype_of
+from .problem import Problem
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Operands:
+    """Input (N, C, *size), weight (O, C/groups, *kernel) and bias (O,) or None, as NumPy arrays."""
+
+    x: Array
+    weight: Array
+    bias: Array | None
+
+    def items(self) -> dict[str, Array]:
+        """Return the arrays that are there, by the name under which plugins ask for them."""
+        named = {"x": self.x, "weight": self.weight, "bias": self.bias}
+        return {name: array for name, array in named.items() if array is not None}
+
+
+def generator(problem: Problem, kind: str, seed: int) -> np.random.Generator:
+    """Return the random source for one kind of data of one problem."""
+    digest = hashlib.sha256(f"{seed}|{kind}|{problem}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32))
+
+
+def wide_x(problem: Problem, seed: int) -> Operands:
+    """Return odd integers, x as wide as sums stay exact and weight small.
+
+    With n products of at most X·W, n·X·W + B ≤ 0.75·2^p makes every partial sum in any order a
+    whole number below 2^p, so the result is one and the same bit pattern for every implementation
+    that only multiplies and adds. Odd numbers with the leading bit set use all their bits: whoever
+    rounds them on the way, drops a product or counts one twice shows.
+    """
+    return _integers(problem, generator(problem, "wide_x", seed), wide="x")
+
+
+def wide_weight(problem: Problem, seed: int) -> Operands:
+    """Return odd integers, weight as wide as sums stay exact and x small."""
+    return _integers(problem, generator(problem, "wide_weight", seed), wide="weight")
+
+
+def single_products(problem: Problem, seed: int) -> Operands:
+    """Return data with one product per output: each output channel has a single tap.
+
+    Both factors then fill the significand between them, whatever the size of the kernel, which
+    shows a narrower type on the way; and each tap moves its own output channel to its own place,
+    which shows a wrong index.
+    """
+    random = generator(problem, "single_products", seed)
+    storage = PRECISION[problem.dtype]
+    narrow = min(storage, accumulator_bits(problem.dtype) // 2)
+    wide = min(storage, accumulator_bits(problem.dtype) - narrow)
+    weight = np.zeros((problem.out_channels, problem.products))
+    # Neighbouring channels take different taps, so that all of them are used when there are enough channels.
+    taps = (np.arange(problem.out_channels) + random.integers(problem.products)) % problem.products
+    weight[np.arange(problem.out_channels), taps] = _odd(random, problem.out_channels, 2**narrow - 1)
+    return _whole_numbers(
+        problem,
+        _odd(random, problem.input_shape, 2**wide - 1),
+        weight.reshape(problem.weight_shape),
+        np.zeros(problem.out_channels),
+    )
+
+
+def small_integers(problem: Problem, seed: int) -> Operands:
+    """Return integers of at most 3 in absolute value, for algorithms that are not exact on integers."""
+    random = generator(problem, "small_integers", seed)
+    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
+    return _operands(problem, *(random.integers(-3, 3, shape, endpoint=True) for shape in shapes))
+
+
+def impulses(problem: Problem, seed: int) -> Operands:
+    """Return one full-significand element in x per sample and one in weight per output channel.
+
+    The normwise bound of a fast algorithm is then a small multiple of one product, so that a
+    narrower type on the way shows there too.
+    """
+    random = generator(problem, "impulses", seed)
+    x = np.zeros((problem.batch_size, problem.groups, prod(problem.input_shape[1:]) // problem.groups))
+    channels = problem.in_channels // problem.groups
+    size = problem.input_size
+    middle = int(np.ravel_multi_index(tuple(extent // 2 for extent in size), size))
+    # One element of each group, in a channel that moves with the sample; the middle of the image reaches most outputs.
+    places = (np.arange(problem.batch_size) + random.integers(channels)) % channels * prod(size) + middle
+    for sample, place in enumerate(places):
+        x[sample, :, place] = random.uniform(1, 2, problem.groups)
+    weight = np.zeros((problem.out_channels, channels, prod(problem.kernel_size)))
+    taps = (np.arange(problem.out_channels) + random.integers(weight.shape[2])) % weight.shape[2]
+    for channel, tap in enumerate(taps):
+        weight[channel, :, tap] = random.uniform(1, 2)
+    return _operands(
+        problem,
+        x.reshape(problem.input_shape),
+        weight.reshape(problem.weight_shape),
+        np.zeros(problem.out_channels),
+    )
+
+
+def reals(problem: Problem, seed: int) -> Operands:
+    """Return standard normal x, weight and bias."""
+    return _normal(problem, generator(problem, "reals", seed))
+
+
+def timed(problem: Problem, seed: int) -> Operands:
+    """Return what is timed: reals that no check of the oracle has shown before."""
+    return _normal(problem, generator(problem, "timed", seed))
+
+
+def _normal(problem: Problem, random: np.random.Generator) -> Operands:
+    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
+    return _operands(problem, *(random.standard_normal(shape) for shape in shapes))
+
+
+KINDS: dict[str, Callable[[Problem, int], Operands]] = {
+    "wide_x": wide_x,
+    "wide_weight": wide_weight,
+    "single_products": single_products,
+    "small_integers": small_integers,
+    "impulses": impulses,
+    "reals": reals,
+    "timed": timed,
+}
+
+
+def _integers(problem: Problem, random: np.random.Generator, wide: str) -> Operands:
+    storage = 2 ** PRECISION[problem.dtype] - 1
+    budget = int(0.75 * 2 ** accumulator_bits(problem.dtype))
+    terms = problem.products + 1  # the bias is one more term, of at most X
+    small = min(7, max(1, isqrt(budget // terms)))
+    large = min(storage, budget // (terms * small))
+    limits = (large, small) if wide == "x" else (small, large)
+    return _whole_numbers(
+        problem,
+        _odd(random, problem.input_shape, limits[0]),
+        _odd(random, problem.weight_shape, limits[1]),
+        _odd(random, problem.out_channels, large),
+    )
+
+
+def _odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) -> Array:
+    """Return odd integers of either sign in the upper half of [1, limit]."""
+    top = (limit - 1) // 2
+    halves = random.integers((top + 1) // 2, top, shape, endpoint=True)
+    signs = random.integers(0, 1, shape, endpoint=True) * 2 - 1
+    odd: Array = signs * (2 * halves + 1)
+    return odd
+
+
+def _whole_numbers(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
+    """Return whole numbers as operands; a power of two keeps their sums inside float16's range."""
+    scale = 2.0**-8 if problem.dtype == "float16" else 1.0
+    return _operands(problem, x * scale, weight, bias * scale)
+
+
+def _operands(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
+    dtype = dtype_of(problem.dtype)
+    return Operands(x.astype(dtype), weight.astype(dtype), bias.astype(dtype) if problem.bias else None)

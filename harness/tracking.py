@@ -1,0 +1,106 @@
+"""What asv needs of us: one engine run per commit, its samples on disk, and readers of them.
+
+asv walks over commits, keeps and compares results; it does not hold the stopwatch. Its `setup_cache`
+calls `record_commit` in a fresh process, its benchmarks hand on what `read_samples` finds.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from . import environment
+from .errors import ResultsError
+from .records import Record
+from .registry import Registry, discover
+from .results import RunWriter, compact, new_run
+from .runner import Settings, run
+from .suite import find_suite
+
+Figure = Literal["time", "relative_time", "error"]
+
+_CACHE = "convharness-samples.json"
+
+
+def record_commit(suites: Sequence[str]) -> None:
+    """Verify and time the commit's implementations, and leave the figures in the working folder.
+
+    The plugins are those of asv's checkout; without one (asv's environment type 'existing') they
+    are the installed ones. The records also become a run of their own beside asv's results.
+    """
+    threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
+    environment.limit_threads(threads)
+    settings = Settings(threads=threads, timed=True, yardstick=True)
+    facts = environment.describe(threads)
+    if commit := os.environ.get("ASV_COMMIT"):
+        facts |= {"commit": commit, "dirty": False}
+    run_facts = new_run(facts, asdict(settings), "asv run")
+    found: dict[str, dict[str, Any]] = {}
+    with RunWriter(_results_folder(), run_facts) as writer:
+        for record in run([find_suite(name) for name in suites], _commit_registry().implementations, settings):
+            writer.append(record)
+            found[_key(record.suite, record.implementation.name, record.case.label)] = _figures(record)
+            # asv ends a process that has been silent for too long.
+            print(record.suite, record.case.label, record.implementation.name, record.verdict.status, flush=True)  # noqa: T201
+    compact(writer.folder)
+    Path(_CACHE).write_bytes(msgspec.json.encode(found))
+
+
+def _commit_registry() -> Registry:
+    """Return what the commit offers: nothing, if it has no folder of implementations."""
+    checkout = Path(os.environ.get("ASV_ENV_DIR", "")) / "project"
+    if "ASV_ENV_DIR" not in os.environ or not checkout.is_dir():
+        return discover()
+    return discover(folder=checkout / "implementations", entry_points=False)
+
+
+def _results_folder() -> Path:
+    return Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
+
+
+def _key(suite: str, implementation: str, case: str) -> str:
+    return "|".join((suite, implementation, case))
+
+
+def _figures(record: Record) -> dict[str, Any]:
+    """Return what asv keeps of a record."""
+    figures: dict[str, Any] = {
+        "status": record.verdict.status,
+        "reason": record.verdict.reason,
+        "failed": record.verdict.failed,
+        "error": record.verdict.error_u,
+    }
+    if (measured := record.measurement) is not None:
+        pairs = zip(measured.samples_s, measured.yardstick_s, strict=False)
+        figures |= {
+            "time": {"samples": list(measured.samples_s), "number": measured.number},
+            "relative_time": {"samples": [own / reference for own, reference in pairs], "number": measured.number},
+        }
+    return figures
+
+
+def read_samples(suite: str, implementation: str, case: str, figure: Figure) -> Any:
+    """Return a figure of the commit: samples as asv takes them for times, a number for the error.
+
+    `relative_time` is each sample divided by the engine's own reference in the same round: between
+    two days it moves by a fraction of what seconds do. Returns None where the commit lacks the
+    implementation or the implementation does not support the case.
+
+    Raises `ResultsError` with the verdict where it failed.
+    """
+    figures = _read_cache(Path(_CACHE)).get(_key(suite, implementation, case))
+    if figures is None:
+        return None
+    if figures["failed"]:
+        raise ResultsError(f"{implementation} on {case}: {figures['status']}: {figures['reason']}")
+    return figures.get(figure)
+
+
+def _read_cache(path: Path) -> Mapping[str, Any]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError:
+        raise ResultsError("the engine left no samples for this commit; see what setup_cache printed") from None

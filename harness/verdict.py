@@ -1,0 +1,69 @@
+"""What the oracle says of one implementation on one problem; it may sink, never rise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+# From best to worst: of two verdicts on one case the later one holds.
+STATUSES = (
+    "passed",
+    "unsupported",
+    "unavailable",
+    "mistrusted",
+    "imprecise",
+    "wrong",
+    "contract",
+    "memory",
+    "timeout",
+    "error",
+    "crashed",
+)
+FAILURES = frozenset({"imprecise", "wrong", "contract", "memory", "timeout", "error", "crashed"})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A status with its reason, the layer that saw it, and the errors in figures.
+
+    `error_u` is the largest error in units of u·max(|x|⋆|w| + |b|), with u the unit roundoff of the
+    accumulator, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
+    of the first bad element, `values` an implementation's own output on a worked example.
+    """
+
+    status: str
+    reason: str | None = None
+    layer: str | None = None
+    error_u: float | None = None
+    error_bound_u: float | None = None
+    error_max_abs: float | None = None
+    error_rel_l2: float | None = None
+    where: str | None = None
+    seed: int | None = None
+    reproduce: str | None = None
+    values: Any = None
+    traits: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the implementation passed."""
+        return self.status == "passed"
+
+    @property
+    def failed(self) -> bool:
+        """Say whether this is a failure: neither passed nor out of the implementation's reach."""
+        return self.status in FAILURES
+
+    def and_(self, other: Self) -> Self:
+        """Return the worse of two verdicts, with the larger of their errors."""
+        worse, better = (other, self) if STATUSES.index(other.status) > STATUSES.index(self.status) else (self, other)
+        errors = ("error_u", "error_bound_u", "error_max_abs", "error_rel_l2")
+        larger = {name: _larger(getattr(worse, name), getattr(better, name)) for name in errors}
+        values = worse.values if worse.values is not None else better.values
+        return replace(worse, **larger, values=values)
+
+
+def _larger(a: float | None, b: float | None) -> float | None:
+    """Return the larger of two errors; not-a-number is the largest of all."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a if a != a or a >= b else b  # noqa: PLR0124 only a NaN differs from itself

@@ -1,0 +1,1 @@
+"""The implementations that come with convharness, a family per file."""

@@ -1,0 +1,1 @@
+"""The suites that come with convharness, and what asv runs of them."""
