@@ -5,11 +5,25 @@ every commit: seconds each and a gigabyte per environment. The engine and the su
 tree's anyway; of a commit only the plugins count, and those are read from the checkout.
 """
 
-import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from asv.environment import Environment
+from asv.machine import Machine, MachineCollection
+from asv.util import UserError
+
+
+def setup() -> None:
+    """Introduce this machine to asv by asv's own defaults, unless it knows it.
+
+    asv would ask at its first run, and stop where nobody can answer.
+    """
+    name = Machine.get_unique_machine_name()
+    try:
+        MachineCollection.load(name)
+    except UserError:
+        MachineCollection.save(name, Machine.get_defaults())
 
 
 class Worktree(Environment):  # type: ignore[misc]  # asv has no types
@@ -18,13 +32,21 @@ class Worktree(Environment):  # type: ignore[misc]  # asv has no types
     tool_name = "worktree"
     matches_python_fallback = False
 
+    def __init__(
+        self, conf: Any, python: str, requirements: dict[str, str], tagged_env_vars: dict[Any, str]
+    ) -> None:
+        # The parent names itself after these before it keeps them.
+        self._python = python
+        self._requirements = requirements
+        super().__init__(conf, python, requirements, tagged_env_vars)
+
     @classmethod
     def matches(cls, python: str) -> bool:
         """Say whether a Python version of asv.conf.json is the one that runs asv."""
         return python == f"{sys.version_info.major}.{sys.version_info.minor}"
 
     def _setup(self) -> None:
-        os.makedirs(self._path, exist_ok=True)
+        Path(self._path).mkdir(parents=True, exist_ok=True)
 
     def find_executable(self, executable: str) -> str:
         """Return this interpreter, for python as for pip."""

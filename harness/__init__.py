@@ -58,7 +58,7 @@ _HOMES = {
     "run": "runner",
 }
 
-__all__ = [  # noqa: RUF022 sorted as sorted() does, which a test asserts
+__all__ = [
     "Case",
     "HarnessError",
     "Implementation",

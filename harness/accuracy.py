@@ -104,11 +104,18 @@ def _fft(truth: Truth) -> Doubles:
     """
     problem = truth.problem
     u = unit_roundoff(problem.dtype)
-    padded = [size + before + max(after, 0) for size, (before, after) in zip(problem.input_size, problem.pads, strict=True)]
+    padded = [
+        size + before + max(after, 0)
+        for size, (before, after) in zip(problem.input_size, problem.pads, strict=True)
+    ]
     length = prod(4 * max(size, span) for size, span in zip(padded, problem.kernel_span, strict=True))
     channels = problem.in_channels // problem.groups
     # A padding mode other than zeros repeats elements of x, at most as often as the padded size holds them.
-    repeats = 1.0 if problem.padding_mode == "zeros" else prod(-(-size // full) for size, full in zip(padded, problem.input_size, strict=True))
+    repeats = (
+        1.0
+        if problem.padding_mode == "zeros"
+        else prod(-(-size // full) for size, full in zip(padded, problem.input_size, strict=True))
+    )
     spatial = tuple(range(2, 2 + problem.ndim))
     x_norms = np.sqrt(repeats * np.square(truth.x.astype(np.float64)).sum(axis=spatial))  # (N, C)
     w_norms = np.abs(truth.weight.astype(np.float64)).sum(axis=spatial)  # (O, C/g)

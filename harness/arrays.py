@@ -77,8 +77,8 @@ class TorchArrays:
         if y.dtype == self._torch.bfloat16:
             array: Array = y.view(self._torch.int16).numpy().view(dtype_of("bfloat16"))
             return array
-        array = y.numpy()
-        return array
+        plain: Array = y.numpy()
+        return plain
 
     def limit_threads(self, threads: int) -> None:
         self._torch.set_num_threads(threads)
@@ -103,7 +103,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
     if name == "bfloat16":
         import ml_dtypes
 
-        return np.dtype(ml_dtypes.bfloat16)
+        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return bfloat16
     return np.dtype(name)
 
 

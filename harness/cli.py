@@ -1,10 +1,11 @@
 """The command line: words to settings, records to text, statuses to an exit code."""
 
+import os
 import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted; the records so far are kept")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader, `head` say, has seen enough. Python would complain again when it flushes at exit.
-        sys.stdout = None  # type: ignore[assignment]
-        return PASSED
     except Exception:  # noqa: BLE001 the last resort: what nobody foresaw is our bug
         traceback.print_exc()
         _say("this is a bug of convharness; please report it with the lines above")
@@ -55,6 +52,16 @@ def _complain(message: object) -> int:
     for line in str(message).splitlines():
         _say(f"error: {line}")
     return MISTAKE
+
+
+def _print(text: str) -> None:
+    """Print to stdout; a reader that has seen enough, such as `head`, is no error."""
+    try:
+        click.echo(text.rstrip("\n"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it exits; there is nobody left to complain to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _say(text: str) -> None:
@@ -71,12 +78,45 @@ def cli() -> None:
 def _selecting(command: Command) -> Command:
     """Add the options that select what is run."""
     for option in (
-        click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="A Python file with implementations of your own."),
-        click.option("-k", "--implementation", "patterns", multiple=True, metavar="GLOB", help="Only implementations whose name matches."),
-        click.option("-c", "--case", "cases", multiple=True, metavar="GLOB", help="Only cases whose label matches."),
-        click.option("--dtype", "dtypes", multiple=True, metavar="NAME", help="Ask every case for this data type instead of its own."),
-        click.option("--problem", "problems", multiple=True, metavar="STRING", help="One problem, such as n1c64h56w56-o64k3p1-float32."),
-        click.option("--suite", "suites", multiple=True, metavar="NAME|FILE", help="A suite that comes with convharness, or a TOML file."),
+        click.option(
+            "--plugin",
+            "plugins",
+            multiple=True,
+            metavar="FILE",
+            help="A Python file with implementations of your own.",
+        ),
+        click.option(
+            "-k",
+            "--implementation",
+            "patterns",
+            multiple=True,
+            metavar="GLOB",
+            help="Only implementations whose name matches.",
+        ),
+        click.option(
+            "-c", "--case", "cases", multiple=True, metavar="GLOB", help="Only cases whose label matches."
+        ),
+        click.option(
+            "--dtype",
+            "dtypes",
+            multiple=True,
+            metavar="NAME",
+            help="Ask every case for this data type instead of its own.",
+        ),
+        click.option(
+            "--problem",
+            "problems",
+            multiple=True,
+            metavar="STRING",
+            help="One problem, such as n1c64h56w56-o64k3p1-float32.",
+        ),
+        click.option(
+            "--suite",
+            "suites",
+            multiple=True,
+            metavar="NAME|FILE",
+            help="A suite that comes with convharness, or a TOML file.",
+        ),
     ):
         command = option(command)
     return command
@@ -85,11 +125,43 @@ def _selecting(command: Command) -> Command:
 def _running(command: Command) -> Command:
     """Add the options that say how to judge, where results go and how they are shown."""
     for option in (
-        click.option("--format", "format_name", type=click.Choice(FORMATS), default="table", show_default=True, help="What is printed."),
-        click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, metavar="DIR", help="Where records are kept."),
-        click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of every library."),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all data and orders."),
-        click.option("--level", type=click.Choice(("quick", "standard", "thorough")), default="standard", show_default=True, help="How much data the oracle tries."),
+        click.option(
+            "--format",
+            "format_name",
+            type=click.Choice(FORMATS),
+            default="table",
+            show_default=True,
+            help="What is printed.",
+        ),
+        click.option(
+            "--results",
+            type=click.Path(path_type=Path),
+            default=Path("results"),
+            show_default=True,
+            metavar="DIR",
+            help="Where records are kept.",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Threads of every library.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Seed of all data and orders.",
+        ),
+        click.option(
+            "--level",
+            type=click.Choice(("quick", "standard", "thorough")),
+            default="standard",
+            show_default=True,
+            help="How much data the oracle tries.",
+        ),
     ):
         command = option(command)
     return _selecting(command)
@@ -99,8 +171,21 @@ def _timing(command: Command) -> Command:
     """Add the options that say how long to measure and against what to compare."""
     for option in (
         click.option("--baseline", metavar="NAME", help="Implementation that speed-ups refer to."),
-        click.option("--rounds", type=click.IntRange(min=1), default=20, show_default=True, help="Most samples per implementation and case."),
-        click.option("--budget", type=click.FloatRange(min=0, min_open=True), default=0.25, show_default=True, metavar="SECONDS", help="Time per implementation and case; slow ones take fewer samples."),
+        click.option(
+            "--rounds",
+            type=click.IntRange(min=1),
+            default=20,
+            show_default=True,
+            help="Most samples per implementation and case.",
+        ),
+        click.option(
+            "--budget",
+            type=click.FloatRange(min=0, min_open=True),
+            default=0.25,
+            show_default=True,
+            metavar="SECONDS",
+            help="Time per implementation and case; slow ones take fewer samples.",
+        ),
     ):
         command = option(command)
     return _running(command)
@@ -141,10 +226,11 @@ def _run(
     from .environment import limit_threads
 
     limit_threads(threads)
-    registry, implementations, suites = _select(**{name: options.pop(name) for name in _SELECTION})
-    _check_baseline(baseline, implementations)
-    settings = _settings(timed=timed, threads=threads, **options)
-    run, rows = _recorded(suites, implementations, settings, results)
+    with _stdout_kept():
+        registry, implementations, suites = _select(**{name: options.pop(name) for name in _SELECTION})
+        _check_baseline(baseline, implementations)
+        settings = _settings(timed=timed, threads=threads, **options)
+        run, rows = _recorded(suites, implementations, settings, results)
     _show(rows, [run], format_name, baseline)
     if with_reports:
         _write_reports(rows, run, results, baseline)
@@ -194,7 +280,9 @@ def _check_baseline(baseline: str | None, implementations: "Sequence[Implementat
 
     names = [one.name for one in implementations]
     if baseline is not None and baseline not in names:
-        raise SelectionError(f"the baseline {baseline!r} is not among the implementations{did_you_mean(baseline, names)}")
+        raise SelectionError(
+            f"the baseline {baseline!r} is not among the implementations{did_you_mean(baseline, names)}"
+        )
 
 
 def _settings(*, rounds: int = 20, budget: float = 0.25, **options: Any) -> "Settings":
@@ -205,7 +293,10 @@ def _settings(*, rounds: int = 20, budget: float = 0.25, **options: Any) -> "Set
 
 
 def _recorded(
-    suites: "Sequence[Suite]", implementations: "Sequence[Implementation]", settings: "Settings", results: Path
+    suites: "Sequence[Suite]",
+    implementations: "Sequence[Implementation]",
+    settings: "Settings",
+    results: Path,
 ) -> "tuple[Run, list[Row]]":
     """Run, append each record to the results at once, and return them as rows."""
     from dataclasses import asdict
@@ -228,10 +319,24 @@ def _recorded(
 
 
 @contextmanager
+def _stdout_kept() -> Iterator[None]:
+    """Send to stderr whatever plugins print, from Python or from C, so that stdout is only ours."""
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(ours, 1)
+        os.close(ours)
+
+
+@contextmanager
 def _progress(total: int) -> "Iterator[Callable[[Record], None]]":
     """Show a bar on a terminal's stderr, and nothing where nobody watches."""
     if not sys.stderr.isatty():
-        yield lambda record: None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -259,7 +364,7 @@ def _show(rows: "Sequence[Row]", runs: "Sequence[Run]", format_name: str, baseli
         from .reports import render
 
         text = render(format_name, frame_of(rows, runs), baseline=baseline)
-    click.echo(text.rstrip("\n"))
+    _print(text)
 
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:
@@ -284,11 +389,33 @@ def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
 
 @cli.command("report")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--format", "format_name", type=click.Choice((*FORMATS, "html")), default="table", show_default=True, help="What is written.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead of stdout.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice((*FORMATS, "html")),
+    default="table",
+    show_default=True,
+    help="What is written.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write to a file instead of stdout.",
+)
 @click.option("--baseline", metavar="NAME", help="Implementation that speed-ups refer to.")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, metavar="DIR", help="Where records are kept.")
-def report(runs: Sequence[str], format_name: str, output: Path | None, baseline: str | None, results: Path) -> int:
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Where records are kept.",
+)
+def report(
+    runs: Sequence[str], format_name: str, output: Path | None, baseline: str | None, results: Path
+) -> int:
     """Report stored runs: by id, the beginning of one, or folder; the latest if none is named."""
     from .reports import render
     from .results import encode_rows, find_run, load, read_rows, write_text
@@ -300,16 +427,36 @@ def report(runs: Sequence[str], format_name: str, output: Path | None, baseline:
     else:
         text = render(format_name, load(folders), baseline=baseline)
     if output is None:
-        click.echo(text.rstrip("\n"))
+        _print(text)
     else:
         _say(f"the report is {write_text(output, text)}")
     return PASSED
 
 
 @cli.command("list")
-@click.option("--plugin", "plugins", multiple=True, metavar="FILE", help="A Python file with implementations of your own.")
-@click.option("-k", "--implementation", "patterns", multiple=True, metavar="GLOB", help="Only implementations whose name matches.")
-@click.option("--format", "format_name", type=click.Choice(("table", "json")), default="table", show_default=True, help="What is printed.")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    help="A Python file with implementations of your own.",
+)
+@click.option(
+    "-k",
+    "--implementation",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Only implementations whose name matches.",
+)
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(("table", "json")),
+    default="table",
+    show_default=True,
+    help="What is printed.",
+)
 def list_(plugins: Sequence[str], patterns: Sequence[str], format_name: str) -> int:
     """List implementations with what they support, and what is unavailable and why."""
     from .listing import implementation_rows
@@ -326,7 +473,14 @@ def suite() -> None:
 
 
 @suite.command("list")
-@click.option("--format", "format_name", type=click.Choice(("table", "json")), default="table", show_default=True, help="What is printed.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(("table", "json")),
+    default="table",
+    show_default=True,
+    help="What is printed.",
+)
 def suite_list(format_name: str) -> int:
     """List the suites that come with convharness."""
     from .listing import suite_rows
@@ -337,7 +491,14 @@ def suite_list(format_name: str) -> int:
 
 @suite.command("show")
 @click.argument("name", metavar="NAME|FILE")
-@click.option("--format", "format_name", type=click.Choice(("table", "json")), default="table", show_default=True, help="What is printed.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(("table", "json")),
+    default="table",
+    show_default=True,
+    help="What is printed.",
+)
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
     from .listing import case_rows
@@ -351,8 +512,8 @@ def _print_rows(rows: Sequence[Row], format_name: str) -> None:
     if format_name == "json":
         from .results import encode_rows
 
-        click.echo(encode_rows(rows))
+        _print(encode_rows(rows))
         return
     from .listing import table
 
-    click.echo(table(rows).rstrip("\n"))
+    _print(table(rows))

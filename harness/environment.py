@@ -135,4 +135,6 @@ def _cpu_model() -> str:
 def _cpu_features() -> str:
     """Return the vector extensions: virtual machines hide the model's name, never these."""
     flags = _cpu_info().get("flags", "").split()
-    return " ".join(sorted(flag for flag in flags if flag.startswith(("avx", "amx", "sse4", "fma", "asimd", "sve"))))
+    return " ".join(
+        sorted(flag for flag in flags if flag.startswith(("avx", "amx", "sse4", "fma", "asimd", "sve")))
+    )

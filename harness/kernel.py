@@ -75,7 +75,8 @@ def bind(implementation: Implementation, problem: Problem, operands: Operands) -
         None if operands.bias is None else aligned_copy(operands.bias),
     )
     values: dict[str, Any] = {
-        name: getattr(problem, name) for name in ("stride", "padding", "pads", "dilation", "groups", "padding_mode")
+        name: getattr(problem, name)
+        for name in ("stride", "padding", "pads", "dilation", "groups", "padding_mode")
     }
     values |= {"problem": problem, "bias": None}
     values |= {name: library.hand_over(array) for name, array in given.items().items()}

@@ -1,7 +1,7 @@
 """Padding for plugin authors who work on NumPy arrays; the oracle's reference has its own."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,15 @@ def pad(x: NDArray[T], pads: Sequence[tuple[int, int]], padding_mode: str = "zer
     if padding_mode == "zeros":
         y = np.zeros(x.shape[:leading] + padded, x.dtype)
         kept = [max(0, min(size, size + after)) for size, (_, after) in zip(sizes, pads, strict=True)]
-        target = tuple(
-            slice(before, before + keep) for keep, (before, _) in zip(kept, pads, strict=True)
-        )
-        y[(..., *target)] = x[(..., *(slice(keep) for keep in kept))]
+        target = [slice(before, before + keep) for keep, (before, _) in zip(kept, pads, strict=True)]
+        y[_last(target)] = x[_last([slice(keep) for keep in kept])]
         return y
     grown = [(0, 0)] * leading + [(before, max(after, 0)) for before, after in pads]
     y = np.pad(x, grown, _NUMPY_MODES[padding_mode])  # type: ignore[call-overload]
-    return y[(..., *(slice(size) for size in padded))]
+    cropped: NDArray[T] = y[_last([slice(size) for size in padded])]
+    return cropped
+
+
+def _last(slices: Sequence[slice]) -> Any:
+    """Return the index that takes slices of the last axes."""
+    return (..., *slices)

@@ -19,7 +19,18 @@ Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
 Reason = Callable[[Problem], str | None]
 
-PARAMETERS = ("x", "weight", "bias", "stride", "padding", "pads", "dilation", "groups", "padding_mode", "problem")
+PARAMETERS = (
+    "x",
+    "weight",
+    "bias",
+    "stride",
+    "padding",
+    "pads",
+    "dilation",
+    "groups",
+    "padding_mode",
+    "problem",
+)
 LAYOUTS = ("contiguous", "channels_last")
 
 _MARK = "__convharness_mark__"
@@ -54,7 +65,7 @@ def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
 
     Raises `PluginError` for a second mark; everything else is checked when it is discovered.
     """
-    return _marker(False, function, keywords)
+    return _marker(function, keywords, is_plan=False)
 
 
 @overload
@@ -67,10 +78,10 @@ def plan(function: Function | None = None, /, **keywords: Any) -> Any:
     For what compiles, packs weights or builds a module: only `x -> y` is timed, and the planning
     time is recorded beside it. Keywords are those of `implementation`.
     """
-    return _marker(True, function, keywords)
+    return _marker(function, keywords, is_plan=True)
 
 
-def _marker(is_plan: bool, function: Function | None, keywords: Mapping[str, Any]) -> Any:
+def _marker(function: Function | None, keywords: Mapping[str, Any], *, is_plan: bool) -> Any:
     def attach(function: Function) -> Function:
         if hasattr(function, _MARK):
             raise PluginError(f"{function.__name__} is marked twice; one mark per function")
@@ -108,16 +119,31 @@ class Implementation:
     description: str
 
     def refuses(self, problem: Problem) -> str | None:
-        """Return why this implementation does not support the problem, or None if it does."""
+        """Return why this implementation does not support the problem, or None if it does.
+
+        Raises `PluginError` if its `when=` raises, or returns anything but a text or None.
+        """
         for name, allowed in (("dtype", self.dtypes), ("direction", self.direction)):
             if not _allows(name, allowed, problem):
                 return _needs(name, allowed, problem)
         for name, allowed in self.constraints.items():
             if not _allows(name, allowed, problem):
                 return _needs(name, allowed, problem)
-        return self._refuses_by_signature(problem) or (self.when(problem) if self.when else None)
+        return self._refuses_by_signature(problem) or self._refuses_by_when(problem)
+
+    def _refuses_by_when(self, problem: Problem) -> str | None:
+        if self.when is None:
+            return None
+        try:
+            reason = self.when(problem)
+        except Exception as error:
+            raise PluginError(f"its when= raised {type(error).__name__}: {error}") from error
+        if reason is not None and not isinstance(reason, str):
+            raise PluginError(f"its when= returned {reason!r}; it must be a reason, or None")
+        return reason or None
 
     def _refuses_by_signature(self, problem: Problem) -> str | None:
+        """Return which of the things that the signature leaves out the problem has."""
         asked = set(self.parameters)
         if problem.bias and "bias" not in asked:
             return "takes no bias"
@@ -126,14 +152,18 @@ class Implementation:
         for name, default in (("stride", 1), ("dilation", 1), ("groups", 1)):
             if name not in asked and not _allows(name, default, problem):
                 return _needs(name, default, problem)
-        if not asked & {"padding", "pads"} and any(any(pair) for pair in problem.pads):
-            return _needs("padding", 0, problem)
-        if "pads" not in asked and any(before != after for before, after in problem.pads):
-            return f"needs symmetric padding, got {problem.padding}"
-        pads_any = any(max(pair) > 0 for pair in problem.pads)
-        if "padding_mode" not in asked and pads_any and problem.padding_mode != "zeros":
-            return _needs("padding_mode", "zeros", problem)
-        return None
+        return _refuses_padding(asked, problem)
+
+
+def _refuses_padding(asked: set[str], problem: Problem) -> str | None:
+    if not asked & {"padding", "pads"} and any(any(pair) for pair in problem.pads):
+        return _needs("padding", 0, problem)
+    if "pads" not in asked and any(before != after for before, after in problem.pads):
+        return f"needs symmetric padding, got {problem.padding}"
+    # Where nothing is padded the mode says nothing.
+    if "padding_mode" not in asked and any(max(pair) > 0 for pair in problem.pads):
+        return None if problem.padding_mode == "zeros" else _needs("padding_mode", "zeros", problem)
+    return None
 
 
 def declare(
@@ -154,7 +184,7 @@ def declare(
             family=family,
             function=function,
             is_plan=mark.is_plan,
-            parameters=_parameters(function, mark.is_plan),
+            parameters=_parameters(function, is_plan=mark.is_plan),
             arrays=(arrays := _choice("arrays", keywords.pop("arrays", "numpy"), ARRAY_LIBRARIES)),
             library=_text("library", keywords.pop("library", arrays)),
             layout=_choice("layout", keywords.pop("layout", "contiguous"), LAYOUTS),
@@ -171,7 +201,7 @@ def declare(
         raise PluginError(f"{name} {error}") from None
 
 
-def _parameters(function: Function, is_plan: bool) -> tuple[str, ...]:
+def _parameters(function: Function, *, is_plan: bool) -> tuple[str, ...]:
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -183,7 +213,9 @@ def _parameters(function: Function, is_plan: bool) -> tuple[str, ...]:
             raise PluginError(f"takes an unknown parameter {name!r}{did_you_mean(name, PARAMETERS)}")
     for name in ("weight",) if is_plan else ("x", "weight"):
         if name not in parameters:
-            raise PluginError(f"does not take {name!r}; {'a plan' if is_plan else 'an implementation'} needs it")
+            raise PluginError(
+                f"does not take {name!r}; {'a plan' if is_plan else 'an implementation'} needs it"
+            )
     if is_plan and "x" in parameters:
         raise PluginError("takes 'x', but a plan returns the function that takes it")
     return tuple(parameters)
@@ -192,7 +224,17 @@ def _parameters(function: Function, is_plan: bool) -> tuple[str, ...]:
 def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
     for name in keywords:
         if name not in _CONSTRAINTS:
-            known = (*_CONSTRAINTS, "dtype", "direction", "when", "name", "arrays", "layout", "accuracy", "library")
+            known = (
+                *_CONSTRAINTS,
+                "dtype",
+                "direction",
+                "when",
+                "name",
+                "arrays",
+                "layout",
+                "accuracy",
+                "library",
+            )
             raise PluginError(f"declares an unknown {name!r}{did_you_mean(name, known)}")
     return {"ndim": 2, **keywords}
 
@@ -213,9 +255,8 @@ def _allows(name: str, allowed: Any, problem: Problem) -> bool:
 
 
 def _needs(name: str, allowed: Any, problem: Problem) -> str:
-    if isinstance(allowed, Iterable) and not isinstance(allowed, (str, tuple)):
-        allowed = " or ".join(str(one) for one in allowed)
-    elif isinstance(allowed, tuple) and name not in SPATIAL_FIELDS:
+    one_value = isinstance(allowed, str) or (isinstance(allowed, tuple) and name in SPATIAL_FIELDS)
+    if isinstance(allowed, Iterable) and not one_value:
         allowed = " or ".join(str(one) for one in allowed)
     return f"needs {name} {allowed}, got {getattr(problem, name)}"
 
@@ -232,11 +273,14 @@ def _text(keyword: str, value: Any) -> str:
 
 def _choice(keyword: str, value: Any, known: Iterable[str]) -> str:
     if value not in known:
-        raise PluginError(f"declares {keyword}={value!r}, which is not known{did_you_mean(str(value), known)}")
+        raise PluginError(
+            f"declares {keyword}={value!r}, which is not known{did_you_mean(str(value), known)}"
+        )
     return str(value)
 
 
 def _callable(keyword: str, value: Any) -> Reason | None:
     if value is not None and not callable(value):
         raise PluginError(f"declares {keyword}={value!r}; it must be a function of a problem")
-    return value
+    reason: Reason | None = value
+    return reason

@@ -64,7 +64,7 @@ class Problem:
     dtype: str
     direction: str
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 a convolution has that many parameters
         self,
         *,
         batch_size: int = 1,
@@ -118,9 +118,7 @@ class Problem:
             spans = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
             return tuple(_pad((span // 2, span - span // 2)) for span in spans)
         if isinstance(padding, str):
-            raise ProblemError(
-                f"padding={padding!r} is not known{did_you_mean(padding, ('same', 'valid'))}"
-            )
+            raise ProblemError(f"padding={padding!r} is not known{did_you_mean(padding, ('same', 'valid'))}")
         per_axis = repeat(padding, self.ndim) if isinstance(padding, int) else padding
         return tuple(_pad(value) for value in per_axis)
 
@@ -136,7 +134,7 @@ class Problem:
                 f"kernel_size={self.kernel_size} with dilation={self.dilation} does not fit"
                 f" input_size={self.input_size} padded by {self.padding}"
             )
-        # Reflecting needs an element beyond the border for each one padded; going round needs one in the input.
+        # Reflecting needs an element beyond the border for each one padded, going round one in the input.
         limits = {"reflect": 1, "circular": 0}
         if self.padding_mode in limits:
             spare = limits[self.padding_mode]
@@ -179,7 +177,9 @@ class Problem:
         return cls(**arguments)
 
     def __str__(self) -> str:
-        sizes = "".join(f"{axis}{size}" for axis, size in zip(_AXES[-self.ndim :], self.input_size, strict=True))
+        sizes = "".join(
+            f"{axis}{size}" for axis, size in zip(_AXES[-self.ndim :], self.input_size, strict=True)
+        )
         parts = [f"o{self.out_channels}k{_collapse(self.kernel_size)}"]
         parts += [
             f"{letter}{_collapse(values)}"
@@ -363,7 +363,8 @@ def _pad(value: Any) -> int | Pair:
         before = after = _whole("padding", value, None)
     if before < 0:
         raise ProblemError(
-            f"padding before the input must be at least 0, got {before}; only its end can be cropped: (0, {before})"
+            f"padding before the input must be at least 0, got {before};"
+            f" only its end can be cropped: (0, {before})"
         )
     return before if before == after else (before, after)
 

@@ -101,7 +101,15 @@ class Record:
         from .stats import median_interval
 
         time_s, low, high = median_interval(measured.samples_s)
-        times = (measured.plan_s, measured.first_call_s, time_s, low, high, len(measured.samples_s), measured.number)
+        times = (
+            measured.plan_s,
+            measured.first_call_s,
+            time_s,
+            low,
+            high,
+            len(measured.samples_s),
+            measured.number,
+        )
         rates = {"gflops": counts["flops"] / time_s / 1e9, "gbytes_s": counts["min_bytes"] / time_s / 1e9}
         return {**dict(zip(names, times, strict=True)), **counts, **rates}
 

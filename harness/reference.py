@@ -1,6 +1,7 @@
 """The true result of a problem, in float64, by code that no implementation shares.
 
-"Convolution" is cross-correlation: y[n, o, p] = b[o] + Σ_c,k w[o, c, k]·x[n, c, p·stride − before + k·dilation].
+"Convolution" is cross-correlation:
+y[n, o, p] = b[o] + Σ_c,k w[o, c, k]·x[n, c, p·stride − before + k·dilation].
 Positions outside the input are zeros or, by `padding_mode`, elements of the input; that is done
 here by looking indices up, so that padding, cropping, stride and dilation are one gather.
 """
@@ -39,7 +40,8 @@ def truth(problem: Problem, operands: Operands, *, exact: bool = False) -> Truth
     if problem.direction != "forward":
         raise ProblemError(f"there is no reference for direction {problem.direction!r} yet; use 'forward'")
     y = convolve(problem, operands.x, operands.weight, operands.bias)
-    magnitude = convolve(problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias)))
+    bias = None if operands.bias is None else np.abs(operands.bias)
+    magnitude = convolve(problem, np.abs(operands.x), np.abs(operands.weight), bias)
     # A is itself a rounded sum, of terms of one sign: growing it by its own error keeps the bound a bound.
     magnitude *= 1 + gamma(problem.products + 2, _U)
     doubt = 0.0 if exact else gamma(problem.products + 2, _U) * magnitude
@@ -96,7 +98,7 @@ def _blocks(problem: Problem) -> Iterator[tuple[int, slice]]:
 def _windows(problem: Problem, x: Doubles, rows: slice) -> Doubles:
     """Return what each output of a block reads: (C, K, P) with K taps and P outputs, in C order."""
     ndim = problem.ndim
-    indices = []
+    indices: list[Any] = [slice(None)]
     for axis in range(ndim):
         outputs = np.arange(problem.output_size[axis])[rows if axis == 0 else slice(None)]
         taps = np.arange(problem.kernel_size[axis])
@@ -105,5 +107,5 @@ def _windows(problem: Problem, x: Doubles, rows: slice) -> Doubles:
         shape = [1] * (2 * ndim)
         shape[axis], shape[ndim + axis] = grid.shape
         indices.append(grid.reshape(shape))
-    gathered = x[(slice(None), *indices)]
-    return gathered.reshape(len(x), prod(problem.kernel_size), -1)
+    windows: Doubles = x[tuple(indices)]
+    return windows.reshape(len(x), prod(problem.kernel_size), -1)

@@ -157,6 +157,8 @@ class _Scan:
         if path.suffix != ".py":
             self._broken.append(f"{path} is no Python file; a plugin's name ends in .py")
             return
+        if any(one.source and one.source.resolve() == path.resolve() for one in self._found.values()):
+            return  # named twice, or one of the built-in files
         counts = len(self._found) + len(self._unavailable) + len(self._broken)
         resolved = path.resolve()
         self.file(path, f"convharness_plugin_{abs(hash(resolved))}_{path.stem}", "file")
@@ -207,7 +209,9 @@ def _marked(module: ModuleType) -> Iterator[tuple]:  # type: ignore[type-arg]
 def _built_in_folder() -> Path:
     spec = importlib.util.find_spec(f"{__package__}.implementations")
     if spec is None or not spec.submodule_search_locations:
-        raise PluginError("the implementations that come with convharness are not installed; install it again")
+        raise PluginError(
+            "the implementations that come with convharness are not installed; install it again"
+        )
     return Path(spec.submodule_search_locations[0])
 
 

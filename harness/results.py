@@ -1,9 +1,9 @@
 """Results on disk: a folder per run, whose records are appended one flushed line at a time.
 
-    results/runs/<run id>/run.json          environment, settings, versions, commit
-                          records.jsonl     one line per record: the truth
-                          records.parquet   the same as columns, written whole at the end
-                          samples.parquet   raw samples: one row per sample
+results/runs/<run id>/run.json          environment, settings, versions, commit
+                      records.jsonl     one line per record: the truth
+                      records.parquet   the same as columns, written whole at the end
+                      samples.parquet   raw samples: one row per sample
 """
 
 import os
@@ -59,7 +59,9 @@ class RunWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def append(self, record: Record) -> Row:
@@ -107,14 +109,19 @@ def compact(folder: Path) -> None:
         for i, seconds in enumerate(row["samples_s"] or ())
     ]
     sample_schema = pa.schema(
-        [("case", pa.string()), ("implementation", pa.string()), ("round", pa.int32()), ("seconds", pa.float64())]
+        [
+            ("case", pa.string()),
+            ("implementation", pa.string()),
+            ("round", pa.int32()),
+            ("seconds", pa.float64()),
+        ]
     )
     for name, table in (
         ("records.parquet", pa.Table.from_pylist(records)),
         ("samples.parquet", pa.Table.from_pylist(samples, sample_schema)),
     ):
         part = folder / f"{name}.part"
-        pq.write_table(table, part, compression="zstd")  # type: ignore[no-untyped-call]
+        pq.write_table(table, part, compression="zstd")
         part.replace(folder / name)
 
 
@@ -128,7 +135,9 @@ def read_rows(folder: Path) -> Iterator[Row]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise ResultsError(f"cannot read {path}: {error.strerror}; a run is a folder with run.json in it") from None
+        raise ResultsError(
+            f"cannot read {path}: {error.strerror}; a run is a folder with run.json in it"
+        ) from None
     for index, line in enumerate(lines):
         if not line:
             continue

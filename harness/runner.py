@@ -1,39 +1,27 @@
 """Cases × implementations → a stream of records; it never prints and never writes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
 
 from .arrays import adapter
-from .accuracy import Accuracy
 from .environment import limit_threads
-from .kernel import Bound, KernelError, bind, chained, output_array
 from .oracle import Oracle
 from .oracle.judge import reproduction
-from .oracle.timed import timed_truth, wrong_when_timed
 from .plugin import Implementation
-from .problem import Problem
 from .records import Measurement, Record
-from .reference import convolve
 from .registry import is_installed, library_version, missing
-from .sampling import Effort, Rival, Samples, measure
+from .sampling import Effort
 from .suite import Case, Suite
-from .tensors import KINDS, Operands
+from .timing import TimingFailure, time_case
 from .verdict import Verdict
 
-
-_YARDSTICK = "the reference"
+Outcomes = Mapping[str, Measurement | TimingFailure]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to judge, and whether and how to time.
-
-    With `yardstick` the engine's own reference is timed in the same rounds as everything else: a
-    measure of the machine that no implementation can change.
-    """
+    """How to judge, and whether and how to time; `yardstick` as in `timing.time_case`."""
 
     level: str = "standard"
     seed: int = 0
@@ -53,113 +41,63 @@ def run(
     With `settings.timed` those that passed a case are timed side by side before its records come.
     """
     settings = settings or Settings()
-    oracle = Oracle(level=settings.level, seed=settings.seed)
-    random = Random(settings.seed)  # noqa: S311 orders of turns need no secrecy
     limit_threads(settings.threads)
     for library in {one.arrays for one in implementations if is_installed(one.arrays)}:
         adapter(library).limit_threads(settings.threads)
+    session = _Session(settings)
     for suite in suites:
         for case in suite:
-            verdicts = {one.name: _verdict(oracle, one, case) for one in implementations}
-            measured: dict[str, Measurement | Verdict] = {}
-            if settings.timed:
-                passed = [one for one in implementations if verdicts[one.name].ok]
-                measured = time_case(case, passed, settings, random)
-            for one in implementations:
-                outcome = measured.get(one.name)
-                yield Record(
-                    suite.name,
-                    case,
-                    one,
-                    verdicts[one.name].and_(outcome) if isinstance(outcome, Verdict) else verdicts[one.name],
-                    outcome if isinstance(outcome, Measurement) else None,
-                    library_version(one.library),
-                    settings.threads,
-                )
+            yield from session.records(suite, case, implementations)
 
 
-def _verdict(oracle: Oracle, implementation: Implementation, case: Case) -> Verdict:
-    for library in (implementation.library, implementation.arrays):
-        if not is_installed(library):
-            return Verdict("unavailable", missing(library))
-    return oracle.judge(implementation, case)
+class _Session:
+    """What the cases of a run share: settings, the oracle, the source of random orders."""
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._oracle = Oracle(level=settings.level, seed=settings.seed)
+        self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
 
-def time_case(
-    case: Case, implementations: Sequence[Implementation], settings: Settings, random: Random
-) -> dict[str, Measurement | Verdict]:
-    """Time implementations side by side on one case, on data that the oracle has not used.
+    def records(
+        self, suite: Suite, case: Case, implementations: Sequence[Implementation]
+    ) -> Iterator[Record]:
+        verdicts = {one.name: self._verdict(suite, case, one) for one in implementations}
+        outcomes = self._timed(case, [one for one in implementations if verdicts[one.name].ok])
+        for one in implementations:
+            verdict, outcome = verdicts[one.name], outcomes.get(one.name)
+            if isinstance(outcome, TimingFailure):
+                again = self._again("time", suite, case, one)
+                failure = Verdict(outcome.status, outcome.reason, "at size", reproduce=again)
+                verdict, outcome = verdict.and_(replace(failure, seed=self._settings.seed)), None
+            version = library_version(one.library)
+            yield Record(suite.name, case, one, verdict, outcome, version, self._settings.threads)
 
-    Returns a measurement for each, or the verdict on one that raised or whose last timed output
-    was wrong.
-    """
-    layers = [(problem, KINDS["timed"](problem, settings.seed)) for problem in case.problems]
-    chains: dict[str, list[Bound]] = {}
-    outcomes: dict[str, Measurement | Verdict] = {}
-    for one in implementations:
-        try:
-            chains[one.name] = [bind(one, problem, operands) for problem, operands in layers]
-        except KernelError as error:
-            outcomes[one.name] = _failure(one, case, settings, "error", str(error))
-    rivals = [
-        Rival(name, chained(chain), adapter(chain[0].implementation.arrays).running)
-        for name, chain in chains.items()
-    ]
-    if settings.yardstick:
-        rivals.append(Rival(_YARDSTICK, partial(_reference_call, layers)))
-    taken = measure(rivals, settings.effort, random=random)
-    expected = _Expected(layers)
-    for name, chain in chains.items():
-        verdict = _check(chain, taken[name], expected, case, settings)
-        outcomes[name] = verdict or _measurement(chain, taken[name], taken.get(_YARDSTICK))
-    return outcomes
+    def _verdict(self, suite: Suite, case: Case, one: Implementation) -> Verdict:
+        for library in (one.library, one.arrays):
+            if not is_installed(library):
+                return Verdict("unavailable", missing(library))
+        verdict = self._oracle.judge(one, case)
+        if verdict.layer == "example":
+            return replace(verdict, reproduce=self._again("verify", suite, case, one))
+        return verdict
 
+    def _timed(self, case: Case, implementations: Sequence[Implementation]) -> Outcomes:
+        settings = self._settings
+        if not (settings.timed and implementations):
+            return {}
+        return time_case(
+            case,
+            implementations,
+            settings.effort,
+            seed=settings.seed,
+            random=self._random,
+            yardstick=settings.yardstick,
+        )
 
-class _Expected(dict[Accuracy, tuple[Any, Any]]):
-    """The true output of the timed data and its bound, made once per accuracy class."""
-
-    def __init__(self, layers: Sequence[tuple[Problem, Operands]]) -> None:
-        super().__init__()
-        self._layers = layers
-
-    def __missing__(self, accuracy: Accuracy) -> tuple[Any, Any]:
-        self[accuracy] = timed_truth(self._layers, accuracy)
-        return self[accuracy]
-
-
-def _reference_call(layers: Sequence[tuple[Problem, Operands]]) -> None:
-    for problem, operands in layers:
-        convolve(problem, operands.x, operands.weight, operands.bias)
-
-
-def _measurement(chain: Sequence[Bound], taken: Samples, yardstick: Samples | None) -> Measurement:
-    plans = [bound.plan_s for bound in chain if bound.plan_s is not None]
-    return Measurement(
-        tuple(taken.seconds),
-        taken.number,
-        plan_s=sum(plans) if plans else None,
-        first_call_s=taken.first_call_s,
-        yardstick_s=tuple(yardstick.seconds) if yardstick else (),
-    )
-
-
-def _check(
-    chain: Sequence[Bound], taken: Samples, expected: _Expected, case: Case, settings: Settings
-) -> Verdict | None:
-    """Return the verdict on one that failed while it was timed, or None."""
-    implementation = chain[0].implementation
-    if taken.error is not None:
-        error = KernelError(taken.error)
-        status = "memory" if error.is_memory else "error"
-        return _failure(implementation, case, settings, status, f"when timed: {error}")
-    y = output_array(chain[-1], taken.last)
-    if y is None or y.shape != case.problems[-1].output_shape:
-        what = "returned another type or shape when timed than when verified"
-        return _failure(implementation, case, settings, "contract", what)
-    reason = wrong_when_timed(y, expected[implementation.accuracy])
-    return _failure(implementation, case, settings, "wrong", reason) if reason else None
-
-
-def _failure(implementation: Implementation, case: Case, settings: Settings, status: str, reason: str) -> Verdict:
-    reproduce = reproduction("time", implementation, case.problems[-1], settings.level, settings.seed)
-    return Verdict(status, reason, "at size", seed=settings.seed, reproduce=reproduce)
+    def _again(self, command: str, suite: Suite, case: Case, one: Implementation) -> str:
+        """Return the command that runs a case again; a chain or worked example is only in its suite."""
+        if len(case.problems) == 1 and case.example is None:
+            what: tuple[str, ...] = ("--problem", str(case))
+        else:
+            what = ("--suite", suite.source, "--case", case.label)
+        return reproduction(command, one, what, self._settings.level, self._settings.seed)

@@ -60,8 +60,10 @@ def _only(suites: Sequence[Suite], patterns: Sequence[str]) -> list[Suite]:
         if not any(fnmatchcase(label, pattern) for label in labels):
             raise SelectionError(f"no case matches {pattern!r}{did_you_mean(pattern, labels)}")
     kept = [
-        replace(suite, cases=tuple(case for case in suite if any(fnmatchcase(case.label, one) for one in patterns)))
+        replace(
+            suite,
+            cases=tuple(case for case in suite if any(fnmatchcase(case.label, one) for one in patterns)),
+        )
         for suite in suites
     ]
     return [suite for suite in kept if len(suite)]
-

@@ -1,6 +1,7 @@
 """Estimates from raw samples: medians, their intervals, ratios of paired rounds."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) ->
 
     median = float(np.median(samples))
     if len(samples) > 1:
-        interval = quantile_test(samples, q=median, p=0.5).confidence_interval(confidence)
-        if np.isfinite(interval.low) and np.isfinite(interval.high):
+        interval: Any = quantile_test(samples, q=median, p=0.5).confidence_interval(confidence)
+        if np.isfinite([interval.low, interval.high]).all():
             return median, float(interval.low), float(interval.high)
     return median, min(samples), max(samples)
 

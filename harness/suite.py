@@ -3,7 +3,7 @@
 import importlib.util
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, product
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Suite:
-    """A named, ordered list of cases with labels of their own."""
+    """A named, ordered list of cases with labels of their own.
+
+    `source` is what finds it again: the name of a suite that comes with convharness, or a file.
+    """
 
     name: str
     cases: tuple[Case, ...]
     description: str = ""
+    source: str = ""
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)
@@ -103,7 +107,7 @@ def find_suite(name_or_file: str) -> Suite:
             hint = did_you_mean(name_or_file, suite_names())
             raise SelectionError(f"there is no suite {name_or_file!r}{hint}")
         path = suite_folder() / f"{name_or_file}.toml"
-    return load_suite(path)
+    return replace(load_suite(path), source=name_or_file)
 
 
 def load_suite(path: Path | str) -> Suite:
@@ -119,7 +123,7 @@ def load_suite(path: Path | str) -> Suite:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SelectionError(f"cannot read the suite file {path}: {reason}") from None
     try:
-        return parse_suite(path.stem, tomllib.loads(text))
+        return replace(parse_suite(path.stem, tomllib.loads(text)), source=str(path))
     except tomllib.TOMLDecodeError as error:
         raise SuiteError([f"{path}: not valid TOML: {error}"]) from None
     except SuiteError as error:
@@ -344,7 +348,7 @@ def _point(point: Mapping[str, Any], fixed: Mapping[str, Any]) -> tuple[dict[str
 
 def _label(template: str, problem: Problem, names: Mapping[str, Any]) -> str:
     words = {name: _word(getattr(problem, name)) for name in FIELDS}
-    words |= {"problem": str(problem)} | names
+    words |= {"problem": str(problem), **names}
     try:
         return template.format_map(words)
     except KeyError as error:

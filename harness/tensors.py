@@ -86,30 +86,38 @@ def small_integers(problem: Problem, seed: int) -> Operands:
 
 
 def impulses(problem: Problem, seed: int) -> Operands:
-    """Return one full-significand element in x per sample and one in weight per output channel.
+    """Return one full-significand element in x per sample and group, and one tap that meets it.
 
-    The normwise bound of a fast algorithm is then a small multiple of one product, so that a
-    narrower type on the way shows there too.
+    Every output channel then holds a single product, and the normwise bound of a fast algorithm is
+    a small multiple of it, so that a narrower type on the way shows there too.
     """
     random = generator(problem, "impulses", seed)
-    x = np.zeros((problem.batch_size, problem.groups, prod(problem.input_shape[1:]) // problem.groups))
     channels = problem.in_channels // problem.groups
-    size = problem.input_size
-    middle = int(np.ravel_multi_index(tuple(extent // 2 for extent in size), size))
-    # One element of each group, in a channel that moves with the sample; the middle of the image reaches most outputs.
-    places = (np.arange(problem.batch_size) + random.integers(channels)) % channels * prod(size) + middle
-    for sample, place in enumerate(places):
-        x[sample, :, place] = random.uniform(1, 2, problem.groups)
-    weight = np.zeros((problem.out_channels, channels, prod(problem.kernel_size)))
-    taps = (np.arange(problem.out_channels) + random.integers(weight.shape[2])) % weight.shape[2]
-    for channel, tap in enumerate(taps):
-        weight[channel, :, tap] = random.uniform(1, 2)
+    x = np.zeros((problem.batch_size, problem.groups, channels, *problem.input_size))
+    weight = np.zeros(problem.weight_shape)
+    position, tap = zip(*(_meeting(problem, axis) for axis in range(problem.ndim)), strict=True)
+    for sample in range(problem.batch_size):
+        # The channel moves with the sample, so that more than one of them is looked at.
+        x[(sample, slice(None), sample % channels, *position)] = random.uniform(1, 2, problem.groups)
+    weight[(slice(None), slice(None), *tap)] = random.uniform(1, 2, (problem.out_channels, channels))
     return _operands(
         problem,
         x.reshape(problem.input_shape),
-        weight.reshape(problem.weight_shape),
+        weight,
         np.zeros(problem.out_channels),
     )
+
+
+def _meeting(problem: Problem, axis: int) -> tuple[int, int]:
+    """Return a position in the input and the tap at which an output meets it, from the middle outwards."""
+    outputs, size = problem.output_size[axis], problem.input_size[axis]
+    before = problem.pads[axis][0]
+    for output in sorted(range(outputs), key=lambda o: abs(o - outputs // 2)):
+        for tap in range(problem.kernel_size[axis]):
+            position = output * problem.stride[axis] - before + tap * problem.dilation[axis]
+            if 0 <= position < size:
+                return position, tap
+    return 0, 0  # nothing but padding is ever read: all outputs are zero
 
 
 def reals(problem: Problem, seed: int) -> Operands:

@@ -5,6 +5,7 @@ calls `record_commit` in a fresh process, its benchmarks hand on what `read_samp
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -40,11 +41,14 @@ def record_commit(suites: Sequence[str]) -> None:
     run_facts = new_run(facts, asdict(settings), "asv run")
     found: dict[str, dict[str, Any]] = {}
     with RunWriter(_results_folder(), run_facts) as writer:
-        for record in run([find_suite(name) for name in suites], _commit_registry().implementations, settings):
+        for record in run(
+            [find_suite(name) for name in suites], _commit_registry().implementations, settings
+        ):
             writer.append(record)
             found[_key(record.suite, record.implementation.name, record.case.label)] = _figures(record)
             # asv ends a process that has been silent for too long.
-            print(record.suite, record.case.label, record.implementation.name, record.verdict.status, flush=True)  # noqa: T201
+            sys.stdout.write(f"{record.case.label} {record.implementation.name} {record.verdict.status}\n")
+            sys.stdout.flush()
     compact(writer.folder)
     Path(_CACHE).write_bytes(msgspec.json.encode(found))
 
@@ -62,7 +66,7 @@ def _results_folder() -> Path:
 
 
 def _key(suite: str, implementation: str, case: str) -> str:
-    return "|".join((suite, implementation, case))
+    return f"{suite}|{implementation}|{case}"
 
 
 def _figures(record: Record) -> dict[str, Any]:
@@ -71,13 +75,16 @@ def _figures(record: Record) -> dict[str, Any]:
         "status": record.verdict.status,
         "reason": record.verdict.reason,
         "failed": record.verdict.failed,
-        "error": record.verdict.error_u,
+        "error": None if record.verdict.error_u is None else float(f"{record.verdict.error_u:.3g}"),
     }
     if (measured := record.measurement) is not None:
         pairs = zip(measured.samples_s, measured.yardstick_s, strict=False)
         figures |= {
             "time": {"samples": list(measured.samples_s), "number": measured.number},
-            "relative_time": {"samples": [own / reference for own, reference in pairs], "number": measured.number},
+            "relative_time": {
+                "samples": [own / reference for own, reference in pairs],
+                "number": measured.number,
+            },
         }
     return figures
 
@@ -103,4 +110,6 @@ def _read_cache(path: Path) -> Mapping[str, Any]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except OSError:
-        raise ResultsError("the engine left no samples for this commit; see what setup_cache printed") from None
+        raise ResultsError(
+            "the engine left no samples for this commit; see what setup_cache printed"
+        ) from None

@@ -55,9 +55,13 @@ class Verdict:
 
     def and_(self, other: Self) -> Self:
         """Return the worse of two verdicts, with the larger of their errors."""
-        worse, better = (other, self) if STATUSES.index(other.status) > STATUSES.index(self.status) else (self, other)
+        worse, better = (
+            (other, self) if STATUSES.index(other.status) > STATUSES.index(self.status) else (self, other)
+        )
         errors = ("error_u", "error_bound_u", "error_max_abs", "error_rel_l2")
-        larger = {name: _larger(getattr(worse, name), getattr(better, name)) for name in errors}
+        larger: dict[str, Any] = {
+            name: _larger(getattr(worse, name), getattr(better, name)) for name in errors
+        }
         values = worse.values if worse.values is not None else better.values
         return replace(worse, **larger, values=values)
 

@@ -148,7 +148,7 @@ def im2col_planned(weight, bias, stride, pads, dilation, groups, padding_mode, p
 
 
 def _im2col(windows, rows, buffer):
-    """Multiply each group's `rows` (G, O/G, K) with the windows (N, G, C/G, *kernel, *out), copied to columns."""
+    """Multiply each group's `rows` (G, O/G, K) with its windows (N, G, C/G, *kernel, *out), made columns."""
     groups, channels, k = rows.shape
     out = _positions_of(windows)
     y = np.empty((len(windows), groups, channels, prod(out)), windows.dtype)
@@ -159,7 +159,9 @@ def _im2col(windows, rows, buffer):
             if not view.flags.c_contiguous:  # a 1x1 kernel's windows may be the image itself
                 columns = buffer[: view.size].reshape(view.shape)
                 np.copyto(columns, view)
-            columns = columns.reshape(len(view), k, view.size // (len(view) * k))  # (G, C/G, *, *) -> (G, K, L)
+            columns = columns.reshape(
+                len(view), k, view.size // (len(view) * k)
+            )  # (G, C/G, *, *) -> (G, K, L)
             np.matmul(rows[block], columns, out=target[block, :, place])
     return y.reshape(len(y), groups * channels, *out)
 
@@ -179,14 +181,14 @@ def _positions_of(windows):
 
 
 def _column_buffer(windows):
-    """Return a buffer for the largest piece that `_strips` cuts; memory that stays unused is never touched."""
+    """Return a buffer for the largest piece that `_strips` cuts; what stays unused is never touched."""
     column = prod(windows.shape[2:]) // prod(_positions_of(windows))
     whole = prod(windows.shape[1:])
     return np.empty(min(whole, max(column, STRIP_BYTES // windows.itemsize)), windows.dtype)
 
 
 def _strips(windows):
-    """Return the pieces of a sample's columns that fit in a strip: groups, their positions, and where those lie.
+    """Return the pieces of a sample's columns that fit in a strip: groups, positions, where those lie.
 
     Several small groups make a piece, or a run of positions of one large group; all where nothing is copied.
     """
@@ -201,7 +203,7 @@ def _strips(windows):
 
 
 def _cut(size, most, first=0):
-    """Return indices that cut a grid into runs of at most `most` elements in C order, and their flat places."""
+    """Return indices that cut a grid into runs of at most `most` elements in C order, and where they lie."""
     row = prod(size[1:])
     if len(size) > 1 and row > most:
         inner = [_cut(size[1:], most, first + i * row) for i in range(size[0])]
@@ -222,7 +224,9 @@ def tensordot(x, weight, bias, stride, pads, dilation, groups, padding_mode):
 
     def contract(weight, windows):
         axes = range(1, weight.ndim)
-        return np.moveaxis(np.tensordot(weight, windows, (axes, axes)), 0, 1)  # (O/G, N, *out) -> (N, O/G, *out)
+        return np.moveaxis(
+            np.tensordot(weight, windows, (axes, axes)), 0, 1
+        )  # (O/G, N, *out) -> (N, O/G, *out)
 
     windows = _windows(pad(x, pads, padding_mode), weight.shape[2:], stride, dilation)
     return _add_bias(_group_by_group(contract, windows, weight, groups), bias)
@@ -238,7 +242,8 @@ def einsum(x, weight, bias, stride, pads, dilation, groups, padding_mode):
     kernel, out = "uvw"[:ndim], "xyz"[:ndim]
 
     def contract(weight, windows):
-        return np.einsum(f"oc{kernel},nc{kernel}{out}->no{out}", weight, windows, optimize=True)
+        # The windows first: the other order takes twice the time.
+        return np.einsum(f"nc{kernel}{out},oc{kernel}->no{out}", windows, weight, optimize=True)
 
     windows = _windows(pad(x, pads, padding_mode), weight.shape[2:], stride, dilation)
     return _add_bias(_group_by_group(contract, windows, weight, groups), bias)
@@ -259,7 +264,9 @@ def _fits_in_memory(problem):
     """Refuse what needs more than a gigabyte of spectra."""
     lengths = _circle(problem.input_size, problem.pads, problem.kernel_span, problem.padding_mode)
     frequencies = prod(lengths[:-1]) * (lengths[-1] // 2 + 1)
-    images = problem.batch_size * (problem.in_channels + problem.out_channels) + prod(problem.weight_shape[:2])
+    images = problem.batch_size * (problem.in_channels + problem.out_channels) + prod(
+        problem.weight_shape[:2]
+    )
     workspace = images * frequencies * (8 if problem.dtype == "float32" else 16)
     if workspace > MOST_WORKSPACE:
         return f"needs {workspace / 2**30:.1f} GiB of workspace, more than {MOST_WORKSPACE / 2**30:.0f} GiB"

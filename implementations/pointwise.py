@@ -2,8 +2,6 @@
 
 from math import prod
 
-import numpy as np
-
 from convharness import implementation, lazy_import
 
 torch = lazy_import("torch")

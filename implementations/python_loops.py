@@ -8,13 +8,18 @@ import numpy as np
 
 from convharness import implementation, pad
 
+MOST_OUTPUTS = 200_000
+
 
 def _at_most(macs):
-    """Return the refusal of problems with more than `macs` multiply-adds, which would take seconds."""
+    """Return the refusal of problems that would take more than about half a second."""
 
     def refuse(problem):
+        outputs = prod(problem.output_shape)
         if problem.dense_macs > macs:
             return f"needs at most {macs:,} multiply-adds, got {problem.dense_macs:,}"
+        if outputs > MOST_OUTPUTS:
+            return f"needs at most {MOST_OUTPUTS:,} output elements, got {outputs:,}"
         return None
 
     return refuse
@@ -49,7 +54,7 @@ def nested(x, weight, bias, stride, pads, dilation, groups, padding_mode):
 
 @implementation(ndim=(1, 2, 3), library="python", when=_at_most(8_000_000))
 def rows(x, weight, bias, stride, pads, dilation, groups, padding_mode):
-    """Each window is gathered once as one row, channels last, and met by every kernel in `sum(map(mul, …))`.
+    """Each window becomes one row, channels last, which meets every kernel in `sum(map(mul, …))`.
 
     The loop over products runs in C, which makes it the fastest pure Python, ten times the textbook's.
     """

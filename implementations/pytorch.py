@@ -1,4 +1,4 @@
-"""Convolution by PyTorch: its own operators in their several forms, and the classical algorithms on its tensors."""
+"""Convolution by PyTorch: its own operators in several forms, and the classical algorithms on its tensors."""
 
 from itertools import product
 from math import prod
@@ -52,7 +52,7 @@ def module(weight, bias, stride, padding, dilation, groups, padding_mode):
 
 @plan(arrays="torch", layout="channels_last", ndim=(2, 3), dtype=ALL_FLOATS)
 def conv_channels_last(weight, bias, stride, padding, dilation, groups):
-    """The baseline with input, weight and output stored channels last, which spares oneDNN its reorderings."""
+    """The baseline with everything stored channels last, the order in which oneDNN computes."""
     order = torch.channels_last if weight.ndim == 4 else torch.channels_last_3d
     convolution = _convolution(weight)
     weight = weight.clone(memory_format=order)
@@ -79,7 +79,7 @@ def native(x, weight, bias, stride, padding, dilation, groups):
 
 @implementation(arrays="torch")
 def unfold(x, weight, bias, stride, padding, dilation, groups):
-    """The textbook's im2col: `torch.nn.functional.unfold` writes every window out, one product multiplies them."""
+    """The textbook's im2col: `torch.nn.functional.unfold` writes every window out; one product per group."""
     n, o = len(x), len(weight)
     kernel = weight.shape[2:]
     out = _output_size(x.shape[2:], kernel, stride, dilation, padding)
@@ -128,7 +128,9 @@ def _fits_in_memory(problem):
     """Refuse what needs more than a gigabyte of spectra, each once as transformed and once as multiplied."""
     lengths = _circle(problem.input_size, problem.pads, problem.kernel_span, problem.padding_mode)
     frequencies = prod(lengths[:-1]) * (lengths[-1] // 2 + 1)
-    images = problem.batch_size * (problem.in_channels + problem.out_channels) + prod(problem.weight_shape[:2])
+    images = problem.batch_size * (problem.in_channels + problem.out_channels) + prod(
+        problem.weight_shape[:2]
+    )
     workspace = 2 * images * frequencies * (8 if problem.dtype == "float32" else 16)
     if workspace > MOST_WORKSPACE:
         return f"needs {workspace / 2**30:.1f} GiB of workspace, more than {MOST_WORKSPACE / 2**30:.0f} GiB"

@@ -10,12 +10,19 @@ from convharness import implementation, lazy_import, pad
 signal = lazy_import("scipy.signal")
 
 
+MOST_CALLS = 100_000
+"""SciPy's functions take some microseconds a call, however small the image."""
+
+
 def _multiply_adds(most):
-    """Return the refusal of problems that would take seconds by direct sums."""
+    """Return the refusal of problems that would take more than about a second by direct sums."""
 
     def refuse(problem):
+        calls = problem.batch_size * prod(problem.weight_shape[:2]) * prod(problem.dilation)
         if problem.dense_macs > most:
             return f"needs at most {most:,} multiply-adds, got {problem.dense_macs:,}"
+        if calls > MOST_CALLS:
+            return f"needs at most {MOST_CALLS:,} images of one channel to correlate, got {calls:,}"
         return None
 
     return refuse
@@ -34,7 +41,7 @@ def _transformed(most):
     return refuse
 
 
-@implementation(library="scipy", when=_multiply_adds(100_000_000))
+@implementation(library="scipy", when=_multiply_adds(200_000_000))
 def correlate2d(x, weight, bias, stride, pads, dilation, groups, padding_mode):
     """`signal.correlate2d` for each pair of channels: a reference for the meaning more than a contender."""
 

@@ -92,6 +92,8 @@ def benchmarks_of(suite):
     labels = [case.label for case in find_suite(suite)]
     names = {name.replace(".", "_"): name for name in TRACKED_IMPLEMENTATIONS}
     return {
-        class_name: type(class_name, (_Tracked,), {"suite": suite, "implementation": name, "params": (labels,)})
+        class_name: type(
+            class_name, (_Tracked,), {"suite": suite, "implementation": name, "params": (labels,)}
+        )
         for class_name, name in names.items()
     }

@@ -15,14 +15,14 @@ Doubles = NDArray[np.float64]
 class Comparison:
     """How far an output is from the true one, and how far it may be.
 
-    Errors are in the units of `Verdict`; `bad` counts the elements beyond their bound, of which
+    Errors are in the units of `Verdict`, None where every product is zero and there is no unit; `bad` counts the elements beyond their bound, of which
     `where` is the first. `imprecise` says that all of them are as close as low precision would be.
     """
 
-    error_u: float
-    error_bound_u: float
+    error_u: float | None
+    error_bound_u: float | None
     error_max_abs: float
-    error_rel_l2: float
+    error_rel_l2: float | None
     bad: int
     of: int
     where: tuple[int, ...] | None
@@ -80,10 +80,8 @@ def _largest(values: Any) -> float:
     return float(np.max(values)) if np.size(values) else 0.0
 
 
-def _ratio(a: float, b: float) -> float:
-    if b == 0:
-        return 0.0 if a == 0 else float("inf") if a == a else a  # noqa: PLR0124 a NaN differs from itself
-    return a / b
+def _ratio(a: float, b: float) -> float | None:
+    return a / b if b else None
 
 
 def _reason(where: tuple[int, ...], got: Doubles, expected: Doubles, allowed: Doubles, bad: int) -> str:

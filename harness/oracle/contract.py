@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, adapter, dtype_of, is_channels_last
-from ..kernel import Bound, output_array
+from ..kernel import Bound
 from ..tensors import Operands
 
 
@@ -58,5 +58,3 @@ def _misplaced(bound: Bound, y: Array) -> str | None:
     if bound.implementation.layout == "channels_last" and not is_channels_last(y):
         return "returned another memory order than the declared channels_last"
     return None
-
-

@@ -1,16 +1,17 @@
 """Judges: runs an implementation on one kind of data after the other and compares."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
 from ..accuracy import Accuracy, Truth
 from ..arrays import Array, dtype_of
-from ..errors import SuiteError
-from ..kernel import Bound, KernelError, bind, output_array
+from ..errors import PluginError, SuiteError
+from ..kernel import KernelError, bind, output_array
 from ..plugin import Implementation
 from ..problem import Problem
 from ..reference import truth
@@ -64,18 +65,22 @@ class Oracle:
     def __init__(self, *, level: str = "standard", seed: int = 0) -> None:
         self.level = level
         self.seed = seed
-        self.operands_and_truth = lru_cache(maxsize=24)(_operands_and_truth)
+        self._operands_and_truth = lru_cache(maxsize=24)(_operands_and_truth)
 
     def judge(self, implementation: Implementation, case: Case) -> Verdict:
         """Return the verdict on a case: the worst of its layers, each judged on its own.
 
         Raises `SuiteError` if the case's worked example contradicts itself.
         """
-        if reason := refusal(implementation, case):
+        try:
+            reason = refusal(implementation, case)
+        except PluginError as error:
+            return Verdict("error", str(error), "contract", seed=self.seed)
+        if reason:
             return Verdict("unsupported", reason)
         verdict = Verdict("passed", seed=self.seed)
         for index, problem in enumerate(case.problems):
-            one = self._judge_problem(implementation, problem, case.example)
+            one = self._judge_problem(_Trial(implementation, problem, self.level, self.seed), case.example)
             if one.reason:
                 one = replace(one, reason=_in_layer(case, index, one.reason))
             verdict = verdict.and_(one)
@@ -83,16 +88,20 @@ class Oracle:
                 break
         return verdict
 
-    def _judge_problem(self, implementation: Implementation, problem: Problem, example: Example | None) -> Verdict:
-        verdict = Verdict("passed", seed=self.seed)
-        if example is not None:
-            verdict = self._on_example(implementation, problem, example)
-        for probe, seed in self._draws(implementation.accuracy):
-            if verdict.status not in ("passed", "imprecise"):
-                break
-            operands, true = self.operands_and_truth(problem, probe.kind, seed, probe.exact_data)
-            verdict = verdict.and_(self._on_data(implementation, probe, operands, true, seed))
-        if verdict.ok and np.prod(problem.output_shape) == 0:
+    def _judge_problem(self, trial: "_Trial", example: Example | None) -> Verdict:
+        try:
+            verdict = Verdict("passed", seed=self.seed)
+            if example is not None:
+                verdict = trial.on_example(example)
+            for probe, seed in self._draws(trial.implementation.accuracy):
+                # What is imprecise so far may turn out to be wrong; nothing is worse than the rest.
+                if verdict.status not in ("passed", "imprecise"):
+                    break
+                operands, true = self._operands_and_truth(trial.problem, probe, seed)
+                verdict = verdict.and_(trial.on_data(probe, operands, true))
+        except MemoryError:
+            return trial.failure("memory", "its data and its true result do not fit into memory", None)
+        if verdict.ok and prod(trial.problem.output_shape) == 0:
             return replace(verdict, status="mistrusted", reason="the output has no elements to compare")
         return verdict
 
@@ -101,56 +110,61 @@ class Oracle:
             for probe in probes(accuracy, self.level):
                 yield probe, self.seed + draw
 
-    def _on_example(self, implementation: Implementation, problem: Problem, example: Example) -> Verdict:
-        operands = example_operands(problem, example)
-        true = truth(problem, operands, exact=True)
-        expected = np.reshape(np.asarray(example.y, np.float64), problem.output_shape)
-        if not np.array_equal(true.y, expected):
-            raise SuiteError([f"the worked example of {problem} says {expected.tolist()}, its convolution is {true.y.tolist()}"])
-        return self._on_data(implementation, Probe("example", "example", exact_data=True), operands, true, self.seed)
 
-    def _on_data(
-        self, implementation: Implementation, probe: Probe, operands: Operands, true: Truth, seed: int
-    ) -> Verdict:
+@dataclass(frozen=True)
+class _Trial:
+    """One implementation on one problem, with what it takes to try it again."""
+
+    implementation: Implementation
+    problem: Problem
+    level: str
+    seed: int
+
+    def on_example(self, example: Example) -> Verdict:
+        operands = example_operands(self.problem, example)
+        true = truth(self.problem, operands, exact=True)
+        expected = np.reshape(np.asarray(example.y, np.float64), self.problem.output_shape)
+        if not np.array_equal(true.y, expected):
+            mistake = f"the worked example of {self.problem} says y = {expected.tolist()}"
+            raise SuiteError([f"{mistake}, but its convolution is {true.y.tolist()}"])
+        return self.on_data(Probe("example", "example", exact_data=True), operands, true)
+
+    def on_data(self, probe: Probe, operands: Operands, true: Truth) -> Verdict:
         """Run once and judge the output."""
         try:
-            bound = bind(implementation, true.problem, operands)
+            bound = bind(self.implementation, self.problem, operands)
             raw = bound.output()
         except KernelError as error:
-            status = "memory" if error.is_memory else "error"
-            return self._failure(implementation, true.problem, seed, status, str(error), probe.layer)
+            return self.failure("memory" if error.is_memory else "error", str(error), probe.layer)
         y = output_array(bound, raw)
         reason = breach(bound, raw, y, operands)
         if y is None or reason is not None:
-            return self._failure(implementation, true.problem, seed, "contract", reason, "contract")
-        verdict = self._compared(bound, probe, y, true, seed)
+            return self.failure("contract", reason, "contract")
+        verdict = self._compared(probe, y, true)
         return replace(verdict, values=y.tolist()) if probe.kind == "example" else verdict
 
-    def _compared(self, bound: Bound, probe: Probe, y: Array, true: Truth, seed: int) -> Verdict:
-        found = compare(y, true, bound.implementation.accuracy, exact_data=probe.exact_data)
+    def _compared(self, probe: Probe, y: Array, true: Truth) -> Verdict:
+        found = compare(y, true, self.implementation.accuracy, exact_data=probe.exact_data)
         if found.where is None:
             return _with_errors(Verdict("passed", seed=self.seed), found)
         status, reason = "wrong", found.reason
         if found.imprecise:
             bits = significant_bits(y, true)
             status, reason = "imprecise", f"{reason}; as exact as some {bits} significant bits"
-        verdict = self._failure(bound.implementation, true.problem, seed, status, reason, probe.layer)
+        verdict = self.failure(status, reason, probe.layer)
         return _with_errors(replace(verdict, where=str(list(found.where))), found)
 
-    def _failure(
-        self, implementation: Implementation, problem: Problem, seed: int, status: str, reason: str | None, layer: str
-    ) -> Verdict:
-        return Verdict(
-            status,
-            reason,
-            layer,
-            seed=seed,
-            reproduce=reproduction("verify", implementation, problem, self.level, self.seed),
-        )
+    def failure(self, status: str, reason: str | None, layer: str | None) -> Verdict:
+        what = ("--problem", str(self.problem))
+        again = reproduction("verify", self.implementation, what, self.level, self.seed)
+        return Verdict(status, reason, layer, seed=self.seed, reproduce=again)
 
 
 def refusal(implementation: Implementation, case: Case) -> str | None:
-    """Return why an implementation does not support a case, or None if it supports every layer."""
+    """Return why an implementation does not support a case, or None if it supports every layer.
+
+    Raises `PluginError` if its own `when=` fails.
+    """
     for index, problem in enumerate(case.problems):
         if reason := implementation.refuses(problem):
             return _in_layer(case, index, reason)
@@ -173,9 +187,14 @@ def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:
     )
 
 
-def reproduction(command: str, implementation: Implementation, problem: Problem, level: str, seed: int) -> str:
-    """Return the command line that runs the same implementation on the same data again."""
-    words = ["convharness", command, "--implementation", implementation.name, "--problem", str(problem)]
+def reproduction(
+    command: str, implementation: Implementation, what: Sequence[str], level: str, seed: int
+) -> str:
+    """Return the command line that runs an implementation again, on the same data.
+
+    `what` are the words that select it: `--problem` with a canonical string, or a suite's case.
+    """
+    words = ["convharness", command, "--implementation", implementation.name, *what]
     if implementation.origin == "file":
         words += ["--plugin", str(implementation.source)]
     if level != "standard":
@@ -189,10 +208,12 @@ def example_operands(problem: Problem, example: Example) -> Operands:
     return Operands(
         np.reshape(np.asarray(example.x, dtype), problem.input_shape),
         np.reshape(np.asarray(example.weight, dtype), problem.weight_shape),
-        None if example.bias is None else np.reshape(np.asarray(example.bias, dtype), (problem.out_channels,)),
+        None
+        if example.bias is None
+        else np.reshape(np.asarray(example.bias, dtype), (problem.out_channels,)),
     )
 
 
-def _operands_and_truth(problem: Problem, kind: str, seed: int, exact_data: bool) -> tuple[Operands, Truth]:  # noqa: FBT001
-    operands = KINDS[kind](problem, seed)
-    return operands, truth(problem, operands, exact=exact_data)
+def _operands_and_truth(problem: Problem, probe: Probe, seed: int) -> tuple[Operands, Truth]:
+    operands = KINDS[probe.kind](problem, seed)
+    return operands, truth(problem, operands, exact=probe.exact_data)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..accuracy import Accuracy, Truth
 from ..arrays import Array
@@ -21,7 +20,7 @@ def timed_truth(layers: Sequence[tuple[Any, Operands]], accuracy: Accuracy) -> t
     a layer's input grows the next layer's: its own bound is that of inputs as large as |x| + E, and
     |w|⋆E comes on top, because convolution is linear.
     """
-    x: NDArray[Any] = layers[0][1].x.astype(np.float64)
+    x: Array = layers[0][1].x.astype(np.float64)
     error: Doubles = np.zeros_like(x)
     for problem, operands in layers:
         own = Operands(x, operands.weight, operands.bias)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from itertools import pairwise
+from math import ceil, floor, inf, isfinite, log10
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ from . import numbers, views
 from .frames import records
 
 WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 64, 180, 16, 48
+LEFT, RIGHT, TOP, BOTTOM = 64, 215, 16, 48
 CAP = 1000.0  # one wrong or hopeless point must not squeeze all others into a corner
 FLOOR = 0.01
 LARGEST_PROFILE = 100.0
@@ -43,6 +44,11 @@ class Mark:
     title: str
     is_complete: bool
     label: tuple[float, float] | None
+
+    @property
+    def is_led(self) -> bool:
+        """Return whether the label is so far off that a line must lead to it."""
+        return self.label is not None and abs(self.label[1] - self.y) > _LINE / 2
 
 
 @dataclass(frozen=True)
@@ -116,9 +122,9 @@ def scatter(frame: pd.DataFrame, layout: str) -> Scatter | None:
     best = frame[frame["layout"] == layout].groupby("label")["time_median_s"].min()
     rows = rows.assign(slowness=rows["time_median_s"] / rows["label"].map(best))
     x = Scale(1.0, _round_up(rows["slowness"].max()), LEFT, WIDTH - RIGHT)
-    errors = rows.loc[rows["error_u"] > 0, "error_u"]
+    errors = rows.loc[rows["error_u"].between(0, inf, inclusive="neither"), "error_u"]
     low, high = (errors.min(), errors.max()) if len(errors) else (FLOOR, 1.0)
-    y = Scale(_round_down(low), max(_round_up(high), 10 * _round_down(low)), HEIGHT - BOTTOM, TOP)
+    y = Scale(_round_down(low), max(_round_up(1.05 * high), 10 * _round_down(low)), HEIGHT - BOTTOM, TOP)
     shown = records(rows.head(MOST_DOTS))
     dots = [Dot(x(row["slowness"]), y(row["error_u"]), row["library"]) for row in shown]
     return Scatter(x.ticks("×"), y.ticks(" u"), dots, _marks(rows, x, y, cases=len(best.dropna())))
@@ -128,7 +134,7 @@ def _round_up(value: float) -> float:
     """Return the next 1, 2 or 5 times a power of ten, no more than the cap."""
     value = min(max(value, 1.1), CAP)
     power = 10.0 ** floor(log10(value))
-    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9)))
+    return float(next(step * power for step in (1, 2, 5, 10) if value <= step * power * (1 + 1e-9)))
 
 
 def _round_down(value: float) -> float:
@@ -151,15 +157,19 @@ def _marks(rows: pd.DataFrame, x: Scale, y: Scale, cases: int) -> list[Mark]:
 
 def _described(name: str, rows: pd.DataFrame, cases: int) -> str:
     slowness, error = numbers.ratio(rows["slowness"].median()), numbers.rounding_units(rows["error_u"].max())
-    return f"{name}: median {slowness} the best time, error up to {error}, {len(rows)} of {numbers.many(cases, 'case')}"
+    covered = f"{len(rows)} of {numbers.many(cases, 'case')}"
+    return f"{name}: median {slowness} the best time, error up to {error}, {covered}"
 
 
-def _free_spot(text: str, point: tuple[float, float], taken: list[tuple[float, ...]]) -> tuple[float, float] | None:
+def _free_spot(
+    text: str, point: tuple[float, float], taken: list[tuple[float, ...]]
+) -> tuple[float, float] | None:
     """Return where a label fits beside its point without covering another, and take the place."""
     width = _LETTER * len(text)
     for dy in (4, -13, 21, -27, 35, -41, 49):
-        box = (point[0] + 9, point[1] + dy - 11, point[0] + 9 + width, point[1] + dy + 3)
-        inside = TOP <= box[1] and box[3] <= HEIGHT - BOTTOM and box[2] <= WIDTH
+        left = point[0] + 9
+        box = (left, point[1] + dy - 11, left + width, point[1] + dy + 3)
+        inside = box[1] >= TOP and box[3] <= HEIGHT - BOTTOM and box[2] <= WIDTH
         if inside and not any(_overlap(box, other) for other in taken):
             taken.append(box)
             return box[0], round(point[1] + dy, 1)
@@ -177,15 +187,16 @@ def profile(frame: pd.DataFrame, layout: str, ranked: Sequence[str]) -> Profile 
         return None
     x = Scale(1.0, LARGEST_PROFILE, LEFT, WIDTH - RIGHT)
     library = frame.drop_duplicates("implementation").set_index("implementation")["library"]
-    solved = [name for name in ranked if name in ratios.index and (ratios.loc[name] <= LARGEST_PROFILE).any()]
-    ends = _spread([_share_y(_within(ratios.loc[name], LARGEST_PROFILE)) for name in solved[:MOST_LABELS]])
+    rows = {str(name): row for name, row in ratios.iterrows()}
+    solved = [name for name in ranked if name in rows and _within(rows[name], LARGEST_PROFILE)]
+    ends = _spread([_share_y(_within(rows[name], LARGEST_PROFILE)) for name in solved[:MOST_LABELS]])
     lines = [
         Line(
             name,
             str(library[name]),
-            _steps(ratios.loc[name], x),
-            f"{name}: {100 * _within(ratios.loc[name], 1.0):.0f} % fastest, "
-            f"{100 * _within(ratios.loc[name], LARGEST_PROFILE):.0f} % within 100×",
+            _steps(rows[name], x),
+            f"{name}: {100 * _within(rows[name], 1.0):.0f} % fastest, "
+            f"{100 * _within(rows[name], LARGEST_PROFILE):.0f} % within 100×",
             (WIDTH - RIGHT + 10, ends[place]) if place < MOST_LABELS else None,
             sum(library[other] == library[name] for other in solved[:place]) % 4,
         )
@@ -213,17 +224,15 @@ def _steps(ratios: "pd.Series[Any]", x: Scale) -> str:
 
 
 def _spread(positions: Sequence[float]) -> list[float]:
-    """Move labels apart until none covers another, in the order of their lines' ends."""
+    """Move labels apart until none covers another and all are above the axis."""
     order = sorted(range(len(positions)), key=lambda place: positions[place])
     moved = list(positions)
-    for above, below in zip(order, order[1:], strict=False):
+    for above, below in pairwise(order):
         moved[below] = max(moved[below], moved[above] + _LINE)
-    excess = max([moved[place] for place in order[-1:]] + [0.0]) - (HEIGHT - BOTTOM + 4)
-    if excess > 0:
-        limit = HEIGHT - BOTTOM + 4.0
-        for place in reversed(order):
-            moved[place] = min(moved[place], limit)
-            limit = moved[place] - _LINE
+    lowest = float(HEIGHT - BOTTOM)
+    for place in reversed(order):
+        moved[place] = min(moved[place], lowest)
+        lowest = moved[place] - _LINE
     return [round(value + 4, 1) for value in moved]
 
 

@@ -5,17 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-COLUMNS = (
-    "run", "started_at", "machine", "commit", "suite", "case", "weight", "problem",
-    "batch_size", "in_channels", "input_size", "out_channels", "kernel_size", "stride", "padding", "dilation",
-    "groups", "bias", "padding_mode", "dtype", "direction",
-    "implementation", "family", "library", "library_version", "layout", "accuracy", "threads",
-    "status", "reason", "layer", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "where",
-    "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number",
-    "macs", "dense_macs", "parameters", "flops", "min_bytes",
-    "gflops", "gbytes_s", "peak_fraction", "peak_memory_bytes", "seed", "reproduce", "versus",
-)  # fmt: skip
-NESTED = ("samples_s", "values", "traits")
+from ..records import COLUMNS, NESTED_COLUMNS
+
 LAYOUTS = ("contiguous", "channels_last")
 
 _NUMBERS = (
@@ -24,31 +15,29 @@ _NUMBERS = (
     "macs", "dense_macs", "parameters", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction",
     "peak_memory_bytes",
 )  # fmt: skip
-_SPEEDS = (
-    "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction",
-)  # fmt: skip
+_RATES = ("time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction")
+_SPEEDS = ("plan_s", "first_call_s", *_RATES)
 _TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "problem")
 
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the newest record of each case and implementation, with a `label` that names the case alone.
 
-    Missing columns are added empty, and what did not pass loses its speed. A prepared frame is
-    returned as it is.
+    Missing columns are added empty, and what did not pass loses its speed; what the frame says about
+    its runs stays with the frame. A prepared frame is returned as it is.
     """
     if "label" in frame.columns:
         return frame
-    extra = [column for column in frame.columns if column not in (*COLUMNS, *NESTED)]
-    full = frame.reindex(columns=[*COLUMNS, *NESTED, *extra]).reset_index(drop=True)
+    extra = [column for column in frame.columns if column not in (*COLUMNS, *NESTED_COLUMNS)]
+    full = frame.reindex(columns=[*COLUMNS, *NESTED_COLUMNS, *extra]).reset_index(drop=True)
+    full.attrs = {}  # pandas would copy them, deeply, with each step
     text = [column for column in COLUMNS if column not in _NUMBERS]
     full[text] = full[text].astype(object).where(full[text].notna(), None)
     full[list(_NUMBERS)] = full[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     full["layout"] = full["layout"].fillna(LAYOUTS[0])
     full["library"] = full["library"].fillna(full["family"]).fillna("other")
     full["label"] = _labels(full)
-    full = _newest(_without_speed(full))
-    full.attrs = dict(frame.attrs)
-    return full
+    return _newest(_without_speed(full))
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -81,7 +70,9 @@ def _labels(frame: pd.DataFrame) -> pd.Series:
     for column in _TELLS_APART:
         ambiguous = frame[column].groupby(label).transform("nunique") > 1
         unit = " threads" if column == "threads" else ""
-        text = frame[column].map(lambda value, unit=unit: "" if pd.isna(value) else f" · {_text(value)}{unit}")
+        text = frame[column].map(
+            lambda value, unit=unit: "" if pd.isna(value) else f" · {_text(value)}{unit}"
+        )
         label = label.where(~ambiguous, label + text.astype(str))
     return label
 
@@ -91,14 +82,16 @@ def _without_speed(frame: pd.DataFrame) -> pd.DataFrame:
     passed = frame["status"] == "passed"
     timed = passed & (frame["time_median_s"] > 0) & np.isfinite(frame["time_median_s"])
     frame.loc[~passed, list(_SPEEDS)] = np.nan
-    frame.loc[~timed, [column for column in _SPEEDS if column not in ("plan_s", "first_call_s")]] = np.nan
+    frame.loc[~timed, list(_RATES)] = np.nan
     samples = zip(frame["samples_s"], timed, strict=True)
     frame["samples_s"] = pd.Series([_list(values) if ok else [] for values, ok in samples], dtype=object)
     return frame
 
 
 def _list(values: Any) -> list[float]:
-    return [float("nan") if value is None else float(value) for value in values] if np.iterable(values) else []
+    return (
+        [float("nan") if value is None else float(value) for value in values] if np.iterable(values) else []
+    )
 
 
 def _newest(frame: pd.DataFrame) -> pd.DataFrame:

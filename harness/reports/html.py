@@ -1,4 +1,4 @@
-"""The report as one HTML file that works offline and may load nothing: its security policy names its own script."""
+"""The report as one HTML file that works offline; its security policy lets it load nothing."""
 
 import json
 from base64 import b64encode
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
-from math import log2
+from math import isfinite, log2
 from typing import Any
 
 import pandas as pd
@@ -18,8 +18,11 @@ from .frames import prepare, records, runs
 
 MOST_RECORDS = 5000
 COLORS = 8
+WHOLE = 0
 
 Record = dict[str, Any]
+Painter = Callable[[Record, float], tuple[str, str]]
+"""From a record and its number to a cell's text and class."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Cell:
     title: str
 
 
+Groups = list[tuple[str, list[tuple[str, list[Cell | None]]]]]
+"""Library, its implementations, and of each of them a cell per case."""
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Implementations by cases, grouped by library."""
@@ -39,7 +46,7 @@ class Matrix:
     key: str
     title: str
     note: str
-    groups: list[tuple[str, list[tuple[str, list[Cell | None]]]]]
+    groups: Groups
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,11 @@ class Column:
     digits: int = 4
 
     def text(self, record: Record) -> str:
-        """Return what the cell shows."""
+        """Return what the cell shows of a record that has a value."""
         value = record[self.name]
-        return numbers.plain(None if value is None else value * self.scale, self.digits)
+        if self.digits == WHOLE:
+            return f"{value:,.0f}"
+        return numbers.plain(value * self.scale, self.digits)
 
 
 RECORD_COLUMNS = (
@@ -67,15 +76,15 @@ RECORD_COLUMNS = (
     Column("high (µs)", "time_high_s", 1e6),
     Column("plan (µs)", "plan_s", 1e6),
     Column("first call (µs)", "first_call_s", 1e6),
-    Column("samples", "samples"),
-    Column("calls per sample", "number"),
+    Column("samples", "samples", digits=WHOLE),
+    Column("calls per sample", "number", digits=WHOLE),
     Column("rate (GFLOP/s)", "gflops", digits=3),
     Column("traffic (GB/s)", "gbytes_s", digits=3),
     Column("of peak (%)", "peak_fraction", 100, digits=2),
     Column("memory (MiB)", "peak_memory_bytes", 2.0**-20, digits=3),
-    Column("multiply-adds", "macs", digits=9),
-    Column("weights", "parameters", digits=9),
-    Column("threads", "threads"),
+    Column("multiply-adds", "macs", digits=WHOLE),
+    Column("weights", "parameters", digits=WHOLE),
+    Column("threads", "threads", digits=WHOLE),
 )
 
 
@@ -94,7 +103,12 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"charts": charts, "numbers": numbers, "statuses": statuses, "sentences": sentences}
+    environment.globals |= {
+        "charts": charts,
+        "numbers": numbers,
+        "statuses": statuses,
+        "sentences": sentences,
+    }
     return environment
 
 
@@ -126,7 +140,7 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
     ranking = views.ranking(rows, baseline)
     found = list(enumerate(records(rows)))
     return {
-        "leaders": sentences.fastest(rows),
+        "leaders": sentences.leaders(ranking),
         "counts": views.counts(rows),
         "failed": int(rows["status"].isin(statuses.FAILURES).sum()),
         "is_timed": views.is_timed(rows),
@@ -136,22 +150,28 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         "rankings": _rankings(rows, ranking, baseline),
         "totals": views.network_totals(rows),
         "scatters": _charts(rows, lambda layout: charts.scatter(rows, layout)),
-        "profiles": _charts(rows, lambda layout: charts.profile(rows, layout, list(ranking["implementation"]))),
+        "profiles": _charts(
+            rows, lambda layout: charts.profile(rows, layout, list(ranking["implementation"]))
+        ),
         "pairs": [(title, records(group)) for title, group in sentences.pairs(rows)],
         "failures": [(number, row) for number, row in found if row["status"] in statuses.FAILURES],
         "skipped": records(views.skipped(rows)),
-        "columns": RECORD_COLUMNS,
+        "columns": [column for column in RECORD_COLUMNS if rows[column.name].notna().any()],
         "records": found[:MOST_RECORDS],
         "total_records": len(found),
-        "data": [_filled(row) for row in json.loads(rows.drop(columns=["label"]).to_json(orient="records", double_precision=12))],
+        "data": [
+            _filled(row)
+            for row in json.loads(rows.drop(columns=["label"]).to_json(orient="records", double_precision=12))
+        ],
         "sortable": _sortable,
     }
 
 
 def _colors(rows: pd.DataFrame) -> dict[str, str]:
-    """Return a colour class per library; those that were timed choose first."""
-    timed = rows.groupby("library")["time_median_s"].count() > 0
-    names = sorted(timed.index, key=lambda library: (not timed[library], library))
+    """Return a colour class per library; those that were timed, and with the most to show, choose first."""
+    groups = rows.groupby("library")
+    timed, members = groups["time_median_s"].count() > 0, groups["implementation"].nunique()
+    names = sorted(timed.index, key=lambda library: (not timed[library], -members[library], library))
     return {str(library): f"lib-{place % COLORS}" for place, library in enumerate(names)}
 
 
@@ -186,50 +206,39 @@ def _charts(rows: pd.DataFrame, draw: Callable[[str], Any]) -> list[tuple[str, A
 def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[Matrix]:
     """Return the verdicts, and, as far as there are any, the numbers behind them."""
     bases = ", ".join(views.baselines(rows, baseline).values())
-    verdicts = _matrix(rows, "verdict", "Verdict", "What each implementation did with each case.", None, None)
-    errors = _matrix(
-        rows, "error", "Error", "Largest error in rounding units (u); darker is closer to the bound.",
-        views.error_matrix(rows), lambda row, value: (numbers.plain(value, 2), _error_shade(row, value)),
-    )  # fmt: skip
+    note = "What each implementation did with each case."
+    verdicts = Matrix("verdict", "Verdict", note, _cells(rows, None, _no_number))
+    note = "Largest error in rounding units (u); the stronger the colour, the closer to the bound."
+    errors = Matrix("error", "Error", note, _cells(rows, views.error_matrix(rows), _error))
     if not views.is_timed(rows):
         return [verdicts, errors]
-    slowness = views.slowdown(rows)
-    speedups = _matrix(
-        rows, "speedup", "Speed-up", f"Times as fast as the baseline of the same layout ({bases}): blue is faster.",
-        views.speedup(rows, baseline), lambda _, value: (numbers.ratio(value), _speed_shade(value)),
-    )  # fmt: skip
-    times = _matrix(
-        rows, "time", "Time", "Median time of one call; the best of each layout is marked.",
-        views.time_matrix(rows),
-        lambda row, value: (numbers.seconds(value), _best(slowness.loc[row["implementation"], row["label"]])),
-    )  # fmt: skip
+    note = f"Times as fast as the baseline of the same layout ({bases}): blue is faster."
+    speedups = Matrix("speedup", "Speed-up", note, _cells(rows, views.speedup(rows, baseline), _speedup))
+    note = "Median time of one call; the best of each layout is underlined."
+    best = views.slowdown(rows) == 1
+    times = Matrix("time", "Time", note, _cells(rows, views.time_matrix(rows), _time_painter(best)))
     return [verdicts, speedups, times, errors]
 
 
-def _matrix(
-    rows: pd.DataFrame,
-    key: str,
-    title: str,
-    note: str,
-    values: pd.DataFrame | None,
-    paint: Callable[[Record, Any], tuple[str, str]] | None,
-) -> Matrix:
+def _cells(rows: pd.DataFrame, values: pd.DataFrame | None, paint: Painter) -> Groups:
+    """Return a cell for each record, by library; what did not pass, or has no value, shows its status."""
     found: dict[tuple[str, str], Cell] = {}
     for number, row in enumerate(records(rows)):
-        name, label = row["implementation"], row["label"]
-        value = None if values is None else values.loc[name, label]
-        is_number = paint is not None and row["status"] == "passed" and not numbers.is_missing(value)
-        text, css = paint(row, value) if paint is not None and is_number else _verdict(row)
-        found[name, label] = Cell(text, css, number, _explained(row))
-    return Matrix(key, title, note, _grouped(rows, found))
+        key = row["implementation"], row["label"]
+        value: Any = None if values is None else values.loc[key]
+        is_number = row["status"] == "passed" and not numbers.is_missing(value)
+        text, css = paint(row, value) if is_number else _verdict(row)
+        found[key] = Cell(text, css, number, _explained(row))
+    return _grouped(rows, found)
 
 
-def _grouped(
-    rows: pd.DataFrame, cells: dict[tuple[str, str], Cell]
-) -> list[tuple[str, list[tuple[str, list[Cell | None]]]]]:
+def _grouped(rows: pd.DataFrame, cells: dict[tuple[str, str], Cell]) -> Groups:
     labels = views.cases(rows)
     return [
-        (str(library), [(name, [cells.get((name, label)) for label in labels]) for name in views.implementations(mine)])
+        (
+            str(library),
+            [(name, [cells.get((name, label)) for label in labels]) for name in views.implementations(mine)],
+        )
         for library, mine in rows.groupby("library")
     ]
 
@@ -242,17 +251,25 @@ def _explained(row: Record) -> str:
     return f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
 
 
-def _speed_shade(value: float) -> str:
-    """Return one of four shades on either side of the baseline, a factor of 1.5 or so apart."""
-    steps = min(4, round(abs(log2(value)) * 1.5))
-    return f"{'fast' if value > 1 else 'slow'}-{steps}" if steps else ""
+def _no_number(row: Record, _value: float) -> tuple[str, str]:
+    return _verdict(row)
 
 
-def _error_shade(row: Record, value: float) -> str:
+def _speedup(_row: Record, value: float) -> tuple[str, str]:
+    """Return the ratio in one of four shades on either side of the baseline."""
+    shade = min(4, round(abs(log2(value)) * 1.5))
+    return numbers.ratio(value), f"{'fast' if value > 1 else 'slow'}-{shade}" if shade else ""
+
+
+def _error(row: Record, value: float) -> tuple[str, str]:
+    """Return the error, the darker the more of its bound it takes up."""
     bound = row["error_bound_u"]
-    return f"error-{min(4, int(5 * value / bound))}" if bound else ""
+    share = value / bound if bound and isfinite(bound) and isfinite(value) else 0.0
+    return numbers.plain(value, 2), f"error-{min(4, int(5 * share))}"
 
 
-def _best(slowness: float) -> str:
-    return "best" if slowness == 1 else ""
-
+def _time_painter(best: pd.DataFrame) -> Painter:
+    return lambda row, value: (
+        numbers.seconds(value),
+        "best" if best.loc[row["implementation"], row["label"]] else "",
+    )

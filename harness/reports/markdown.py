@@ -13,7 +13,8 @@ from .statuses import GLYPHS
 MOST_FAILURES = 50
 MOST_CELLS = 2_000  # GitHub refuses a comment of more than 65,536 characters
 
-_RANKING = ("implementation", "passed", "failed", "n/a", "score", "speed-up (cases)", "worst error", "best GFLOP/s")
+_VERDICTS = ("implementation", "passed", "failed", "n/a", "worst error")
+_SPEEDS = ("score", "speed-up (cases)", "best GFLOP/s")
 _PAIR = ("implementation", "weights", "against", "multiply-adds", "against", "time", "against", "faster")
 
 
@@ -44,8 +45,12 @@ def _text(value: Any) -> str:
 
 def _code(value: Any) -> str:
     """Return text as inline code, whatever it contains."""
-    text = escape(" ".join(str(value).split()), quote=False).replace("|", "&#124;").replace("`", "&#96;")
-    return f"<code>{text}</code>"
+    return f"<code>{_in_tag(value)}</code>"
+
+
+def _in_tag(value: Any) -> str:
+    text = escape(" ".join(str(value).split()), quote=False)
+    return text.replace("|", "&#124;").replace("`", "&#96;")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -55,34 +60,35 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _folded(summary: str, body: str) -> str:
-    return f"<details><summary>{escape(summary)}</summary>\n\n{body}\n\n</details>"
+    return f"<details><summary>{_in_tag(summary)}</summary>\n\n{body}\n\n</details>"
 
 
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
     chosen = views.baselines(rows, baseline)
     totals = views.network_totals(rows)
-    head = [*_RANKING, *(f"all of {_text(suite)}" for suite in totals)]
+    speeds = [*_SPEEDS, *(f"all of {_text(suite)}" for suite in totals)] if views.is_timed(rows) else []
     blocks = []
     for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
         base = chosen.get(str(layout))
         note = f"Speed-up against {_text(base)}, with the number of cases it is the mean of." if base else ""
-        table = _table(head, [_standing(row, totals) for row in records(part)])
-        blocks += [f"### Ranking, {sentences.layout_name(layout)}", note, table]
+        body = [[*_standing(row), *_speed(row, totals)[: len(speeds)]] for row in records(part)]
+        blocks += [f"### Ranking, {sentences.layout_name(layout)}", note, _table([*_VERDICTS, *speeds], body)]
     return blocks
 
 
-def _standing(row: dict[str, Any], totals: pd.DataFrame) -> list[str]:
+def _standing(row: dict[str, Any]) -> list[str]:
     return [
         _text(row["implementation"]),
         f"{row['passed']}/{row['cases']}",
         f"**{row['failed']}**" if row["failed"] else "0",
         str(row["unsupported"] + row["unavailable"] + row["mistrusted"]),
-        numbers.score(row["score"]),
-        sentences.mean_speedup(row),
         numbers.rounding_units(row["error_u"]),
-        numbers.plain(row["gflops"]),
-        *map(numbers.seconds, totals.loc[row["implementation"]]),
     ]
+
+
+def _speed(row: dict[str, Any], totals: pd.DataFrame) -> list[str]:
+    rates = numbers.score(row["score"]), sentences.mean_speedup(row), numbers.plain(row["gflops"])
+    return [*rates, *map(numbers.seconds, totals.loc[row["implementation"]])]
 
 
 def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
@@ -102,7 +108,10 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Callable[[Any], str
     verdicts = views.verdict_matrix(rows)
     head = ["case", *map(_text, values.index)]
     body = [
-        [_text(label), *(_cell(verdicts.loc[name, label], values.loc[name, label], shown) for name in values.index)]
+        [
+            _text(label),
+            *(_cell(verdicts.loc[name, label], values.loc[name, label], shown) for name in values.index),
+        ]
         for label in values.columns
     ]
     return _table(head, body)
@@ -121,7 +130,11 @@ def _alternatives(rows: pd.DataFrame) -> list[str]:
     blocks = []
     for title, group in sentences.pairs(rows):
         pairs = records(group)
-        blocks += [f"### {_text(title)}", f"{_text(sentences.work(pairs[0]))}.", _table(_PAIR, map(_pair, pairs))]
+        blocks += [
+            f"### {_text(title)}",
+            f"{_text(sentences.work(pairs[0]))}.",
+            _table(_PAIR, map(_pair, pairs)),
+        ]
     return blocks
 
 
@@ -152,7 +165,11 @@ def _failure(row: dict[str, Any]) -> str:
 def _skipped(rows: pd.DataFrame) -> list[str]:
     lines = [f"- {_text(line)}" for line in sentences.skipped(rows)]
     number = int(views.skipped(rows)["records"].sum())
-    return [_folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))] if lines else []
+    return (
+        [_folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))]
+        if lines
+        else []
+    )
 
 
 def _environments(frame: pd.DataFrame) -> list[str]:

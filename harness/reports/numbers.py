@@ -18,7 +18,7 @@ def is_missing(value: Any) -> bool:
     >>> is_missing(None), is_missing(float("nan")), is_missing(0), is_missing("nan")
     (True, True, False, False)
     """
-    return value is None or bool(value != value)
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def plain(value: Any, digits: int = 3) -> str:

@@ -38,15 +38,14 @@ def tally(frame: pd.DataFrame) -> str:
     return " · ".join(f"{number:,} {status}" for status, number in views.counts(frame).items())
 
 
-def fastest(frame: pd.DataFrame) -> list[str]:
+def leaders(ranking: pd.DataFrame) -> list[str]:
     """Return, for each layout that was timed, who leads its ranking."""
-    ranking = views.ranking(frame)
     if ranking.empty:
         return []
-    leaders = ranking[ranking["score"] > 0].drop_duplicates("layout")
+    first = ranking[ranking["score"] > 0].drop_duplicates("layout")
     return [
         f"{row.implementation} leads {layout_name(row.layout)} with a score of {row.score:.3f}."
-        for row in leaders.itertuples()
+        for row in first.itertuples()
     ]
 
 
@@ -57,15 +56,24 @@ def layout_name(layout: object) -> str:
 
 def mean_speedup(row: dict[str, Any]) -> str:
     """Return a geometric mean with the number of cases that it covers."""
-    return f"{numbers.ratio(row['speedup'])} ({row['speedup_cases']})" if row["speedup_cases"] else numbers.MISSING
+    return (
+        f"{numbers.ratio(row['speedup'])} ({row['speedup_cases']})"
+        if row["speedup_cases"]
+        else numbers.MISSING
+    )
 
 
 def pairs(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield each case that is an alternative to another, with a title, a layout at a time."""
+    """Yield each case that is an alternative to another, with a title, a layout at a time.
+
+    Where some implementation was timed, those that have neither of the two times are left out.
+    """
     found = views.alternatives(frame)
-    several = found["layout"].nunique() > 1
+    several = len(set(found["layout"])) > 1
     for (label, plain, layout), group in found.groupby(["label", "label_plain", "layout"], sort=False):
-        yield f"{label} against {plain}" + (f", {layout_name(layout)}" if several else ""), group
+        timed = group[group["time_median_s"].notna() | group["time_median_s_plain"].notna()]
+        title = f"{label} against {plain}" + (f", {layout_name(layout)}" if several else "")
+        yield title, group if timed.empty else timed
 
 
 def work(pair: dict[str, Any]) -> str:
@@ -136,7 +144,9 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(item, dict):
             flat |= _flat(item, f"{prefix}{key}.")
         elif item is not None:
-            flat[f"{prefix}{key}"] = ", ".join(map(str, item)) if isinstance(item, list | tuple) else str(item)
+            flat[f"{prefix}{key}"] = (
+                ", ".join(map(str, item)) if isinstance(item, list | tuple) else str(item)
+            )
     return flat
 
 

@@ -1,4 +1,4 @@
-"""The report for a terminal: the ranking, what failed and how to repeat it, what was left out; as one string."""
+"""The report for a terminal: the ranking, what failed and how to repeat it, what was left out."""
 
 import sys
 from io import StringIO
@@ -23,7 +23,12 @@ Block = RenderableType | list[RenderableType]
 _WIDEST = 10_000
 _PADDING = 2
 
-_STYLES = {"passed": "green", "mistrusted": "yellow", "imprecise": "yellow", **dict.fromkeys(FAILURES[1:], "red")}
+_STYLES = {
+    "passed": "green",
+    "mistrusted": "yellow",
+    "imprecise": "yellow",
+    **dict.fromkeys(FAILURES[1:], "red"),
+}
 
 
 def render(
@@ -73,7 +78,7 @@ def _table(columns: dict[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, _PADDING, 0, 0))
     for name, justify in columns.items():
         wraps = name == "reason"
-        table.add_column(name, justify=justify, no_wrap=not wraps, overflow="fold", header_style="dim")  # type: ignore[arg-type]
+        table.add_column(Text(name), justify=justify, no_wrap=not wraps, overflow="fold", header_style="dim")  # type: ignore[arg-type]
     return table
 
 
@@ -99,7 +104,9 @@ def _ranking(ranking: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
     suites = [] if totals is None else [f"all of {suite}" for suite in totals]
     rate = [] if totals is None else ["GFLOP/s"]
     speeds = ["score", "speed-up (cases)", *rate, *suites] if timed else []
-    columns = {"implementation": "left"} | dict.fromkeys(("passed", "failed", "n/a", *speeds, "worst error"), "right")
+    columns = {"implementation": "left"} | dict.fromkeys(
+        ("passed", "failed", "n/a", *speeds, "worst error"), "right"
+    )
     table = _table(columns)
     for row in records(ranking):
         times = [] if totals is None else map(numbers.seconds, totals.loc[row["implementation"]])
@@ -132,15 +139,16 @@ def _alternatives(rows: pd.DataFrame) -> list[Block]:
 
 def _pair(title: str, pairs: list[dict[str, Any]]) -> list[Block]:
     """Return what the two cases need, and who needs how long for them."""
-    work = sentences.work(pairs[0])
-    timed = [pair for pair in pairs if pair["time_median_s"] or pair["time_median_s_plain"]]
-    if not timed:
-        return [Text(title, style="bold"), Text(work), Text()]
-    table = _table({"implementation": "left", pairs[0]["label"]: "right", pairs[0]["label_plain"]: "right", "faster": "right"})
-    for pair in timed:
-        times = numbers.seconds(pair["time_median_s"]), numbers.seconds(pair["time_median_s_plain"])
-        table.add_row(Text(pair["implementation"], style="bold"), *times, numbers.ratio(pair["time_ratio"]))
-    return [Text(title, style="bold"), Text(work), table, Text()]
+    first = pairs[0]
+    head: list[Block] = [Text(title, style="bold"), Text(sentences.work(first))]
+    if not (first["time_median_s"] or first["time_median_s_plain"]):
+        return [*head, Text()]
+    times = dict.fromkeys((first["label"], first["label_plain"], "faster"), "right")
+    table = _table({"implementation": "left"} | times)
+    for pair in pairs:
+        both = numbers.seconds(pair["time_median_s"]), numbers.seconds(pair["time_median_s_plain"])
+        table.add_row(Text(pair["implementation"], style="bold"), *both, numbers.ratio(pair["time_ratio"]))
+    return [*head, table, Text()]
 
 
 def _details(rows: pd.DataFrame) -> list[Block]:
@@ -185,7 +193,9 @@ def _skipped(rows: pd.DataFrame) -> list[Text]:
     reasons = sentences.skipped(rows)
     lines = [Text(f"  {line}", style="dim") for line in reasons[:MOST_REASONS]]
     more = len(reasons) - MOST_REASONS
-    lines += [Text(f"  and {numbers.many(more, 'reason')} more", style="dim")] if more > 0 else []
+    lines += (
+        [Text(f"  and {more:,} more {'reason' if more == 1 else 'reasons'}", style="dim")] if more > 0 else []
+    )
     return [Text("Not judged", style="bold"), *lines, Text()] if lines else []
 
 

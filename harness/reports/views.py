@@ -11,19 +11,22 @@ import numpy as np
 import pandas as pd
 
 from ..errors import SelectionError, did_you_mean
-from .frames import LAYOUTS, prepare
+from .frames import LAYOUTS, prepare, records
 from .statuses import FAILURES, SKIPPED, STATUSES
 
 WORST_RATIO = 100.0  # a case solved this many times slower than by the fastest adds nothing to the score
 DEFAULT_BASELINE = "pytorch.conv"
 
+_LAYER = r"^layer \d+ \([^)]*\): "
 _SAME_CASE = ["suite", "dtype", "direction", "threads", "machine", "implementation"]
 
 
 def implementations(frame: pd.DataFrame) -> list[str]:
     """Return the names of the implementations, those of one library side by side."""
     rows = prepare(frame).drop_duplicates("implementation")
-    return list(rows.sort_values(["library", "family", "implementation"], na_position="last")["implementation"])
+    return list(
+        rows.sort_values(["library", "family", "implementation"], na_position="last")["implementation"]
+    )
 
 
 def cases(frame: pd.DataFrame) -> list[str]:
@@ -65,7 +68,7 @@ def error_matrix(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _matrix(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     frame = prepare(frame)
-    matrix = frame.pivot(index="implementation", columns="label", values=column)
+    matrix = frame.pivot(index="implementation", columns="label", values=column)  # noqa: PD010 (one cell, one record)
     return matrix.reindex(index=implementations(frame), columns=cases(frame))
 
 
@@ -96,15 +99,18 @@ def speedup(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
     """
     frame = prepare(frame)
     chosen = baselines(frame, baseline)
-    result = pd.DataFrame(np.nan, index=pd.Index(implementations(frame)), columns=pd.Index(cases(frame)))
-    for (_, label), rows in frame[frame["time_median_s"].notna()].groupby(["layout", "label"], sort=False):
-        base = rows[rows["implementation"] == chosen.get(rows["layout"].iloc[0])]
-        for _, row in rows.iterrows() if len(base) else ():
-            result.loc[row["implementation"], label] = _ratio(base.iloc[0], row)
-    return result
+    found: dict[str, dict[str, float]] = {label: {} for label in cases(frame)}
+    for key, group in frame[frame["time_median_s"].notna()].groupby(["layout", "label"], sort=False):
+        layout, label = map(str, key)
+        rivals = {row["implementation"]: row for row in records(group)}
+        base = rivals.get(chosen.get(layout))
+        found[label] |= {name: _ratio(base, row) for name, row in rivals.items()} if base else {}
+    return pd.DataFrame(
+        found, index=pd.Index(implementations(frame)), columns=pd.Index(cases(frame)), dtype=float
+    )
 
 
-def _ratio(base: "pd.Series[Any]", other: "pd.Series[Any]") -> float:
+def _ratio(base: dict[str, Any], other: dict[str, Any]) -> float:
     rounds = [] if base["run"] != other["run"] else _paired(base["samples_s"], other["samples_s"])
     if rounds:
         return exp(float(np.median(rounds)))
@@ -137,36 +143,39 @@ def ranking(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
 
     The score is the area under the performance profile: the mean, over all cases that some
     implementation of the layout timed, of 1 for the fastest down to 0 for one a hundred times
-    slower; an unsolved case is 0, and whoever could not be run at all has none. A geometric mean covers other cases for each implementation, so
-    it comes with the number of its cases (`speedup_cases`) and never orders anything.
+    slower; an unsolved case is 0, and whoever could not be run at all has none. A geometric mean
+    covers other cases for each implementation, so it comes with the number of its cases
+    (`speedup_cases`) and never orders anything.
     """
     frame = prepare(frame)
-    speedups = speedup(frame, baseline)
+    speedups = {str(name): row for name, row in speedup(frame, baseline).iterrows()}
     parts = [_rank_layout(rows, speedups, layout) for layout, rows in _by_layout(frame)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _rank_layout(rows: pd.DataFrame, speedups: pd.DataFrame, layout: str) -> pd.DataFrame:
+def _rank_layout(rows: pd.DataFrame, speedups: "dict[str, pd.Series[Any]]", layout: str) -> pd.DataFrame:
     scores = _scores(profile(rows, layout))
-    table = pd.DataFrame([
-        {
-            "layout": layout,
-            "implementation": name,
-            "library": mine["library"].iloc[0],
-            **_tally(mine),
-            "score": scores.get(name, np.nan) if (mine["status"] != "unavailable").any() else np.nan,
-            **_geometric_mean(speedups.loc[name]),
-            "error_u": mine["error_u"].max(),
-            "gflops": mine["gflops"].max(),
-        }
-        for name, mine in rows.groupby("implementation")
-    ])
+    table = pd.DataFrame(
+        [
+            {
+                "layout": layout,
+                "implementation": name,
+                "library": mine["library"].iloc[0],
+                **_tally(mine),
+                "score": scores.get(name, np.nan) if (mine["status"] != "unavailable").any() else np.nan,
+                **_geometric_mean(speedups[str(name)]),
+                "error_u": mine["error_u"].max(),
+                "gflops": mine["gflops"].max(),
+            }
+            for name, mine in rows.groupby("implementation")
+        ]
+    )
     order = ["score", "passed", "implementation"]
     return table.sort_values(order, ascending=[False, False, True], na_position="last")
 
 
 def _scores(ratios: pd.DataFrame) -> "pd.Series[Any]":
-    return (1 - np.log(ratios) / log(WORST_RATIO)).clip(lower=0).mean(axis="columns")
+    return ratios.map(lambda ratio: max(0.0, 1 - log(ratio) / log(WORST_RATIO))).mean(axis="columns")
 
 
 def _tally(rows: pd.DataFrame) -> dict[str, int]:
@@ -195,7 +204,10 @@ def alternatives(frame: pd.DataFrame) -> pd.DataFrame:
     mine = frame[frame["versus"].notna()]
     columns = [*_SAME_CASE, "case", "label", "status", "parameters", "dense_macs", "time_median_s"]
     pairs = mine[[*columns, "layout", "library", "versus"]].merge(
-        frame[columns], left_on=[*_SAME_CASE, "versus"], right_on=[*_SAME_CASE, "case"], suffixes=("", "_plain")
+        frame[columns],
+        left_on=[*_SAME_CASE, "versus"],
+        right_on=[*_SAME_CASE, "case"],
+        suffixes=("", "_plain"),
     )
     for column in ("parameters", "dense_macs", "time_median_s"):
         pairs[column.removesuffix("_median_s") + "_ratio"] = pairs[f"{column}_plain"] / pairs[column]
@@ -207,27 +219,45 @@ def alternatives(frame: pd.DataFrame) -> pd.DataFrame:
 def failures(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the records that failed, with what went wrong, where, and the command that repeats it."""
     frame = prepare(frame)
-    columns = ["suite", "label", "implementation", "status", "reason", "layer", "where", "error_u", "reproduce"]
+    columns = [
+        "suite",
+        "label",
+        "implementation",
+        "status",
+        "reason",
+        "layer",
+        "where",
+        "error_u",
+        "reproduce",
+    ]
     return frame.loc[frame["status"].isin(FAILURES), columns]
 
 
 def skipped(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what was not judged, one row per status and reason, most frequent first.
 
-    Reasons that differ only in the value they got are one reason.
+    Reasons that differ only in the value they got, or in the layer of a chain, are one reason.
     """
     frame = prepare(frame)
     rows = frame[frame["status"].isin(SKIPPED)]
-    reason = rows["reason"].fillna("no reason given").astype(str).str.split(", got ", n=1).str[0]
+    reason = rows["reason"].fillna("no reason given").astype(str)
+    reason = reason.str.replace(_LAYER, "", regex=True).str.split(", got ", n=1).str[0]
     groups = rows.assign(reason=reason).groupby(["status", "reason"], sort=False)
     table = pd.DataFrame(
         [
-            {"status": status, "reason": reason, "records": len(group), "implementations": implementations(group)}
+            {
+                "status": status,
+                "reason": reason,
+                "records": len(group),
+                "implementations": implementations(group),
+            }
             for (status, reason), group in groups
         ],
         columns=["status", "reason", "records", "implementations"],
     )
-    return table.sort_values(["status", "records"], ascending=[False, False], kind="stable", ignore_index=True)
+    return table.sort_values(
+        ["status", "records"], ascending=[False, False], kind="stable", ignore_index=True
+    )
 
 
 def weighted_total(frame: pd.DataFrame) -> pd.DataFrame:

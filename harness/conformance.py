@@ -1,0 +1,59 @@
+"""Named checks of one implementation, for the tests of whoever wrote it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .oracle import Oracle
+from .plugin import Implementation, declare, mark_of
+from .suite import Case, find_suite
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: its name, and a call that raises `AssertionError` with the reason where it fails."""
+
+    name: str
+    run: Callable[[], None]
+
+    def __call__(self) -> None:
+        """Run the check."""
+        self.run()
+
+
+def check_implementation(
+    implementation: Any, *, suite: str = "features", level: str = "standard"
+) -> Iterator[Check]:
+    """Yield a check for every case of a suite that an implementation supports.
+
+    Takes an `Implementation` or a marked function. In a test file:
+
+        @pytest.mark.parametrize("check", check_implementation(my_kernel), ids=lambda check: check.name)
+        def test_my_kernel(check):
+            check()
+
+    Raises `PluginError` for a declaration that makes no sense.
+    """
+    one = _implementation_of(implementation)
+    oracle = Oracle(level=level)
+    for case in find_suite(suite):
+        if not any(one.refuses(problem) for problem in case.problems):
+            yield Check(case.label, _check(oracle, one, case))
+
+
+def _implementation_of(candidate: Any) -> Implementation:
+    if isinstance(candidate, Implementation):
+        return candidate
+    mark = mark_of(candidate)
+    if mark is None:
+        raise TypeError(f"{candidate!r} is no implementation; put @implementation above it")
+    return declare(candidate, mark, candidate.__module__)
+
+
+def _check(oracle: Oracle, implementation: Implementation, case: Case) -> Callable[[], None]:
+    def run() -> None:
+        verdict = oracle.judge(implementation, case)
+        if not verdict.ok:
+            raise AssertionError(f"{implementation.name} on {case}: {verdict.status}: {verdict.reason}")
+
+    return run

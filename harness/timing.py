@@ -1,0 +1,116 @@
+"""One case on the stopwatch: implementations bound to fresh data, timed as rivals, checked again.
+
+What was right when it was verified may be wrong when it is timed, so the output of the last timed
+call is compared with the true one before its time counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import Any
+
+from .accuracy import Accuracy
+from .arrays import adapter
+from .kernel import Bound, KernelError, bind, chained, output_array
+from .oracle.timed import timed_truth, wrong_when_timed
+from .plugin import Implementation
+from .problem import Problem
+from .records import Measurement
+from .reference import convolve
+from .sampling import Effort, Rival, Samples, measure
+from .suite import Case
+from .tensors import KINDS, Operands
+
+YARDSTICK = "the reference"
+
+Layers = Sequence[tuple[Problem, Operands]]
+
+
+@dataclass(frozen=True)
+class TimingFailure:
+    """Why something that had passed could not be timed: a status of `Verdict`, and the reason."""
+
+    status: str
+    reason: str
+
+
+def time_case(
+    case: Case,
+    implementations: Sequence[Implementation],
+    effort: Effort,
+    *,
+    seed: int,
+    random: Random,
+    yardstick: bool = False,
+) -> dict[str, Measurement | TimingFailure]:
+    """Time implementations side by side on one case, on data that the oracle has not used.
+
+    With `yardstick` the engine's own reference is one more rival, whose samples every measurement
+    then holds: a measure of the machine that no implementation can change.
+    """
+    layers = [(problem, KINDS["timed"](problem, seed)) for problem in case.problems]
+    outcomes: dict[str, Measurement | TimingFailure] = {}
+    chains: dict[str, list[Bound]] = {}
+    for one in implementations:
+        try:
+            chains[one.name] = [bind(one, problem, operands) for problem, operands in layers]
+        except KernelError as error:
+            outcomes[one.name] = _raised(error)
+    rivals = [_rival(name, chain) for name, chain in chains.items()]
+    if yardstick:
+        rivals.append(Rival(YARDSTICK, partial(_reference_call, layers)))
+    taken = measure(rivals, effort, random=random)
+    expected = _Expected(layers)
+    for name, chain in chains.items():
+        failure = _failure(chain, taken[name], expected)
+        outcomes[name] = failure or _measurement(chain, taken[name], taken.get(YARDSTICK))
+    return outcomes
+
+
+class _Expected(dict[Accuracy, tuple[Any, Any]]):
+    """The true output of the timed data and its bound, made once per accuracy class."""
+
+    def __init__(self, layers: Layers) -> None:
+        super().__init__()
+        self._layers = layers
+
+    def __missing__(self, accuracy: Accuracy) -> tuple[Any, Any]:
+        self[accuracy] = timed_truth(self._layers, accuracy)
+        return self[accuracy]
+
+
+def _rival(name: str, chain: Sequence[Bound]) -> Rival:
+    return Rival(name, chained(chain), adapter(chain[0].implementation.arrays).running)
+
+
+def _reference_call(layers: Layers) -> None:
+    for problem, operands in layers:
+        convolve(problem, operands.x, operands.weight, operands.bias)
+
+
+def _measurement(chain: Sequence[Bound], taken: Samples, yardstick: Samples | None) -> Measurement:
+    plans = [bound.plan_s for bound in chain if bound.plan_s is not None]
+    return Measurement(
+        tuple(taken.seconds),
+        taken.number,
+        plan_s=sum(plans) if plans else None,
+        first_call_s=taken.first_call_s,
+        yardstick_s=tuple(yardstick.seconds) if yardstick else (),
+    )
+
+
+def _failure(chain: Sequence[Bound], taken: Samples, expected: _Expected) -> TimingFailure | None:
+    """Return what went wrong while it was timed, or None."""
+    if taken.error is not None:
+        return _raised(KernelError(taken.error))
+    last = chain[-1]
+    y = output_array(last, taken.last)
+    if y is None or y.shape != last.problem.output_shape:
+        return TimingFailure("contract", "returned another type or shape when timed than when verified")
+    reason = wrong_when_timed(y, expected[last.implementation.accuracy])
+    return TimingFailure("wrong", reason) if reason else None
+
+
+def _raised(error: KernelError) -> TimingFailure:
+    return TimingFailure("memory" if error.is_memory else "error", f"when timed: {error}")

@@ -1,0 +1,1 @@
+"""Whole commands: exit code, text, files."""

@@ -1,0 +1,38 @@
+"""What all tests share: warnings are errors, drawn examples are bounded, results go to a folder of their own."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from convharness import Registry, discover
+
+settings.register_profile("local", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn every warning into an error, wherever pytest is started from."""
+    config.addinivalue_line("filterwarnings", "error")
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """Return what comes with convharness, scanned once."""
+    return discover(entry_points=False)
+
+
+@pytest.fixture
+def write_plugin(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a plugin file below the test's own folder and returns its path."""
+
+    def write(text: str, name: str = "mine.py", folder: str = ".") -> Path:
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        return path
+
+    return write

@@ -1,0 +1,1 @@
+"""Tests of the report formats and of the views that they share."""

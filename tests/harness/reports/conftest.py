@@ -1,0 +1,87 @@
+"""Frames small enough to check every number by hand."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+MILLI = 1e-3
+
+
+def record(implementation: str, case: str, status: str = "passed", **columns: Any) -> dict[str, Any]:
+    """Return one row; `ms` is its time in milliseconds."""
+    ms = columns.pop("ms", None)
+    return {
+        "run": "r1",
+        "started_at": "2026-01-02T03:04:05+00:00",
+        "machine": "bench",
+        "commit": "0123456789abcdef",
+        "suite": "net",
+        "case": case,
+        "weight": 1,
+        "problem": f"{case}-float32",
+        "dtype": "float32",
+        "direction": "forward",
+        "implementation": implementation,
+        "family": implementation.partition(".")[0],
+        "library": implementation.partition(".")[0],
+        "layout": "contiguous",
+        "threads": 1,
+        "status": status,
+        "time_median_s": None if ms is None else ms * MILLI,
+        "reproduce": f"convharness verify --implementation {implementation} --problem {case}",
+        **columns,
+    }
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Return three cases, four implementations in NCHW and one in NHWC; layer `a` occurs twice."""
+    rows = [
+        record("pytorch.conv", "a", ms=1, error_u=1.0, gflops=8.0, weight=2),
+        record("pytorch.conv", "b", ms=2, error_u=2.0, gflops=9.0),
+        record("pytorch.conv", "c", ms=4, error_u=0.5, gflops=7.0),
+        record("fast.kernel", "a", ms=0.5, error_u=3.0, weight=2),
+        record(
+            "fast.kernel",
+            "b",
+            "wrong",
+            ms=0.001,
+            error_u=1e6,
+            gflops=1e9,
+            reason="y[0] is 1, want 2",
+            where="y[0]",
+        ),
+        record("fast.kernel", "c", "unsupported", reason="needs stride 1, got (2, 2)"),
+        record("slow.loops", "a", ms=10, error_u=1.0, weight=2),
+        record("slow.loops", "b", ms=20, error_u=1.0),
+        record("slow.loops", "c", ms=40, error_u=1.0),
+        *(record("gone.conv", case, "unavailable", reason="gone is not installed") for case in "abc"),
+        record("torch.nhwc", "a", ms=0.25, error_u=1.0, layout="channels_last", weight=2),
+        record("torch.nhwc", "b", ms=0.25, error_u=1.0, layout="channels_last"),
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def verified() -> pd.DataFrame:
+    """Return what a run leaves that verified and timed nothing."""
+    rows = [
+        record("pytorch.conv", "a", error_u=1.5),
+        record("slow.loops", "a", "wrong", reason="zeros", error_u=9e5),
+    ]
+    return pd.DataFrame(rows).drop(columns="time_median_s")
+
+
+@pytest.fixture
+def pair() -> pd.DataFrame:
+    """Return the bottleneck beside the plain convolution that it replaces."""
+    bottleneck = {"versus": "plain", "parameters": 69_632, "dense_macs": 13_647_872}
+    plain = {"parameters": 589_824, "dense_macs": 115_605_504}
+    rows = [
+        record("pytorch.conv", "bottleneck", ms=1, **bottleneck),
+        record("pytorch.conv", "plain", ms=5, **plain),
+        record("slow.loops", "bottleneck", ms=30, **bottleneck),
+        record("slow.loops", "plain", "timeout", **plain),
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,38 @@
+"""The package: light to import, complete in its list, true to the statuses."""
+
+import doctest
+import subprocess
+import sys
+
+from convharness.records import COLUMNS
+from convharness.reports import FORMATS, frames, numbers, statuses
+
+
+def test_formats() -> None:
+    """These are the formats."""
+    assert list(FORMATS) == ["table", "csv", "markdown", "junit", "html"]
+
+
+def test_import_is_light() -> None:
+    """Importing the package loads none of the libraries that its formats use."""
+    heavy = "{'pandas', 'rich', 'jinja2', 'numpy'}"
+    code = f"import sys, convharness.reports; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_numbers_are_as_documented() -> None:
+    """The examples of the number formats hold."""
+    assert doctest.testmod(numbers).failed == 0
+
+
+def test_columns_are_known() -> None:
+    """The columns that are read as numbers exist."""
+    assert set(frames._NUMBERS) - set(COLUMNS) == set()
+
+
+def test_every_status_has_a_meaning() -> None:
+    """Each status has a mark of its own and a meaning."""
+    assert list(statuses.GLYPHS) == list(statuses.MEANINGS)
+    assert len(set(statuses.GLYPHS.values())) == len(statuses.STATUSES)

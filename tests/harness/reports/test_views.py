@@ -1,0 +1,289 @@
+"""The views: which numbers the records add up to."""
+
+from math import log
+
+import pandas as pd
+import pytest
+
+from convharness.errors import SelectionError
+from convharness.reports import views
+from convharness.reports.frames import prepare
+
+from .conftest import record
+
+
+def column(frame: pd.DataFrame, name: str) -> dict[str, object]:
+    """Return one column of the ranking by implementation."""
+    return dict(zip(frame["implementation"], frame[name], strict=True))
+
+
+def test_verdict_matrix(frame: pd.DataFrame) -> None:
+    """The verdict matrix has a status for each implementation on each case."""
+    matrix = views.verdict_matrix(frame)
+
+    assert list(matrix.columns) == ["a", "b", "c"]
+    assert list(matrix.loc["fast.kernel"]) == ["passed", "wrong", "unsupported"]
+
+
+def test_order(frame: pd.DataFrame) -> None:
+    """Implementations of one library stand side by side."""
+    assert views.implementations(frame) == [
+        "fast.kernel",
+        "gone.conv",
+        "pytorch.conv",
+        "slow.loops",
+        "torch.nhwc",
+    ]
+
+
+@pytest.mark.parametrize("name", ["time_median_s", "gflops"])
+def test_wrong_has_no_speed(frame: pd.DataFrame, name: str) -> None:
+    """A wrong result has no speed, even if a record carries one."""
+    rows = prepare(frame)
+
+    assert rows.loc[rows["status"] == "wrong", name].isna().all()
+
+
+def test_time_that_cannot_be() -> None:
+    """A time of zero is no time."""
+    assert not views.is_timed(pd.DataFrame([record("a.a", "a", ms=0)]))
+
+
+def test_wrong_is_never_best(frame: pd.DataFrame) -> None:
+    """A wrong result is no measure for others."""
+    assert views.slowdown(frame).loc["pytorch.conv", "b"] == 1.0
+
+
+def test_error_matrix_keeps_wrong(frame: pd.DataFrame) -> None:
+    """The error of a wrong result is shown: it is what is wrong with it."""
+    assert views.error_matrix(frame).loc["fast.kernel", "b"] == 1e6
+
+
+def test_speedup(frame: pd.DataFrame) -> None:
+    """The speed-up of a case is the baseline's time over the implementation's."""
+    speedup = views.speedup(frame)
+
+    assert list(speedup.loc["slow.loops"].round(6)) == [0.1, 0.1, 0.1]
+    assert speedup.loc["fast.kernel"].dropna().to_dict() == {"a": 2.0}
+
+
+def test_speedup_pairs_rounds() -> None:
+    """Within a run, ratios are taken round by round: 1, 1/2 and 3 have the median 1."""
+    frame = pd.DataFrame(
+        [
+            record("pytorch.conv", "a", ms=2, samples_s=[0.001, 0.002, 0.009]),
+            record("fast.kernel", "a", ms=3, samples_s=[0.001, 0.004, 0.003]),
+        ]
+    )
+
+    assert views.speedup(frame).loc["fast.kernel", "a"] == pytest.approx(1.0)
+
+
+def test_speedup_skips_missing_rounds() -> None:
+    """A round in which one of the two has no sample does not count."""
+    frame = pd.DataFrame(
+        [
+            record("pytorch.conv", "a", ms=2, samples_s=[0.002, None, 0.002, 0.5]),
+            record("fast.kernel", "a", ms=1, samples_s=[0.001, 0.007, 0.001]),
+        ]
+    )
+
+    assert views.speedup(frame).loc["fast.kernel", "a"] == pytest.approx(2.0)
+
+
+def test_speedup_between_runs() -> None:
+    """Rounds of different runs have nothing in common, so the medians are compared."""
+    frame = pd.DataFrame(
+        [
+            record("pytorch.conv", "a", ms=2, samples_s=[0.001, 0.002, 0.009]),
+            record("fast.kernel", "a", ms=4, samples_s=[0.001, 0.004, 0.009], run="r2"),
+        ]
+    )
+
+    assert views.speedup(frame).loc["fast.kernel", "a"] == pytest.approx(0.5)
+
+
+def test_layouts_have_their_own_baseline(frame: pd.DataFrame) -> None:
+    """A layout is measured against one of its own."""
+    assert views.baselines(frame) == {"contiguous": "pytorch.conv", "channels_last": "torch.nhwc"}
+    assert views.speedup(frame).loc["torch.nhwc", "a"] == 1.0
+
+
+def test_chosen_baseline(frame: pd.DataFrame) -> None:
+    """The chosen baseline holds in its layout; the other layouts keep theirs."""
+    assert views.baselines(frame, "slow.loops") == {"contiguous": "slow.loops", "channels_last": "torch.nhwc"}
+
+
+def test_most_timed_baseline(frame: pd.DataFrame) -> None:
+    """Without the usual baseline the one that was timed most often serves."""
+    others = frame[frame["implementation"] != "pytorch.conv"]
+
+    assert views.baselines(others)["contiguous"] == "slow.loops"
+
+
+def test_unknown_baseline(frame: pd.DataFrame) -> None:
+    """An unknown baseline is answered with the nearest name."""
+    with pytest.raises(
+        SelectionError, match=r"unknown baseline 'pytorch\.con'; did you mean 'pytorch\.conv'\?"
+    ):
+        views.ranking(frame, "pytorch.con")
+
+
+def test_layouts_never_mix(frame: pd.DataFrame) -> None:
+    """The fastest of another layout takes nothing from a score, and comes in a ranking of its own."""
+    ranking = views.ranking(frame)
+
+    assert list(ranking["layout"]) == ["contiguous"] * 4 + ["channels_last"]
+    assert ranking["score"].iloc[-1] == 1.0
+
+
+def test_score(frame: pd.DataFrame) -> None:
+    """The score is the mean over the cases that somebody timed; what is not solved counts nothing."""
+    score = column(views.ranking(frame), "score")
+
+    assert score["pytorch.conv"] == pytest.approx((1 - log(2) / log(100) + 1 + 1) / 3)
+    assert score["fast.kernel"] == pytest.approx(1 / 3)
+    assert score["slow.loops"] == pytest.approx((1 - log(20) / log(100) + 0.5 + 0.5) / 3)
+
+
+def test_order_of_ranking(frame: pd.DataFrame) -> None:
+    """The score orders: a good mean over few cases does not come first, a missing library comes last."""
+    ranking = views.ranking(frame)
+
+    assert list(ranking["implementation"][:4]) == ["pytorch.conv", "slow.loops", "fast.kernel", "gone.conv"]
+    assert pd.isna(ranking["score"].iloc[3])
+
+
+def test_geometric_mean_over_common_cases(frame: pd.DataFrame) -> None:
+    """The mean speed-up covers the cases that both were timed on, and says how many these are."""
+    ranking = views.ranking(frame)
+
+    assert column(ranking, "speedup")["fast.kernel"] == pytest.approx(2.0)
+    assert column(ranking, "speedup_cases") == {
+        "pytorch.conv": 3, "slow.loops": 3, "fast.kernel": 1, "gone.conv": 0, "torch.nhwc": 2,
+    }  # fmt: skip
+
+
+def test_geometric_mean_is_geometric() -> None:
+    """Twice as fast and half as fast is as fast."""
+    frame = pd.DataFrame(
+        [
+            *(record("pytorch.conv", case, ms=2) for case in "ab"),
+            record("fast.kernel", "a", ms=1),
+            record("fast.kernel", "b", ms=4),
+        ]
+    )
+
+    assert column(views.ranking(frame), "speedup")["fast.kernel"] == pytest.approx(1.0)
+
+
+def test_tally(frame: pd.DataFrame) -> None:
+    """Each record is counted once: as passed, failed, unsupported or unavailable."""
+    ranking = views.ranking(frame).set_index("implementation")
+    columns = ["cases", "passed", "failed", "unsupported", "unavailable", "timed"]
+
+    assert list(ranking.loc["fast.kernel", columns]) == [3, 1, 1, 1, 0, 1]
+    assert list(ranking.loc["gone.conv", columns]) == [3, 0, 0, 0, 3, 0]
+
+
+def test_best_rate(frame: pd.DataFrame) -> None:
+    """The best rate is that of right results: the wrong one's fabulous rate is not among them."""
+    rates = column(views.ranking(frame), "gflops")
+
+    assert rates["pytorch.conv"] == 9.0
+    assert pd.isna(rates["fast.kernel"])
+
+
+def test_weighted_total(frame: pd.DataFrame) -> None:
+    """A whole suite counts a layer as often as it occurs, and is missing where a layer is."""
+    total = views.weighted_total(frame)["net"]
+
+    assert total["pytorch.conv"] == pytest.approx(0.008)
+    assert total["torch.nhwc"] == pytest.approx(0.00075)
+    assert pd.isna(total["fast.kernel"])
+
+
+def test_network_totals_need_weights(pair: pd.DataFrame) -> None:
+    """A suite of single layers has no total worth showing."""
+    assert list(views.network_totals(pair).columns) == []
+
+
+def test_alternatives(pair: pd.DataFrame) -> None:
+    """The bottleneck has 8.47 times fewer weights and multiply-adds, and its own measured gain."""
+    first, second = views.alternatives(pair).to_dict("records")
+
+    assert (first["implementation"], second["implementation"]) == ("pytorch.conv", "slow.loops")
+    assert (first["parameters"], first["parameters_plain"]) == (69_632, 589_824)
+    assert first["parameters_ratio"] == pytest.approx(8.4706, abs=1e-4)
+    assert first["dense_macs_ratio"] == pytest.approx(8.4706, abs=1e-4)
+    assert first["time_ratio"] == pytest.approx(5.0)
+    assert pd.isna(second["time_ratio"])
+
+
+def test_failures(frame: pd.DataFrame) -> None:
+    """A failure has its reason, its place and the command that repeats it."""
+    (row,) = views.failures(frame).to_dict("records")
+
+    assert (row["implementation"], row["label"], row["where"]) == ("fast.kernel", "b", "y[0]")
+    assert row["reproduce"] == "convharness verify --implementation fast.kernel --problem b"
+
+
+def test_skipped(frame: pd.DataFrame) -> None:
+    """What was not judged is grouped by reason, without the value that each case had."""
+    skipped = views.skipped(frame)
+
+    assert skipped[["status", "reason", "records"]].to_numpy().tolist() == [
+        ["unsupported", "needs stride 1", 1],
+        ["unavailable", "gone is not installed", 3],
+    ]
+
+
+def test_skipped_layers() -> None:
+    """It is one reason, whichever layer of a chain gives it."""
+    reasons = [
+        "needs stride 1, got (2, 2)",
+        "layer 2 (n1c64h14w14-o64k3s2-float32): needs stride 1, got (2, 2)",
+    ]
+    frame = pd.DataFrame(
+        [record("a.a", str(place), "unsupported", reason=reasons[place]) for place in (0, 1)]
+    )
+
+    assert list(views.skipped(frame)["reason"]) == ["needs stride 1"]
+
+
+def test_counts(frame: pd.DataFrame) -> None:
+    """Statuses are counted in their own order."""
+    assert views.counts(frame) == {"passed": 9, "wrong": 1, "unsupported": 1, "unavailable": 3}
+
+
+def test_newest_record() -> None:
+    """Of two records of a case and implementation the newer one counts."""
+    old = record("pytorch.conv", "a", "wrong", started_at="2026-01-01T00:00:00+00:00")
+    frame = pd.DataFrame([record("pytorch.conv", "a", ms=1, run="r2"), old])
+
+    assert views.counts(frame) == {"passed": 1}
+
+
+def test_machines_are_not_pooled() -> None:
+    """The same case on two machines, or with two numbers of threads, is two cases."""
+    frame = pd.DataFrame(
+        [
+            record("pytorch.conv", "a", ms=1),
+            record("pytorch.conv", "a", ms=2, machine="other"),
+            record("pytorch.conv", "b", ms=1),
+            record("pytorch.conv", "b", ms=1, threads=2),
+        ]
+    )
+
+    assert views.cases(frame) == ["a · bench", "a · other", "b · 1 threads", "b · 2 threads"]
+
+
+def test_nothing() -> None:
+    """An empty frame has empty views."""
+    empty = pd.DataFrame()
+
+    assert views.counts(empty) == {}
+    assert views.ranking(empty).empty
+    assert views.alternatives(empty).empty
+    assert views.speedup(empty).empty
+    assert views.weighted_total(empty).empty

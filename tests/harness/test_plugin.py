@@ -1,0 +1,311 @@
+"""Marks and declarations: the signature says what an implementation can do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convharness import PluginError, Problem, implementation, plan
+from convharness.plugin import mark_of
+from tests.making import declared
+
+PLAIN = Problem.parse("c4h8w8-o4k3")
+
+
+def test_a_marked_function_is_still_callable_as_itself() -> None:
+    """A mark attaches facts and wraps nothing."""
+
+    @implementation
+    def double(x, weight):
+        return 2 * x
+
+    @plan(kernel_size=1)
+    def planned(weight):
+        return lambda x: x * weight
+
+    assert (6, 12) == (double(3, None), planned(4)(3))
+
+
+def test_a_function_without_a_mark_has_none() -> None:
+    """Anything may be asked, objects without attributes too."""
+    assert [None, None, None] == [mark_of(candidate) for candidate in (_fresh(), 3, object())]
+
+
+def test_two_marks_are_refused() -> None:
+    """One function is one implementation."""
+    with pytest.raises(PluginError) as refused:
+        plan(implementation(_fresh()))
+
+    assert "fresh is marked twice; one mark per function" == str(refused.value)
+
+
+def test_a_declaration_holds_what_the_mark_and_the_signature_say() -> None:
+    """Name, family, parameters, defaults and the first line of the docstring."""
+
+    @implementation
+    def mine(x, weight, stride):
+        """Say what it does.
+
+        And more.
+        """
+
+    one = declared(mine, "family", source=Path("f.py"), origin="file")
+    found = (one.name, one.family, one.parameters, one.dtypes, one.direction, one.arrays, one.library)
+    rest = (one.layout, one.accuracy.name, one.is_plan, one.origin, one.source, one.description)
+
+    assert ("family.mine", "family", ("x", "weight", "stride"), ("float32", "float64")) == found[:4]
+    assert ("forward", "numpy", "numpy") == found[4:]
+    assert ("contiguous", "direct", False, "file", Path("f.py"), "Say what it does.") == rest
+
+
+def test_keywords_describe_it() -> None:
+    """Name, arrays, layout, accuracy and library are as declared."""
+
+    @plan(name="other", arrays="torch", layout="channels_last", accuracy="fft", library="scipy", dtype="float16")
+    def mine(weight): ...
+
+    one = declared(mine)
+    found = (one.name, one.arrays, one.layout, one.accuracy.name, one.library, one.dtypes, one.is_plan)
+    assert ("other", "torch", "channels_last", "fft", "scipy", ("float16",), True) == found
+
+
+def test_the_library_is_that_of_the_arrays_if_nothing_is_said() -> None:
+    """A plugin on tensors is PyTorch's arithmetic."""
+
+    @implementation(arrays="torch")
+    def mine(x, weight): ...
+
+    assert "torch" == declared(mine).library
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"stride": 2}, "needs stride 1, got (2, 2)"),
+        ({"dilation": (1, 2)}, "needs dilation 1, got (1, 2)"),
+        ({"padding": 1}, "needs padding 0, got (1, 1)"),
+        ({"padding": ((0, -1), 0)}, "needs padding 0, got ((0, -1), 0)"),
+        ({"groups": 2}, "needs groups 1, got 2"),
+        ({"bias": True}, "takes no bias"),
+        ({"padding_mode": "reflect"}, None),
+        ({"padding": 1, "padding_mode": "reflect"}, "needs padding 0, got (1, 1)"),
+        ({"dtype": "float16"}, "needs dtype float32 or float64, got float16"),
+        ({"direction": "input_gradient"}, "needs direction forward, got input_gradient"),
+    ],
+)
+def test_what_a_signature_leaves_out_is_not_supported(changes: dict, reason: str | None) -> None:
+    """It must be at its default, and the reason says what is and what was asked."""
+
+    @implementation
+    def bare(x, weight): ...
+
+    assert reason == declared(bare).refuses(PLAIN.replace(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"padding": 1}, None),
+        ({"padding": (1, 2)}, None),
+        ({"padding": ((1, 2), 0)}, "needs symmetric padding, got ((1, 2), 0)"),
+        ({"padding": 1, "padding_mode": "circular"}, "needs padding_mode zeros, got circular"),
+    ],
+)
+def test_who_asks_for_padding_gets_one_int_per_axis(changes: dict, reason: str | None) -> None:
+    """Asymmetric padding needs `pads`, a mode needs `padding_mode`."""
+
+    @implementation
+    def symmetric(x, weight, padding): ...
+
+    assert reason == declared(symmetric).refuses(PLAIN.replace(**changes))
+
+
+@pytest.mark.parametrize("parameters", ["everything", "problem"])
+def test_who_asks_for_everything_is_asked_for_everything(parameters: str) -> None:
+    """All parameters, or the problem as a whole and the bias, support any 2-D problem."""
+
+    @implementation
+    def whole(x, weight, bias, problem): ...
+
+    one = declared(implementation(_fresh()) if parameters == "everything" else whole)
+    asked = PLAIN.replace(
+        bias=True, stride=2, padding=((1, 2), 0), dilation=2, groups=2, padding_mode="reflect", dtype="float64"
+    )
+
+    assert None is one.refuses(asked)
+
+
+def test_the_problem_does_not_stand_for_the_bias() -> None:
+    """Who does not ask for the bias is not handed it, whatever the problem says."""
+
+    @implementation
+    def whole(x, weight, problem): ...
+
+    assert "takes no bias" == declared(whole).refuses(PLAIN.replace(bias=True))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "changes", "reason"),
+    [
+        ({"kernel_size": 3}, {}, None),
+        ({"kernel_size": 3}, {"kernel_size": (3, 1)}, "needs kernel_size 3, got (3, 1)"),
+        ({"kernel_size": (3, 1)}, {"kernel_size": (3, 1)}, None),
+        ({"kernel_size": (3, 1)}, {}, "needs kernel_size (3, 1), got (3, 3)"),
+        ({"kernel_size": [1, 3]}, {}, None),
+        ({"kernel_size": [1, (5, 3)]}, {}, "needs kernel_size 1 or (5, 3), got (3, 3)"),
+        ({"groups": (1, 2)}, {"groups": 2}, None),
+        ({"groups": (1, 2)}, {"groups": 4}, "needs groups 1 or 2, got 4"),
+        ({"in_channels": range(1, 4)}, {}, "needs in_channels 1 or 2 or 3, got 4"),
+        ({"dtype": "float64"}, {}, "needs dtype float64, got float32"),
+        ({"dtype": ["float16", "float32"]}, {}, None),
+        ({"batch_size": 1}, {"batch_size": 2}, "needs batch_size 1, got 2"),
+        ({"padding_mode": "reflect"}, {}, "needs padding_mode reflect, got zeros"),
+        ({"bias": True}, {}, "needs bias True, got False"),
+        ({"direction": "weight_gradient"}, {}, "needs direction weight_gradient, got forward"),
+        ({"when": lambda problem: None}, {}, None),
+        ({"when": lambda problem: f"has {problem.groups} groups"}, {}, "has 1 groups"),
+    ],
+)
+def test_keywords_narrow_further(keywords: dict, changes: dict, reason: str | None) -> None:
+    """An int means all axes alike, a tuple one per axis, a list alternatives."""
+    one = declared(implementation(**keywords)(_fresh()))
+
+    assert reason == one.refuses(PLAIN.replace(**changes))
+
+
+def _fresh() -> Any:
+    """Return a function that asks for everything and bears no mark yet."""
+
+    def fresh(x, weight, bias, stride, pads, dilation, groups, padding_mode): ...
+
+    return fresh
+
+
+@pytest.mark.parametrize(
+    ("keywords", "refused"),
+    [({}, [1, 3]), ({"ndim": 1}, [2, 3]), ({"ndim": (1, 3)}, [2]), ({"ndim": (1, 2, 3)}, [])],
+)
+def test_two_axes_are_the_default(keywords: dict, refused: list[int]) -> None:
+    """Other numbers of axes are declared."""
+    one = declared(implementation(**keywords)(_fresh()))
+    problems = [Problem(in_channels=1, input_size=(4,) * n, out_channels=1, kernel_size=(1,) * n) for n in (1, 2, 3)]
+
+    assert refused == [problem.ndim for problem in problems if one.refuses(problem)]
+
+
+def test_the_reason_for_a_number_of_axes_names_what_is_needed() -> None:
+    """A 1-D problem is not for a 2-D function."""
+    assert "needs ndim 2, got 1" == declared(implementation(_fresh())).refuses(Problem.parse("c1w4-o1k1"))
+
+
+def _takes_paddin(x, weight, paddin): ...
+def _takes_anything(x, weight, *rest): ...
+def _takes_any_keyword(x, weight, **rest): ...
+def _without_weight(x): ...
+def _without_x(weight): ...
+def _takes_nonsense(x, weight, q): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (_takes_paddin, "takes an unknown parameter 'paddin'; did you mean 'padding'?"),
+        (
+            _takes_nonsense,
+            "takes an unknown parameter 'q'; known are x, weight, bias, stride, padding, pads, dilation,"
+            " groups, padding_mode, problem",
+        ),
+        (_takes_anything, "takes *rest; a signature names each thing it asks for"),
+        (_takes_any_keyword, "takes *rest; a signature names each thing it asks for"),
+        (_without_weight, "does not take 'weight'; an implementation needs it"),
+        (_without_x, "does not take 'x'; an implementation needs it"),
+    ],
+)
+def test_a_signature_that_asks_for_something_else_is_refused(function: Any, message: str) -> None:
+    """The refusal names the function, the word, and the nearest right one."""
+    if mark_of(function) is None:
+        implementation(function)
+
+    with pytest.raises(PluginError) as refused:
+        declared(function)
+
+    assert f"test.{function.__name__} {message}" == str(refused.value)
+
+
+def test_a_plan_does_not_take_the_input() -> None:
+    """It returns the function that does."""
+
+    @plan
+    def early(x, weight): ...
+
+    with pytest.raises(PluginError) as refused:
+        declared(early)
+
+    assert "test.early takes 'x', but a plan returns the function that takes it" == str(refused.value)
+
+
+def test_a_plan_needs_the_weight() -> None:
+    """There is nothing to plan without it."""
+
+    @plan
+    def idle(stride): ...
+
+    with pytest.raises(PluginError) as refused:
+        declared(idle)
+
+    assert "test.idle does not take 'weight'; a plan needs it" == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"kernel_sise": 1}, "test.fresh declares an unknown 'kernel_sise'; did you mean 'kernel_size'?"),
+        ({"dtypes": "float32"}, "test.fresh declares an unknown 'dtypes'; did you mean 'dtype'?"),
+        ({"accuracy": "ftt"}, "test.fresh declares accuracy='ftt', which is not known; did you mean 'fft'?"),
+        ({"arrays": "tensor"}, "test.fresh declares arrays='tensor', which is not known; known are numpy, torch"),
+        (
+            {"layout": "channel_last"},
+            "test.fresh declares layout='channel_last', which is not known; did you mean 'channels_last'?",
+        ),
+        ({"library": ""}, "test.fresh declares library=''; it must be a word"),
+        ({"when": "never"}, "test.fresh declares when='never'; it must be a function of a problem"),
+    ],
+)
+def test_a_keyword_that_makes_no_sense_is_refused(keywords: dict, message: str) -> None:
+    """The refusal names the function, the keyword, and the nearest right word."""
+    with pytest.raises(PluginError) as refused:
+        declared(implementation(**keywords)(_fresh()))
+
+    assert message == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "keywords", [{"dtype": 5}, {"dtype": None}, {"accuracy": ["direct"]}, {"name": 3}, {"arrays": 3}]
+)
+def test_a_keyword_of_a_wrong_type_is_refused(keywords: dict) -> None:
+    """A value that is not even of the right type is the plugin's mistake, not a crash."""
+    with pytest.raises(PluginError, match=next(iter(keywords))):
+        declared(implementation(**keywords)(_fresh()))
+
+
+@pytest.mark.parametrize("keywords", [{"dtype": "float23"}, {"direction": "forwards"}, {"padding_mode": "zero"}])
+def test_a_value_that_no_problem_has_is_refused(keywords: dict) -> None:
+    """An implementation that could never be asked for anything is a slip of the pen."""
+    with pytest.raises(PluginError, match=f"did you mean '{'float32' if 'dtype' in keywords else ''}"):
+        declared(implementation(**keywords)(_fresh()))
+
+
+def test_what_has_no_signature_is_refused() -> None:
+    """A built-in function that cannot be read cannot declare anything."""
+
+    class Opaque:
+        __signature__ = "none"
+        __name__ = "opaque"
+
+        def __call__(self) -> None: ...
+
+    with pytest.raises(PluginError) as refused:
+        declared(implementation(Opaque()))
+
+    assert "test.opaque has no signature to read; wrap it in a function that has one" == str(refused.value)

@@ -1,0 +1,351 @@
+"""Suites: TOML to cases, and every mistake at once."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from convharness import Case, Problem, ProblemError, SelectionError, Suite, SuiteError, find_suite, load_suite
+from convharness.suite import parse_suite, suite_names
+
+ONE = "in_channels = 1\ninput_size = 3\nout_channels = 1\nkernel_size = 2\n"
+
+
+def read(text: str) -> Suite:
+    """Return the suite of a TOML text."""
+    return parse_suite("mine", tomllib.loads(text))
+
+
+def mistakes(text: str) -> list[str]:
+    """Return what is wrong with a TOML text."""
+    with pytest.raises(SuiteError) as refused:
+        read(text)
+    return list(refused.value.mistakes)
+
+
+def strings(text: str) -> dict[str, str]:
+    """Return the problems of a TOML text by label."""
+    return {case.label: str(case) for case in read(text)}
+
+
+def test_a_case_is_a_problem_with_a_label() -> None:
+    """Fields of a table are those of `Problem`; what is not said has its default."""
+    assert {"small": "n1c1h3w3-o1k2-float32"} == strings(f'[[case]]\nlabel = "small"\n{ONE}')
+
+
+def test_a_case_without_a_label_is_called_by_its_string() -> None:
+    """The canonical string is a label too."""
+    assert {"n1c1h3w3-o1k2-float32": "n1c1h3w3-o1k2-float32"} == strings(f"[[case]]\n{ONE}")
+
+
+def test_a_case_may_be_a_string() -> None:
+    """`problem` says everything in one line."""
+    assert {"a": "n1c3h8w8-o4k3p1-float64"} == strings('[[case]]\nlabel="a"\nproblem="c3h8w8-o4k3p1-float64"')
+
+
+def test_defaults_hold_for_every_case_and_a_case_overrides_them() -> None:
+    """The nearer word counts."""
+    text = f'[defaults]\n{ONE}dtype="float64"\n[[case]]\nlabel="a"\n[[case]]\nlabel="b"\ndtype="float16"'
+
+    assert {"a": "n1c1h3w3-o1k2-float64", "b": "n1c1h3w3-o1k2-float16"} == strings(text)
+
+
+def test_a_chain_hands_on_what_a_layer_gives() -> None:
+    """Only the first layer says what comes in; batch, channels, sizes and dtype follow."""
+    text = """[[case]]
+label = "chain"
+batch_size = 2
+in_channels = 4
+input_size = [9, 8]
+dtype = "float64"
+layers = [{ out_channels = 6, kernel_size = 3, stride = 2 }, { out_channels = 2, kernel_size = 1 }]
+"""
+    expected = "n2c4h9w8-o6k3s2-float64 -> n2c6h4w3-o2k1-float64"
+
+    assert {"chain": expected} == strings(text)
+
+
+def test_the_total_of_a_chain_is_the_sum_of_its_layers() -> None:
+    """Counts of a chain add up over its layers."""
+    layers = (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o1k3p1b"))
+    case = Case("chain", layers)
+
+    assert (6 + 28, sum(layer.macs for layer in layers)) == (case.total("parameters"), case.total("macs"))
+
+
+def test_layers_that_do_not_fit_are_refused() -> None:
+    """A layer must take what the one before it gives."""
+    with pytest.raises(ProblemError) as refused:
+        Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c4h4w4-o1k1")))
+
+    expected = "a layer takes float32 (1, 4, 4, 4), but the layer before it gives float32 (1, 3, 4, 4)"
+    assert expected == str(refused.value)
+
+
+def test_a_grid_is_the_product_of_its_lists() -> None:
+    """The last list moves fastest; the template names fields, equal axes collapsed."""
+    text = """[[grid]]
+label = "k{kernel_size}-{dtype}-{input_size}"
+in_channels = 1
+input_size = [[8, 9]]
+out_channels = 1
+kernel_size = [1, [3, 2]]
+dtype = ["float32", "float64"]
+"""
+    expected = ["k1-float32-8x9", "k1-float64-8x9", "k3x2-float32-8x9", "k3x2-float64-8x9"]
+
+    assert expected == [case.label for case in read(text)]
+
+
+def test_a_table_in_a_list_moves_several_fields_at_once() -> None:
+    """Such an axis has a name of its own, and its tables a `name` for the label."""
+    text = """[[grid]]
+label = "{net}-{size}"
+input_size = 8
+kernel_size = 1
+net = [{ name = "wide", in_channels = 2, out_channels = 8 }, { in_channels = 8, out_channels = 2 }]
+size = [{ input_size = 4 }, { name = "odd", input_size = 5 }]
+"""
+    expected = {
+        "wide-4": "n1c2h4w4-o8k1-float32",
+        "wide-odd": "n1c2h5w5-o8k1-float32",
+        "8-2-4": "n1c8h4w4-o2k1-float32",
+        "8-2-odd": "n1c8h5w5-o2k1-float32",
+    }
+
+    assert expected == strings(text)
+
+
+def test_a_grid_without_a_template_is_labelled_by_its_problems() -> None:
+    """Canonical strings differ, so they serve as labels."""
+    assert ["n1c1h3w3-o1k2-float32", "n1c1h4w4-o1k2-float32"] == list(
+        strings("[[grid]]\nin_channels=1\nout_channels=1\nkernel_size=2\ninput_size=[3,4]")
+    )
+
+
+def test_what_a_case_says_about_itself_is_kept() -> None:
+    """Weight, description and the case that it is an alternative to."""
+    text = f'[[case]]\nlabel="a"\nweight=3\ndescription="words"\nversus="b"\n{ONE}[[case]]\nlabel="b"\n{ONE}'
+    case = read(text).cases[0]
+
+    assert (3.0, "words", "b") == (case.weight, case.description, case.versus)
+
+
+def test_a_suite_has_a_name_a_description_and_a_length() -> None:
+    """It is a list with a name."""
+    suite = read(f'description = "words"\n[[case]]\n{ONE}')
+
+    assert ("mine", "words", 1) == (suite.name, suite.description, len(suite))
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    """Sections, defaults, cases and grids: whoever mends a file wants all of it."""
+    text = """
+[default]
+dtype = "float32"
+[defaults]
+in_chanels = 3
+[[case]]
+label = "a"
+in_channel = 1
+[[case]]
+label = "b"
+in_channels = 3
+input_size = 8
+[[case]]
+in_channels = 3
+input_size = 8
+out_channels = 4
+kernel_size = 9
+[[grid]]
+label = "k{kernelsize}"
+in_channels = 1
+input_size = 8
+out_channels = 1
+kernel_size = [1, 3]
+"""
+    expected = [
+        "unknown section 'default'; did you mean 'defaults'?",
+        "defaults: unknown field 'in_chanels'; did you mean 'in_channels'?",
+        "case 'a': unknown field 'in_channel'; did you mean 'in_channels'?",
+    ]
+
+    found = mistakes(text)
+    assert expected == found[:3]
+    assert any(text.startswith("case 'b': ") and "out_channels and kernel_size missing" in text for text in found)
+    assert any(text.startswith("a case without a label: kernel_size=(9, 9)") for text in found)
+    assert any("'kernelsize'; did you mean 'kernel_size'?" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", "it has no cases; write [[case]] or [[grid]] tables"),
+        ("case = 3", "case must be [[case]] tables, got 3"),
+        ("defaults = 3", "defaults must be a [defaults] table, got 3"),
+        (f"description = 3\n[[case]]\n{ONE}", "description must be a text, got 3"),
+        (f'[[case]]\nlabel="a"\nweight=0\n{ONE}', "case 'a': weight must be a number above 0, got 0"),
+        (f'[[case]]\nlabel="a"\nweight=true\n{ONE}', "case 'a': weight must be a number above 0, got True"),
+        (f'[[case]]\nlabel="a"\ndescription=1\n{ONE}', "case 'a': description must be a text, got 1"),
+        (f'[[case]]\nlabel="a"\nversus="b"\n{ONE}', "case 'a': versus='b' is no case; known are a"),
+        (
+            f'[[case]]\nlabel="a"\n{ONE}[[case]]\nlabel="a"\n{ONE}',
+            "case 'a': the label is used twice; labels must differ",
+        ),
+        ('[[case]]\nlabel="a"\nlayers=[]', "case 'a': layers must be a list of tables, got []"),
+        (
+            '[[case]]\nlabel="a"\nproblem="c1h3w3-o1k2"\nstride=2',
+            "case 'a': problem= already says everything; drop stride",
+        ),
+        (
+            '[[case]]\nlabel="a"\nin_channels=1\ninput_size=3\nlayers=[{out_channels=1, kernel=1}]',
+            "case 'a': unknown field 'kernel'; did you mean 'kernel_size'?",
+        ),
+        (f"[[grid]]\n{ONE}", "grid '{problem}': no field is a list, so it spans nothing"),
+        (f"[[grid]]\n{ONE}dtype=[]", "grid '{problem}': axis 'dtype' has no values"),
+        (
+            f'[[grid]]\nlabel="same"\n{ONE}dtype=["float32", "float64"]',
+            "case 'same': the label is used twice; labels must differ",
+        ),
+        (
+            f'[[grid]]\nlabel="g"\n{ONE}dtype=["float32", "float33"]',
+            "grid 'g' at dtype=float33: dtype='float33' is not known; did you mean 'float32'?",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_label_and_what_would_be_right(text: str, mistake: str) -> None:
+    """One mistake, one line, word by word."""
+    assert [mistake] == mistakes(text)
+
+
+@pytest.mark.parametrize("padding", ["1.5", "{before = 1}", "true", '"sam"', "[[1, 2, 3], [1, 2, 3]]"])
+def test_nonsense_in_a_field_is_a_mistake_in_the_file(padding: str) -> None:
+    """Whatever TOML can hold in a field is read or is a mistake with the label of its case."""
+    found = mistakes(f'[[case]]\nlabel="a"\n{ONE}padding = {padding}')
+
+    assert 1 == len(found)
+    assert found[0].startswith("case 'a': ")
+
+
+@pytest.mark.parametrize("template", ["{", "k{kernel_size.x}", "{0}", "{kernel_size:d}", "{kernel_size!z}"])
+def test_a_label_that_is_no_template_is_a_mistake(template: str) -> None:
+    """Whatever Python's templates refuse is refused with an example of a right one."""
+    found = mistakes(f'[[grid]]\nlabel="{template}"\n{ONE}dtype=["float32", "float64"]')
+
+    assert 1 == len(found)
+    assert "label" in found[0]
+
+
+EXAMPLE = f'[[case]]\nlabel="a"\n{ONE}[case.example]\n'
+
+
+def test_a_worked_example_is_kept_with_its_case() -> None:
+    """Given data and the output that belongs to it."""
+    text = f"{EXAMPLE}x=[[0,1,2],[3,4,5],[6,7,8]]\nweight=[0,1,2,3]\ny=[[19,25],[37,43]]"
+    example = read(text).cases[0].example
+
+    assert ([0, 1, 2, 3], [[19, 25], [37, 43]], None) == (example.weight, example.y, example.bias)
+
+
+@pytest.mark.parametrize(
+    ("example", "mistake"),
+    [
+        ("x=[1]\nweight=[0,1,2,3]\ny=[1,2,3,4]", "its example's x has 1 numbers; shape (1, 1, 3, 3) needs 9"),
+        ("weight=[0,1,2,3]\ny=[1,2,3,4]", "its example needs x"),
+        (
+            "x=[1,2,3,4,5,6,7,8,9]\nweight=[0,1,2,3]\ny=[1,2,3,4]\nbias=[1]",
+            "its example must not have bias",
+        ),
+        (
+            "x=[1,2,3,4,5,6,7,8,'a']\nweight=[0,1,2,3]\ny=[1,2,3,4]",
+            "its example's x holds 'a'; it takes nested lists of numbers",
+        ),
+        ("z=1", "unknown field 'z'; known are x, weight, bias, y"),
+    ],
+)
+def test_an_example_that_does_not_fit_is_a_mistake(example: str, mistake: str) -> None:
+    """Every operand of the problem, as many numbers as its shape, and nothing else."""
+    assert [f"case 'a': {mistake}"] == mistakes(EXAMPLE + example)
+
+
+def test_an_example_of_ragged_lists_is_a_mistake() -> None:
+    """Nine numbers in rows of unequal length are no 3×3 image."""
+    found = mistakes(f"{EXAMPLE}x=[[0,1,2],[3],[4,5,6,7,8]]\nweight=[0,1,2,3]\ny=[19,25,37,43]")
+
+    assert found[0].startswith("case 'a': its example's x")
+
+
+def test_an_example_belongs_to_a_single_problem() -> None:
+    """A chain has no worked example."""
+    text = '[[case]]\nlabel="a"\nin_channels=1\ninput_size=3\nlayers=[{out_channels=1,kernel_size=1},{out_channels=1,kernel_size=1}]\n[case.example]\nx=[1]'
+
+    assert ["case 'a': an example belongs to a single problem, not to a chain of layers"] == mistakes(text)
+
+
+def test_mistakes_name_the_file(tmp_path: Path) -> None:
+    """Each line begins with the file's path."""
+    path = tmp_path / "mine.toml"
+    path.write_text("[[case]]\nlabel = 'a'\nin_channel = 1\n[[cas]]\n", "utf-8")
+
+    with pytest.raises(SuiteError) as refused:
+        load_suite(path)
+
+    assert [True, True] == [mistake.startswith(f"{path}: ") for mistake in refused.value.mistakes]
+
+
+def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    """The parser's own word, and the file."""
+    path = tmp_path / "mine.toml"
+    path.write_text("[[case]\n", "utf-8")
+
+    with pytest.raises(SuiteError, match=rf"^{path}: not valid TOML: .*line 1") as refused:
+        load_suite(path)
+
+    assert 1 == len(refused.value.mistakes)
+
+
+def test_a_file_that_is_not_there_is_a_selection_that_selects_nothing(tmp_path: Path) -> None:
+    """The path and the system's reason."""
+    with pytest.raises(SelectionError) as refused:
+        find_suite(str(tmp_path / "mine.toml"))
+
+    expected = f"cannot read the suite file {tmp_path / 'mine.toml'}: No such file or directory"
+    assert expected == str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are no suite."""
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(SelectionError, match="it is not UTF-8 text$"):
+        load_suite(path)
+
+
+def test_an_unknown_suite_is_answered_with_the_nearest() -> None:
+    """A name without a file is one of the suites that come along."""
+    with pytest.raises(SelectionError) as refused:
+        find_suite("smok")
+
+    assert "there is no suite 'smok'; did you mean 'smoke'?" == str(refused.value)
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_every_suite_that_comes_along_loads(name: str) -> None:
+    """No mistakes, at least one case, and labels that a command line can name."""
+    suite = find_suite(name)
+
+    assert name == suite.name
+    assert len(suite) == len({case.label for case in suite}) > 0
+
+
+def test_the_bottleneck_of_the_tutorials_has_its_figures() -> None:
+    """69,632 weights and 13.6 million multiply-adds against 589,824 and 115.6 million, padding counted."""
+    cases = {case.label: case for case in find_suite("seeds")}
+    counts = {
+        label: (cases[label].total("parameters"), round(cases[label].total("dense_macs") / 1e6, 1))
+        for label in ("bottleneck", "plain-3x3")
+    }
+
+    assert {"bottleneck": (69_632, 13.6), "plain-3x3": (589_824, 115.6)} == counts
+    assert "plain-3x3" == cases["bottleneck"].versus

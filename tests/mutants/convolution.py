@@ -1,0 +1,104 @@
+"""The correct convolution that mutants are made of: plain enough to be believed, and to be broken in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from convharness import Implementation, Problem, implementation
+from tests.making import declared
+
+ALL_FLOATS = ("float16", "bfloat16", "float32", "float64")
+NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an implementation is asked for."""
+
+    x: Any
+    weight: Any
+    bias: Any
+    stride: tuple[int, ...]
+    pads: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    groups: int
+    padding_mode: str
+
+    def but(self, **changes: Any) -> "Asked":
+        """Return the same with something changed."""
+        return replace(self, **changes)
+
+
+Body = Callable[[Asked], Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An implementation, the problem that shows what is wrong with it, and what the oracle must say."""
+
+    implementation: Implementation
+    problem: Problem
+    status: str
+    layer: str | None
+
+    def __str__(self) -> str:
+        return self.implementation.name.removeprefix("mutant.")
+
+
+def made(body: Body, name: str | None = None, **keywords: Any) -> Implementation:
+    """Return the implementation whose whole work is `body`."""
+    keywords = {"ndim": (1, 2, 3), "dtype": ALL_FLOATS, **keywords}
+
+    @implementation(name=f"mutant.{name or body.__name__}", **keywords)
+    def run(x, weight, bias, stride, pads, dilation, groups, padding_mode):
+        return body(Asked(x, weight, bias, stride, pads, dilation, groups, padding_mode))
+
+    run.__doc__ = body.__doc__
+    return declared(run, "mutant", origin="built-in")
+
+
+def padded(asked: Asked, **how: Any) -> Any:
+    """Return the input padded, then cropped."""
+    sizes = asked.x.shape[2:]
+    grown = [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in asked.pads)]
+    x = np.pad(asked.x, grown, **(how or {"mode": NUMPY_MODES[asked.padding_mode]}))
+    lengths = (size + sum(sides) for size, sides in zip(sizes, asked.pads, strict=True))
+    return x[(..., *map(slice, lengths))]
+
+
+def convolve(asked: Asked, *, x: Any = None, work: type | None = None) -> Any:
+    """Return the output: a sum over the taps, in float32 or wider; `x` is the padded input if it is given."""
+    dtype = asked.x.dtype
+    work = work or (np.float64 if dtype == np.float64 else np.float32)
+    x = (padded(asked) if x is None else x).astype(work)
+    weight = asked.weight.astype(work)
+    (o, channels, *kernel), groups = weight.shape, asked.groups
+    axes = list(zip(x.shape[2:], kernel, asked.stride, asked.dilation, strict=True))
+    out = [(size - d * (k - 1) - 1) // s + 1 for size, k, s, d in axes]
+    x = x.reshape(len(x), groups, channels, *x.shape[2:])
+    weight = weight.reshape(groups, o // groups, channels, *kernel)
+    y = np.zeros((len(x), groups, o // groups, *out), work)
+    for tap in np.ndindex(*kernel):
+        reach = zip(tap, out, asked.stride, asked.dilation, strict=True)
+        window = x[(..., *(slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in reach))]
+        y += np.einsum("ngc...,goc->ngo...", window, weight[(..., *tap)])
+    return with_bias(y.reshape(len(x), o, *out), asked.bias).astype(dtype)
+
+
+def with_bias(y: Any, bias: Any) -> Any:
+    """Return the output with one bias per channel."""
+    if bias is None:
+        return y
+    return y + bias.astype(y.dtype).reshape(-1, *(1,) * (y.ndim - 2))
+
+
+def rounded(array: Any, bits: int) -> Any:
+    """Return float32 or float64 values rounded to so many significant bits, exponents kept."""
+    word, significand = (np.uint32, 24) if array.dtype == np.float32 else (np.uint64, 53)
+    dropped = significand - bits
+    raw = np.ascontiguousarray(array).view(word)
+    even = (raw >> word(dropped)) & word(1)
+    raw = raw + word((1 << (dropped - 1)) - 1) + even
+    return (raw >> word(dropped) << word(dropped)).view(array.dtype)

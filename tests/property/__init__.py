@@ -1,0 +1,1 @@
+"""Rules that hold for every problem, tried on problems that Hypothesis draws."""
