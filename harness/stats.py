@@ -28,12 +28,17 @@ def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) ->
     return median, min(samples), max(samples)
 
 
-def paired_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> float:
-    """Return the median over common rounds of the ratio of two rivals' samples.
+def paired_ratio(numerator: Sequence[float], denominator: Sequence[float]) -> float | None:
+    """Return the median over common rounds of the ratio of two rivals' samples, None without any.
 
     The ratio is taken within a round, where both saw the same machine; the median of the logarithms
-    makes it the same in both directions.
+    makes it the same in both directions. Rounds that one of them has no time for are left out.
+
+    >>> paired_ratio([2.0, 8.0, 1.0], [1.0, 2.0, 1.0])
+    2.0
     """
-    common = min(len(numerator), len(denominator))
-    logs = np.log(np.asarray(numerator[:common])) - np.log(np.asarray(denominator[:common]))
-    return float(np.exp(np.median(logs)))
+    rounds = np.array(list(zip(numerator, denominator, strict=False)), dtype=float).reshape(-1, 2)
+    rounds = rounds[np.isfinite(rounds).all(axis=1) & (rounds > 0).all(axis=1)]
+    if not len(rounds):
+        return None
+    return float(np.exp(np.median(np.log(rounds[:, 0]) - np.log(rounds[:, 1]))))

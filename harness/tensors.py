@@ -6,7 +6,7 @@ The same problem, kind and seed give the same numbers on every machine.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isqrt, prod
+from math import isqrt
 from typing import Any
 
 import numpy as np

@@ -19,14 +19,14 @@ from .records import Record
 from .registry import Registry, discover
 from .results import RunWriter, compact, new_run
 from .runner import Settings, run
-from .suite import find_suite
+from .suite import Suite
 
 Figure = Literal["time", "relative_time", "error"]
 
 _CACHE = "convharness-samples.json"
 
 
-def record_commit(suites: Sequence[str]) -> None:
+def record_commit(suites: Sequence[Suite]) -> None:
     """Verify and time the commit's implementations, and leave the figures in the working folder.
 
     The plugins are those of asv's checkout; without one (asv's environment type 'existing') they
@@ -41,9 +41,7 @@ def record_commit(suites: Sequence[str]) -> None:
     run_facts = new_run(facts, asdict(settings), "asv run")
     found: dict[str, dict[str, Any]] = {}
     with RunWriter(_results_folder(), run_facts) as writer:
-        for record in run(
-            [find_suite(name) for name in suites], _commit_registry().implementations, settings
-        ):
+        for record in run(suites, _commit_registry().implementations, settings):
             writer.append(record)
             found[_key(record.suite, record.implementation.name, record.case.label)] = _figures(record)
             # asv ends a process that has been silent for too long.

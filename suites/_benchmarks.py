@@ -5,9 +5,13 @@ Nothing here times anything or imports a numeric library: the engine runs once p
 so that a commit without an implementation, or without a case, leaves a gap and nothing else.
 """
 
+from pathlib import Path
+
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from convharness import find_suite, read_samples, record_commit
+from convharness import load_suite, read_samples, record_commit
+
+HERE = Path(__file__).parent
 
 TRACKED_SUITES = ("smoke",)
 
@@ -57,7 +61,7 @@ class _Tracked:
 
     def setup_cache(self):
         """Verify and time everything, once for all classes that inherit this."""
-        record_commit(TRACKED_SUITES)
+        record_commit([_suite(name) for name in TRACKED_SUITES])
 
     setup_cache.timeout = 3600
 
@@ -87,9 +91,14 @@ class _Tracked:
     track_error.unit = "u"
 
 
+def _suite(name):
+    """Return the suite of the working tree, which asv pairs with the implementations of each commit."""
+    return load_suite(HERE / f"{name}.toml")
+
+
 def benchmarks_of(suite):
     """Return the benchmark classes of a suite, by the names that asv shows."""
-    labels = [case.label for case in find_suite(suite)]
+    labels = [case.label for case in _suite(suite)]
     names = {name.replace(".", "_"): name for name in TRACKED_IMPLEMENTATIONS}
     return {
         class_name: type(

@@ -15,8 +15,9 @@ Doubles = NDArray[np.float64]
 class Comparison:
     """How far an output is from the true one, and how far it may be.
 
-    Errors are in the units of `Verdict`, None where every product is zero and there is no unit; `bad` counts the elements beyond their bound, of which
-    `where` is the first. `imprecise` says that all of them are as close as low precision would be.
+    Errors are in the units of `Verdict`, None where every product is zero and there is no unit.
+    `bad` counts the elements beyond their bound, of which `where` is the first. `imprecise` says
+    that all of them are as close as low precision would be.
     """
 
     error_u: float | None

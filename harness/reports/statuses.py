@@ -1,5 +1,7 @@
 """What a status is to a reader: its mark, and whether it counts as a failure."""
 
+from .. import verdict
+
 GLYPHS = {
     "passed": "✓",
     "imprecise": "≈",
@@ -27,5 +29,5 @@ MEANINGS = {
     "unavailable": "its library is missing",
 }
 STATUSES = tuple(GLYPHS)
-FAILURES = ("imprecise", "wrong", "contract", "error", "crashed", "timeout", "memory")
+FAILURES = tuple(status for status in STATUSES if status in verdict.FAILURES)
 SKIPPED = ("unsupported", "unavailable", "mistrusted")

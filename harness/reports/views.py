@@ -3,14 +3,15 @@
 Layouts are rankings of their own: a baseline, a best time and a score belong to one layout.
 """
 
-from collections.abc import Iterator, Sequence
-from math import exp, isfinite, log
+from collections.abc import Iterator
+from math import exp, log
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..errors import SelectionError, did_you_mean
+from ..stats import paired_ratio
 from .frames import LAYOUTS, prepare, records
 from .statuses import FAILURES, SKIPPED, STATUSES
 
@@ -111,16 +112,8 @@ def speedup(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
 
 
 def _ratio(base: dict[str, Any], other: dict[str, Any]) -> float:
-    rounds = [] if base["run"] != other["run"] else _paired(base["samples_s"], other["samples_s"])
-    if rounds:
-        return exp(float(np.median(rounds)))
-    return float(base["time_median_s"] / other["time_median_s"])
-
-
-def _paired(base: Sequence[float], other: Sequence[float]) -> list[float]:
-    """Return the logarithm of base/other of each round in which both were measured."""
-    rounds = zip(base, other, strict=False)
-    return [log(a / b) for a, b in rounds if isfinite(a) and isfinite(b) and a > 0 and b > 0]
+    paired = paired_ratio(base["samples_s"], other["samples_s"]) if base["run"] == other["run"] else None
+    return float(base["time_median_s"] / other["time_median_s"]) if paired is None else paired
 
 
 def slowdown(frame: pd.DataFrame) -> pd.DataFrame:

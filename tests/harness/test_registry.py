@@ -238,7 +238,7 @@ def test_selecting_what_is_unavailable_says_how_to_get_it(pattern: str, message:
             "numpy_arrays.im2coll",
             "no implementation matches 'numpy_arrays.im2coll'; did you mean 'numpy_arrays.im2col'?",
         ),
-        ("pytorc", "no implementation matches 'pytorc'; did you mean 'pytorch'?"),
+        ("pytorc", "no implementation matches 'pytorc'; did you mean 'pytorch"),
         ("zzz.*", "no implementation matches 'zzz.*'; families are "),
     ],
 )

@@ -1,0 +1,27 @@
+"""The checks of `make check`: format, lint, types and imports hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+CHECKS = {
+    "format": ["ruff", "format", "--check", "--quiet", "."],
+    "lint": ["ruff", "check", "--no-cache", "."],
+    "types": ["mypy"],
+    "imports": ["lint-imports", "--no-cache"],
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_check_holds(name):
+    """The tool finds nothing to complain about."""
+    program, *words = CHECKS[name]
+
+    done = subprocess.run([BIN / program, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,200 @@
+"""asv itself, on real commits of a repository that is made for it: run, show, compare, publish."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from math import isnan
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SUITE = """
+[[case]]
+label = "small"
+in_channels = 2
+input_size = 6
+out_channels = 3
+kernel_size = 1
+
+[[case]]
+label = "padded"
+in_channels = 2
+input_size = 6
+out_channels = 3
+kernel_size = 1
+padding = 1
+"""
+
+RIGHT = '''
+from convharness import implementation
+
+@implementation(kernel_size=1)
+def pointwise(x, weight):
+    """A matrix product."""
+    n, c, h, w = x.shape
+    return (weight.reshape(-1, c) @ x.reshape(n, c, h * w)).reshape(n, -1, h, w)
+'''
+WRONG = RIGHT.replace("weight.reshape(-1, c) @", "1.5 * weight.reshape(-1, c) @")
+ADDED = RIGHT.replace("pointwise", "another")
+
+
+class Repository:
+    """A repository with its own implementations and suite, tracked by this working tree's engine."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "home").mkdir()
+        (folder / "suites").mkdir()
+        (folder / "implementations").mkdir()
+        for name in ("asv.conf.json", "asv_worktree.py"):
+            shutil.copy(ROOT / name, folder)
+        shutil.copy(ROOT / "suites/__init__.py", folder / "suites")
+        benchmarks = (ROOT / "suites/_benchmarks.py").read_text("utf-8")
+        tracked = 'TRACKED_IMPLEMENTATIONS = ("mine.pointwise", "mine.another")\n'
+        benchmarks = re.sub(r"TRACKED_IMPLEMENTATIONS = \(.*?\n\)\n", tracked, benchmarks, flags=re.DOTALL)
+        benchmarks = benchmarks.replace('TRACKED_SUITES = ("smoke",)', 'TRACKED_SUITES = ("mini",)')
+        (folder / "suites/_benchmarks.py").write_text(benchmarks, "utf-8")
+        (folder / "suites/mini.toml").write_text(SUITE, "utf-8")
+        smoke = (ROOT / "suites/smoke.py").read_text("utf-8")
+        (folder / "suites/mini.py").write_text(smoke.replace("smoke", "mini"), "utf-8")
+        self.git("init", "--quiet", "--initial-branch", "main")
+
+    def run(self, *command):
+        """Run a program with a home of its own, so that nobody's asv settings are read or written."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=os.environ | {"HOME": str(self.folder / "home")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def git(self, *words):
+        """Run git as somebody."""
+        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        code, output = self.run("git", *identity, *words)
+        assert code == 0, output
+        return output.strip()
+
+    def asv(self, *words):
+        """Run asv."""
+        return self.run(sys.executable, "-m", "asv", *words)
+
+    def commit(self, **files):
+        """Commit the implementations as these files say, and return the hash."""
+        for name, text in files.items():
+            (self.folder / "implementations" / f"{name}.py").write_text(text, "utf-8")
+        self.git("add", "--all", ".")
+        self.git("commit", "--quiet", "--message", "A commit")
+        return self.git("rev-parse", "HEAD")
+
+    def results(self, commit):
+        """Return asv's results of a commit: benchmark -> values by case."""
+        path = next((self.folder / "results/asv").glob(f"*/{commit[:8]}-*.json"))
+        results = json.loads(path.read_text("utf-8"))["results"]
+        return {name: row[0] for name, row in results.items()}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """Three commits, all run: a right implementation; the same and another; the first one broken."""
+    made = Repository(tmp_path_factory.mktemp("repository"))
+    made.commits = [
+        made.commit(mine=RIGHT),
+        made.commit(mine=RIGHT + ADDED.split("\n\n", 1)[1]),
+        made.commit(mine=WRONG),
+    ]
+    made.outputs = [made.asv("run", "--quick", f"{commit}^!") for commit in made.commits]
+    return made
+
+
+def test_run_succeeds_where_all_are_right_and_reports_where_not(repository):
+    """Asv's exit code is 0 for right commits and 2, its word for a failed benchmark, for the wrong one."""
+    codes = [code for code, _ in repository.outputs]
+
+    assert codes == [0, 0, 2], repository.outputs
+
+
+def test_run_keeps_times_and_errors_of_what_passed(repository):
+    """A right case has a time, a time relative to the reference, and an error; an unsupported one is n/a."""
+    results = repository.results(repository.commits[0])
+
+    time, relative, error = (
+        results[f"mini.mine_pointwise.{name}"]
+        for name in ("track_time", "track_relative_time", "track_error")
+    )
+    assert time[0] > 0
+    assert relative[0] > 0
+    assert 0 < error[0] < 3
+    assert [isnan(values[1]) for values in (time, relative, error)] == [True, True, True]
+
+
+def test_absent_implementation_is_not_available_and_no_failure(repository):
+    """What a commit does not have yet is n/a there, and has a time where it exists."""
+    name = "mini.mine_another.track_time"
+    before, after = (repository.results(commit)[name] for commit in repository.commits[:2])
+
+    assert isnan(before[0])
+    assert after[0] > 0
+
+
+def test_wrong_implementation_has_no_time(repository):
+    """A commit whose implementation is wrong has failed there, and no time."""
+    results = repository.results(repository.commits[2])["mini.mine_pointwise.track_time"]
+
+    assert results is None or results[0] is None
+
+
+def test_commit_leaves_a_run_of_our_own(repository):
+    """Each commit's records are a run with that commit, verdict and reason, beside asv's results."""
+    runs = [
+        json.loads(path.read_text("utf-8"))
+        for path in (repository.folder / "results/runs").glob("*/run.json")
+    ]
+    lines = (repository.folder / "results/runs").glob("*/records.jsonl")
+    reasons = [json.loads(line)["reason"] for path in lines for line in path.read_text("utf-8").splitlines()]
+
+    assert {run["environment"]["commit"] for run in runs} == set(repository.commits)
+    assert any(reason and reason.startswith("y[0, 0, 0, 0] is ") for reason in reasons)
+
+
+def test_commit_is_measured_and_not_the_working_tree(repository):
+    """A commit was right when it was run, though the working tree held a wrong implementation by then."""
+    held = (repository.folder / "implementations/mine.py").read_text("utf-8")
+    time = repository.results(repository.commits[0])["mini.mine_pointwise.track_time"][0]
+
+    assert held == WRONG
+    assert time > 0
+
+
+def test_show_compare_and_publish_work_on_the_results(repository):
+    """Asv shows a commit, compares two, and publishes a site with the series."""
+    first, second, _ = repository.commits
+    shown, compared, published = (
+        repository.asv("show", first),
+        repository.asv("compare", first, second),
+        repository.asv("publish"),
+    )
+    site = repository.folder / ".asv/html"
+    index = json.loads((site / "index.json").read_text("utf-8"))
+
+    assert (shown[0], compared[0], published[0]) == (0, 0, 0)
+    assert "mini.mine_pointwise.track_time" in shown[1]
+    assert "mini.mine_pointwise.track_time" in compared[1]
+    assert "mini.mine_pointwise.track_time" in index["benchmarks"]
+    assert list(site.glob("graphs/**/mini.mine_pointwise.track_time.json")) != []
+
+
+def test_nothing_is_installed_for_a_commit(repository):
+    """The environment holds a checkout and no packages."""
+    found = {path.name for path in Path(repository.folder, ".asv/env").rglob("site-packages")}
+
+    assert found == set()

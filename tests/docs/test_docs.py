@@ -1,0 +1,83 @@
+"""The documentation does what it says: commands run, links lead somewhere, tables are whole."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from convharness.records import COLUMNS
+from convharness.verdict import STATUSES
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "results/README.md"])
+FENCE = re.compile(r"^```(\S+)?(?: ([^\n]*))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page, wanted):
+    """Return the fenced blocks of a kind in a page."""
+    return [text for kind, _, text in FENCE.findall((ROOT / page).read_text("utf-8")) if kind == wanted]
+
+
+def run(command, folder, **keywords):
+    """Run a command in a folder and return what came of it."""
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **keywords)
+
+
+def test_tutorial_runs_as_it_is_written(tmp_path):
+    """Every file of the tutorial is saved and every command run in order, with the exit code it names."""
+    shims = {"convharness": f"{sys.executable} -m convharness", "python": sys.executable}
+    for kind, about, text in FENCE.findall((ROOT / "docs/tutorial.md").read_text("utf-8")):
+        if kind == "python":
+            (tmp_path / about).write_text(text, "utf-8")
+        for line in text.splitlines() if kind == "console" else []:
+            program, _, rest = line.removeprefix("$ ").partition(" ")
+            command = f"{shims.get(program, program)} {rest}"
+            done = subprocess.run(
+                command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+
+            assert f"exit={done.returncode}" == (about or "exit=0"), f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_readme_plugin_passes_what_it_supports(tmp_path):
+    """The ten lines of the README are a plugin that passes."""
+    code = next(
+        text for kind, _, text in FENCE.findall((ROOT / "README.md").read_text("utf-8")) if kind == "python"
+    )
+    (tmp_path / "mine.py").write_text(code, "utf-8")
+    command = "verify --plugin mine.py -k mine.* --suite pointwise --case widen* --format csv"
+
+    done = run([sys.executable, "-m", "convharness", *shlex.split(command)], tmp_path)
+
+    assert (done.returncode, done.stdout.count(",passed,")) == (0, 2), done.stderr
+
+
+def test_suite_guide_is_a_suite(tmp_path):
+    """The examples of the guide to suites, put together, load."""
+    from convharness import load_suite
+
+    text = "\n".join(blocks("docs/how-to/write-a-suite.md", "toml"))
+    (tmp_path / "guide.toml").write_text(text, "utf-8")
+
+    labels = [case.label for case in load_suite(tmp_path / "guide.toml")]
+
+    assert labels[:4] == ["stem", "n1c64h56w56-o64k3p1-float32", "bottleneck", "plain"]
+    assert "late-k3x5-s2" in labels
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    """Every relative link of a page leads to a file or folder that is there."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_reference_names_every_column_and_status():
+    """The reference describes all columns of a record and all statuses."""
+    text = (ROOT / "docs/reference.md").read_text("utf-8")
+
+    assert [name for name in (*COLUMNS, *STATUSES) if f"`{name}`" not in text] == []

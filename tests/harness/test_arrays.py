@@ -1,0 +1,68 @@
+"""Adapters: the same memory in another library's array, and back."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convharness.arrays import ALIGNMENT, LIBRARIES, adapter, aligned_copy, dtype_of, is_channels_last
+
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_is_handed_over_is_the_same_memory_and_comes_back(library: str, dtype: str) -> None:
+    """No copy is made on either way, and no bit is changed."""
+    array = np.arange(6).astype(dtype_of(dtype)).reshape(1, 2, 3)
+    back = adapter(library).take_back(adapter(library).hand_over(array))
+
+    assert back is not None
+    assert (array.dtype, array.tolist(), True) == (back.dtype, back.tolist(), np.shares_memory(array, back))
+
+
+def test_numpy_arrays_are_handed_over_read_only() -> None:
+    """A kernel that writes to its input is told so."""
+    with pytest.raises(ValueError, match="read-only"):
+        adapter("numpy").hand_over(np.zeros(3))[0] = 1
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("other", [None, 3, [1.0], "text", object()])
+def test_what_is_of_another_library_is_not_taken_back(library: str, other: Any) -> None:
+    """Nothing is converted behind an implementation's back."""
+    assert None is adapter(library).take_back(other)
+
+
+def test_one_library_s_array_is_not_another_s() -> None:
+    """A tensor is no array and an array is no tensor."""
+    tensor = adapter("torch").hand_over(np.zeros(3))
+
+    assert (None, None) == (adapter("numpy").take_back(tensor), adapter("torch").take_back(np.zeros(3)))
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (2, 3, 4, 5), (1, 2, 3, 4, 5), (0, 2, 3)])
+def test_copies_start_on_a_cache_line(shape: tuple[int, ...], layout: str) -> None:
+    """Same shape, same values, own memory, in the layout's order."""
+    array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    copy = aligned_copy(array, layout)
+
+    assert 0 == copy.ctypes.data % ALIGNMENT
+    assert (array.shape, array.tolist()) == (copy.shape, copy.tolist())
+    assert not np.shares_memory(array, copy)
+    assert is_channels_last(copy) if layout == "channels_last" else copy.flags.c_contiguous
+
+
+def test_a_contiguous_image_is_not_channels_last() -> None:
+    """The two orders differ where there is more than one channel and pixel."""
+    assert not is_channels_last(np.zeros((1, 2, 3, 3)))
+
+
+def test_torch_runs_without_gradients() -> None:
+    """No graph is recorded while something is timed."""
+    import torch
+
+    with adapter("torch").running():
+        assert False is torch.is_grad_enabled()
+    assert True is torch.is_grad_enabled()

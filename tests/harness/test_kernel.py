@@ -1,0 +1,205 @@
+"""Kernels: arguments by name, plans, and whatever a plugin's code raises in one line."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convharness import Problem, implementation, plan
+from convharness.arrays import ALIGNMENT
+from convharness.kernel import Bound, KernelError, bind, chained, output_array
+from convharness.tensors import KINDS
+from tests.making import declared
+
+PROBLEM = Problem.parse("n2c2h4w5-o2k3s2x1p1:2x0d1x2g2b-reflect-float32")
+OPERANDS = KINDS["reals"](PROBLEM, 0)
+
+
+def bound(function: Any) -> Bound:
+    """Return a marked function bound to the problem of this file."""
+    return bind(declared(function), PROBLEM, OPERANDS)
+
+
+def test_a_function_gets_what_its_signature_asks_for() -> None:
+    """By name and in any order, keyword-only ones too, as the problem has them."""
+
+    @implementation
+    def asks(problem, pads, /, weight, x, stride, *, groups, dilation, padding_mode, bias, padding):
+        return problem, pads, stride, groups, dilation, padding_mode, padding
+
+    expected = (PROBLEM, ((1, 2), (0, 0)), (2, 1), 2, (1, 2), "reflect", ((1, 2), 0))
+    assert expected == bound(asks).output()
+
+
+def test_operands_are_those_of_the_problem_in_buffers_of_their_own() -> None:
+    """Equal numbers, another memory, on cache lines, and read-only."""
+
+    @implementation
+    def asks(bias, x, weight):
+        return x, weight, bias
+
+    arrays = bound(asks).output()
+    assert all(np.array_equal(a, b) for a, b in zip(arrays, OPERANDS.items().values(), strict=True))
+    assert [False] * 3 == [array.flags.writeable for array in arrays]
+    assert [0] * 3 == [array.ctypes.data % ALIGNMENT for array in arrays]
+    assert [False] * 3 == [np.shares_memory(a, b) for a, b in zip(arrays, OPERANDS.items().values(), strict=True)]
+
+
+def test_without_a_bias_it_is_none() -> None:
+    """Who asks for a bias is told that there is none."""
+
+    @implementation
+    def asks(x, weight, bias):
+        return bias
+
+    problem = PROBLEM.replace(bias=False)
+    assert None is bind(declared(asks), problem, KINDS["reals"](problem, 0)).output()
+
+
+def test_a_plan_is_made_once_and_called_often() -> None:
+    """It takes everything but the input; what it returns takes the input alone."""
+    made = []
+
+    @plan
+    def asks(stride, weight, *, groups):
+        made.append((stride, groups, weight.shape))
+        return lambda x: x.shape
+
+    kernel = bound(asks)
+    assert [PROBLEM.input_shape] * 2 == [kernel.output(), kernel.output()]
+    assert [((2, 1), 2, PROBLEM.weight_shape)] == made
+    assert kernel.plan_s is not None
+
+
+def test_a_function_has_no_planning_time() -> None:
+    """There is nothing to plan."""
+
+    @implementation
+    def asks(x, weight): ...
+
+    assert None is bound(asks).plan_s
+
+
+class _Silent(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+RAISED = (
+    (ValueError("one\ntwo"), "ValueError: one", False),
+    (RuntimeError(), "RuntimeError", False),
+    (SystemExit(3), "SystemExit: 3", False),
+    (StopIteration(), "StopIteration", False),
+    (GeneratorExit(), "GeneratorExit", False),
+    (MemoryError("8 EiB"), "MemoryError: 8 EiB", True),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "RuntimeError: DefaultCPUAllocator: can't allocate memory", True),
+    (_Silent(), "_Silent", False),
+)
+
+
+@pytest.mark.parametrize(("raised", "text", "is_memory"), RAISED, ids=lambda value: type(value).__name__)
+def test_whatever_a_call_raises_is_one_line(raised: BaseException, text: str, is_memory: bool) -> None:
+    """Its type and the first line of what it says, and whether it is about memory."""
+
+    @implementation
+    def fails(x, weight):
+        raise raised
+
+    with pytest.raises(KernelError) as refused:
+        bound(fails).output()
+
+    assert (text, is_memory) == (str(refused.value), refused.value.is_memory)
+
+
+@pytest.mark.parametrize(("raised", "text", "is_memory"), RAISED, ids=lambda value: type(value).__name__)
+def test_whatever_a_plan_raises_is_one_line(raised: BaseException, text: str, is_memory: bool) -> None:
+    """A plan may fail as a call may."""
+
+    @plan
+    def fails(weight):
+        raise raised
+
+    with pytest.raises(KernelError) as refused:
+        bound(fails)
+
+    assert (text, is_memory) == (str(refused.value), refused.value.is_memory)
+
+
+def test_a_plan_must_return_a_function() -> None:
+    """What cannot be called cannot be timed."""
+
+    @plan
+    def fails(weight):
+        return weight
+
+    with pytest.raises(KernelError) as refused:
+        bound(fails)
+
+    assert "TypeError: the plan returned ndarray, not a function of x" == str(refused.value)
+
+
+def test_a_person_s_interrupt_is_not_a_kernel_s_failure() -> None:
+    """Ctrl-C ends the run."""
+
+    @implementation
+    def fails(x, weight):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bound(fails).output()
+
+
+@pytest.mark.parametrize("marked", ["positional", "keyword-only", "plan"])
+def test_a_chain_hands_each_output_on(marked: str) -> None:
+    """Each layer gets the output of the one before, wherever its signature has the input."""
+
+    @implementation(name="positional")
+    def positional(weight, x):
+        return x + weight.shape[0]
+
+    @implementation(name="keyword-only")
+    def keyword(weight, *, x):
+        return x + weight.shape[0]
+
+    @plan(name="plan")
+    def planned(weight):
+        return lambda x: x + weight.shape[0]
+
+    one = {one.name: one for one in map(declared, (positional, keyword, planned))}[marked]
+    first, second = Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o5k1")
+    layers = [bind(one, problem, KINDS["reals"](problem, 0)) for problem in (first, second)]
+
+    assert (layers[0].given.x + 3 + 5).tolist() == chained(layers)().tolist()
+
+
+def test_a_chain_of_one_is_the_call_itself() -> None:
+    """A single layer costs no loop."""
+
+    @implementation
+    def asks(x, weight): ...
+
+    one = bound(asks)
+    assert one.call is chained([one])
+
+
+@pytest.mark.parametrize("kind", ["sparse", "meta", "conjugate"])
+def test_a_tensor_that_cannot_be_read_is_the_kernel_s_failure(kind: str) -> None:
+    """Taking an output back may fail like the call itself, and is never the harness's own crash."""
+    import torch
+
+    tensors = {
+        "sparse": torch.zeros(2, 2).to_sparse(),
+        "meta": torch.zeros(2, 2, device="meta"),
+        "conjugate": torch.zeros(2, 2, dtype=torch.complex64).conj(),
+    }
+
+    @implementation(arrays="torch")
+    def odd(x, weight):
+        return tensors[kind]
+
+    one = bound(odd)
+    try:
+        y = output_array(one, one.output())
+    except KernelError as error:
+        y = error
+    assert y is None or isinstance(y, (KernelError, np.ndarray))

@@ -1,0 +1,232 @@
+"""The oracle on cases: chains, examples, refusals, nothing to compare, and how to see it again."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convharness import Case, Problem, SuiteError, implementation
+from convharness.oracle import LEVELS, Oracle
+from convharness.suite import Example
+from tests.making import case_of, declared, judged
+from tests.mutants.convolution import convolve, made
+
+RIGHT = made(convolve, "right")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_right_passes_at_every_level(level: str) -> None:
+    """With its errors in figures, the seed, and nothing to complain of."""
+    verdict = Oracle(level=level, seed=5).judge(RIGHT, case_of("n1c2h4w4-o2k3b-float32"))
+
+    assert ("passed", None, None, None, 5) == (
+        verdict.status,
+        verdict.reason,
+        verdict.layer,
+        verdict.reproduce,
+        verdict.seed,
+    )
+    assert 0 < verdict.error_u <= verdict.error_bound_u
+
+
+def test_what_is_not_supported_is_not_run() -> None:
+    """The reason is the declaration's."""
+
+    @implementation
+    def never(x, weight):
+        raise RuntimeError("it ran")
+
+    verdict = judged(never, "n1c2h4w4-o2k3s2-float32")
+    assert ("unsupported", "needs stride 1, got (2, 2)") == (verdict.status, verdict.reason)
+
+
+def test_a_declaration_that_fails_is_the_plugin_s_error() -> None:
+    """A `when=` that raises loses neither the run nor the reason."""
+
+    @implementation(when=lambda problem: 1 / 0)
+    def never(x, weight):
+        raise RuntimeError("it ran")
+
+    verdict = judged(never, "n1c2h4w4-o2k3-float32")
+    assert "error" == verdict.status
+    assert "ZeroDivisionError" in (verdict.reason or "")
+
+
+def test_an_output_without_elements_proves_nothing() -> None:
+    """An empty batch is not a pass."""
+    verdict = Oracle().judge(RIGHT, case_of("n0c2h4w4-o2k3-float32"))
+
+    assert ("mistrusted", "the output has no elements to compare") == (verdict.status, verdict.reason)
+
+
+CHAIN = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
+
+
+def test_a_chain_is_right_where_every_layer_is() -> None:
+    """Each layer is judged on its own."""
+    assert "passed" == Oracle().judge(RIGHT, CHAIN).status
+
+
+def test_a_chain_s_verdict_names_the_layer() -> None:
+    """The place in the chain, the problem, and what is wrong with it; the reproducer is that layer's."""
+
+    def wrong_for_3x3(asked: Any) -> Any:
+        return convolve(asked) + np.float32(asked.weight.shape[-1] == 3)
+
+    verdict = Oracle().judge(made(wrong_for_3x3), CHAIN)
+    assert (verdict.reason or "").startswith("layer 2 (n1c3h4w4-o2k3-float32): y[0, 0, 0, 0] is ")
+    assert "--problem n1c3h4w4-o2k3-float32 " in (verdict.reproduce or "")
+
+
+def test_a_chain_is_unsupported_where_a_layer_is() -> None:
+    """The layer is named."""
+
+    @implementation(kernel_size=1)
+    def pointwise(x, weight): ...
+
+    verdict = Oracle().judge(declared(pointwise), CHAIN)
+    expected = "layer 2 (n1c3h4w4-o2k3-float32): needs kernel_size 1, got (3, 3)"
+    assert ("unsupported", expected) == (verdict.status, verdict.reason)
+
+
+EXAMPLE = Example(x=[[0, 1, 2], [3, 4, 5], [6, 7, 8]], weight=[[0, 1], [2, 3]], y=[[19, 25], [37, 43]])
+
+
+def test_an_implementation_s_own_numbers_on_an_example_are_kept() -> None:
+    """A report can show them."""
+    verdict = Oracle().judge(RIGHT, case_of("c1h3w3-o1k2", example=EXAMPLE))
+
+    assert ("passed", [[[[19, 25], [37, 43]]]]) == (verdict.status, verdict.values)
+
+
+def test_a_worked_example_is_judged_first() -> None:
+    """Its figures must come out to the digit."""
+
+    def off_by_one(asked: Any) -> Any:
+        return convolve(asked) + 1
+
+    verdict = Oracle().judge(made(off_by_one), case_of("c1h3w3-o1k2", example=EXAMPLE))
+    expected = ("wrong", "example", "y[0, 0, 0, 0] is 20, want 19; 4 of 4 elements are wrong")
+    assert expected == (verdict.status, verdict.layer, verdict.reason)
+    assert [[[[20, 26], [38, 44]]]] == verdict.values
+
+
+def test_an_example_that_contradicts_itself_is_the_suite_s_mistake() -> None:
+    """No implementation is blamed for it."""
+    example = Example(EXAMPLE.x, EXAMPLE.weight, [[19, 25], [37, 44]])
+
+    with pytest.raises(SuiteError, match=r"the worked example of n1c1h3w3-o1k2-float32 says .*44.* convolution is .*43"):
+        Oracle().judge(RIGHT, case_of("c1h3w3-o1k2", example=example))
+
+
+def test_a_reason_names_the_element_its_value_and_how_many_there_are() -> None:
+    """The first bad element in the order of memory; the count where there are more."""
+
+    def two_are_wrong(asked: Any) -> Any:
+        y = convolve(asked)
+        y[0, 1, 0, 1] = y[0, 1, 1, 0] = 1e9
+        return y
+
+    verdict = Oracle().judge(made(two_are_wrong), case_of("n1c2h4w4-o2k3-float32"))
+    assert "[0, 1, 0, 1]" == verdict.where
+    assert (verdict.reason or "").startswith("y[0, 1, 0, 1] is 1e+09, want ")
+    assert (verdict.reason or "").endswith("; 2 of 8 elements are wrong")
+
+
+def test_a_low_precision_is_told_with_its_bits() -> None:
+    """About as many significant bits as the output was computed with."""
+    from tests.mutants.convolution import rounded
+
+    def bfloat16_inside(asked: Any) -> Any:
+        return convolve(asked.but(x=rounded(asked.x, 8), weight=rounded(asked.weight, 8)))
+
+    verdict = Oracle().judge(made(bfloat16_inside), case_of("n1c1h8w8-o8k1-float32"))
+    assert "imprecise" == verdict.status
+    assert any((verdict.reason or "").endswith(f"; as exact as some {bits} significant bits") for bits in (7, 8, 9))
+
+
+@pytest.mark.parametrize(
+    ("level", "options"), [("standard", " --seed 3"), ("quick", " --level quick --seed 3")]
+)
+def test_a_reproducer_repeats_plugin_level_and_seed(level: str, options: str, tmp_path: Any) -> None:
+    """Quoted for a shell, with the file where the implementation came from one."""
+
+    @implementation
+    def wrong(x, weight):
+        return x
+
+    one = declared(wrong, source=tmp_path / "my plugin.py")
+    verdict = Oracle(level=level, seed=3).judge(one, case_of("c1h3w3-o1k2"))
+
+    command = "convharness verify --implementation test.wrong --problem n1c1h3w3-o1k2-float32"
+    assert f"{command} --plugin '{tmp_path}/my plugin.py'{options}" == verdict.reproduce
+
+
+def test_the_same_seed_gives_the_same_verdict() -> None:
+    """Every figure, to the bit."""
+    case = case_of("n1c2h4w4-o2k3b-float32")
+
+    assert Oracle(seed=1).judge(RIGHT, case) == Oracle(seed=1).judge(RIGHT, case)
+    assert Oracle(seed=1).judge(RIGHT, case) != Oracle(seed=2).judge(RIGHT, case)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+def test_a_declared_layout_is_held_to(layout: str) -> None:
+    """Who declares channels last gets and gives that order; who does not, may return any."""
+
+    def contiguous(asked: Any) -> Any:
+        return np.ascontiguousarray(convolve(asked))
+
+    verdict = Oracle().judge(made(contiguous, layout=layout), case_of("n1c2h4w4-o2k3-float32"))
+    reason = "returned another memory order than the declared channels_last"
+    assert (reason if layout == "channels_last" else None) == verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("y", "reason"),
+    [
+        (None, "returned nothing, want numpy.ndarray"),
+        ([[1]], "returned a list, want numpy.ndarray"),
+        (3, "returned a int, want numpy.ndarray"),
+        (np.float32(3), "returned numpy.float32, want numpy.ndarray"),
+        (np.zeros((1, 2)), "returned shape (1, 2), want (1, 2, 2, 2)"),
+        (np.zeros((1, 2, 2, 2)), "returned dtype float64, want float32"),
+    ],
+    ids=str,
+)
+def test_a_breach_of_contract_says_what_came_and_what_was_wanted(y: Any, reason: str) -> None:
+    """Type, shape and dtype, in this order."""
+
+    @implementation
+    def odd(x, weight):
+        return y
+
+    verdict = judged(odd, "n1c2h4w4-o2k3-float32")
+    assert ("contract", "contract", reason) == (verdict.status, verdict.layer, verdict.reason)
+
+
+@pytest.mark.parametrize("what", ["x", "weight", "bias"])
+def test_a_tensor_that_was_written_to_shows(what: str) -> None:
+    """Tensors cannot be protected, so their bits are compared."""
+
+    @implementation(arrays="torch")
+    def writes(x, weight, bias):
+        import torch
+
+        y = torch.conv2d(x, weight, bias)
+        {"x": x, "weight": weight, "bias": bias}[what].view(-1)[0] += 1
+        return y
+
+    assert f"changed its input {what}, want it untouched" == judged(writes, "n1c2h4w4-o2k3b-float32").reason
+
+
+def test_a_tensor_that_cannot_be_read_is_refused() -> None:
+    """A sparse output is an answer that nobody asked for, not the end of the run."""
+
+    @implementation(arrays="torch")
+    def sparse(x, weight):
+        import torch
+
+        return torch.conv2d(x, weight).to_sparse()
+
+    assert judged(sparse, "n1c2h4w4-o2k3-float32").failed

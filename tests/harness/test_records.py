@@ -1,0 +1,92 @@
+"""Records: flat columns, all of them, in order, with their units."""
+
+import pytest
+
+from convharness import Case, Measurement, Problem, Record, Run, Verdict, implementation
+from convharness.problem import FIELDS
+from convharness.records import COLUMNS, NESTED_COLUMNS
+from tests.making import case_of, declared
+
+DESIGNED = (
+    *("run", "started_at", "machine", "commit", "suite", "case", "weight", "problem"),
+    *FIELDS,
+    *("implementation", "family", "library", "library_version", "accuracy", "threads", "status", "reason", "layer"),
+    *("error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "plan_s", "time_median_s", "time_low_s"),
+    *("time_high_s", "samples", "macs", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction"),
+    *("peak_memory_bytes", "seed", "reproduce"),
+)
+RUN = Run("20260101-000000-abcdef", "2026-01-01T00:00:00+00:00", "convharness run", {"machine": "m", "commit": "c"}, {})
+
+
+@implementation
+def nothing(x, weight):
+    """Do nothing."""
+
+
+def record(case: Case | None = None, **facts: object) -> Record:
+    """Return a record of a plugin that does nothing."""
+    one = declared(nothing)
+    return Record("suite", case or case_of("n1c2h4w4-o2k3-float32"), one, Verdict("passed"), **facts)
+
+
+def test_the_columns_are_those_of_the_design_in_its_order() -> None:
+    """Further ones may stand between them."""
+    assert list(DESIGNED) == [name for name in COLUMNS if name in DESIGNED]
+
+
+def test_a_row_has_every_column_in_order() -> None:
+    """Whatever is not known is there and is None."""
+    assert [*COLUMNS, *NESTED_COLUMNS] == list(RUN.row(record()))
+
+
+def test_no_column_is_there_twice() -> None:
+    """A name is a place."""
+    assert len(COLUMNS) == len(set(COLUMNS))
+
+
+def test_a_row_says_where_it_comes_from() -> None:
+    """Run, start, machine and commit are those of the run."""
+    row = RUN.row(record())
+
+    assert (RUN.id, RUN.started_at, "m", "c") == (row["run"], row["started_at"], row["machine"], row["commit"])
+
+
+def test_rates_follow_from_times_and_counts() -> None:
+    """Flops per second in 10⁹, bytes per second in 10⁹, of the median."""
+    measured = Measurement((0.002, 0.001, 0.003), 7, plan_s=0.5, first_call_s=0.25)
+    row = RUN.row(record(measurement=measured))
+    problem = Problem.parse("n1c2h4w4-o2k3-float32")
+
+    assert (0.002, 0.001, 0.003, 3, 7) == tuple(
+        row[name] for name in ("time_median_s", "time_low_s", "time_high_s", "samples", "number")
+    )
+    assert (0.5, 0.25, [0.002, 0.001, 0.003]) == (row["plan_s"], row["first_call_s"], row["samples_s"])
+    assert pytest.approx(problem.flops / 0.002 / 1e9) == row["gflops"]
+    assert pytest.approx(problem.min_bytes / 0.002 / 1e9) == row["gbytes_s"]
+
+
+def test_without_a_measurement_there_are_counts_and_no_times() -> None:
+    """What was not timed has no rate."""
+    row = RUN.row(record())
+
+    assert (None, None, None, None) == (row["time_median_s"], row["gflops"], row["samples"], row["samples_s"])
+    assert (36, 144, 288) == (row["parameters"], row["macs"], row["flops"])
+
+
+def test_fields_are_written_as_in_the_canonical_string() -> None:
+    """One text per spatial field, so that every table format can hold it."""
+    row = RUN.row(record(case_of("n1c2h6w6-o2k3x2s2p1:2x0-reflect-float64")))
+
+    assert ("6x6", "3x2", "2x2", "1:2x0", "reflect", "float64", False) == tuple(
+        row[name] for name in ("input_size", "kernel_size", "stride", "padding", "padding_mode", "dtype", "bias")
+    )
+
+
+def test_of_a_chain_the_fields_are_those_in_which_its_layers_agree() -> None:
+    """Counts are added up."""
+    chain = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
+    row = RUN.row(record(chain))
+
+    assert ("4x4", None, "1x1", None) == tuple(row[name] for name in ("input_size", "kernel_size", "stride", "in_channels"))
+    assert "n1c2h4w4-o3k1-float32 -> n1c3h4w4-o2k3-float32" == row["problem"]
+    assert 6 + 54 == row["parameters"]

@@ -1,0 +1,244 @@
+"""Results on disk: what is finished is kept, what is damaged is told, tables agree with lines."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from convharness import Measurement, Record, ResultsError, Verdict, implementation
+from convharness.records import COLUMNS, NESTED_COLUMNS
+from convharness.results import (
+    RunWriter,
+    compact,
+    encode_rows,
+    find_run,
+    frame_of,
+    load,
+    new_run,
+    read_rows,
+    read_run,
+    run_folders,
+    write_text,
+)
+from tests.making import case_of, declared
+
+MEASURED = Measurement((0.25, 0.5, 0.125), 2)
+
+
+@implementation
+def nothing(x, weight):
+    """Do nothing."""
+
+
+def record(text: str = "c2h4w4-o2k3", verdict: Verdict | None = None, measured: Measurement | None = MEASURED) -> Record:
+    """Return a record of a plugin that does nothing."""
+    return Record("suite", case_of(text), declared(nothing), verdict or Verdict("passed", error_u=0.5), measured)
+
+
+def write(results: Path, *records: Record) -> Path:
+    """Write a run and return its folder."""
+    with RunWriter(results, new_run({"machine": "m"}, {"level": "standard"}, "convharness run")) as writer:
+        for one in records:
+            writer.append(one)
+    return writer.folder
+
+
+def test_a_record_is_a_line_before_the_next_one_begins(tmp_path: Path) -> None:
+    """A run that is ended from outside loses nothing that was finished."""
+    counts = []
+    with RunWriter(tmp_path, new_run({}, {}, "")) as writer:
+        for _ in range(3):
+            writer.append(record())
+            counts.append((writer.folder / "records.jsonl").read_bytes().count(b"\n"))
+
+    assert [1, 2, 3] == counts
+
+
+def test_what_is_appended_reads_back(tmp_path: Path) -> None:
+    """As the very row that was returned."""
+    with RunWriter(tmp_path, new_run({}, {}, "")) as writer:
+        rows = [writer.append(record(text)) for text in ("c2h4w4-o2k3", "c1w9-o1k2")]
+
+    assert rows == list(read_rows(writer.folder))
+
+
+def test_a_line_is_json_with_every_column(tmp_path: Path) -> None:
+    """Any program can read it."""
+    line = (write(tmp_path, record()) / "records.jsonl").read_text("utf-8")
+
+    assert [*COLUMNS, *NESTED_COLUMNS] == list(json.loads(line))
+
+
+def test_a_run_s_own_facts_read_back(tmp_path: Path) -> None:
+    """Environment, settings and command."""
+    run = read_run(write(tmp_path))
+
+    assert ({"machine": "m"}, {"level": "standard"}, "convharness run") == (
+        dict(run.environment),
+        dict(run.settings),
+        run.command,
+    )
+
+
+def test_a_torn_last_line_is_left_out_wherever_it_was_torn(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """The records before it are whole, and a word on stderr tells."""
+    folder = write(tmp_path, record(), record(verdict=Verdict("wrong", "y is 1 ± 2 → 3")))
+    path = folder / "records.jsonl"
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    found = []
+
+    for cut in range(first + 1, len(whole) - 1, 7):
+        path.write_bytes(whole[:cut])
+        found.append(len(list(read_rows(folder))))
+
+    assert {1} == set(found)
+    assert f"convharness: {path} ends in the middle of a record, which is left out\n" * len(found) == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [b"{broken}\n", b"[]\n", b"\xff\xfe\n"])
+def test_a_damaged_line_inside_is_an_error_with_its_number(damage: bytes, tmp_path: Path) -> None:
+    """Nothing is guessed."""
+    folder = write(tmp_path, record())
+    path = folder / "records.jsonl"
+    path.write_bytes(path.read_bytes() + damage + path.read_bytes())
+
+    with pytest.raises(ResultsError) as refused:
+        list(read_rows(folder))
+
+    assert str(refused.value).startswith(f"{path}, line 2 is damaged: ")
+    assert 1 == len(str(refused.value).splitlines())
+
+
+def test_parquet_holds_what_the_lines_hold(tmp_path: Path) -> None:
+    """Column by column, value by value; lists as JSON, samples in a table of their own."""
+    import pyarrow.parquet as pq
+
+    folder = write(tmp_path, record(), record("c1w9-o1k2", Verdict("wrong", "because", values=[[1.5]]), None))
+    compact(folder)
+    rows, table = list(read_rows(folder)), pq.read_table(folder / "records.parquet").to_pylist()
+    samples = pq.read_table(folder / "samples.parquet").to_pylist()
+
+    assert [{name: row[name] for name in COLUMNS} for row in rows] == [{name: row[name] for name in COLUMNS} for row in table]
+    assert [None, [[1.5]]] == [None if row["values"] is None else json.loads(row["values"]) for row in table]
+    assert [0.25, 0.5, 0.125] == [sample["seconds"] for sample in samples]
+    assert [0, 1, 2] == [sample["round"] for sample in samples]
+    assert [] == list(folder.glob("*.part"))
+
+
+def test_a_run_without_records_is_compacted_too(tmp_path: Path) -> None:
+    """An interrupted run is a run."""
+    folder = write(tmp_path)
+    compact(folder)
+
+    assert (0, [*COLUMNS, *NESTED_COLUMNS]) == (len(load([folder])), list(load([folder]).columns))
+
+
+def test_a_frame_has_numbers_where_numbers_are_missing_too(tmp_path: Path) -> None:
+    """A column of figures is one of floats, whatever was not measured."""
+    frame = load([write(tmp_path, record(), record(measured=None))])
+
+    assert (0.25, True) == (frame["time_median_s"][0], math.isnan(frame["time_median_s"][1]))
+    assert "float64" == str(frame["time_median_s"].dtype)
+    assert ["m"] == [run["environment"]["machine"] for run in frame.attrs["runs"]]
+
+
+def test_several_runs_are_one_frame(tmp_path: Path) -> None:
+    """Each row says from which run it is."""
+    folders = [write(tmp_path, record()), write(tmp_path, record())]
+
+    assert [folder.name for folder in folders] == list(load(folders)["run"])
+
+
+def test_no_rows_are_a_frame_with_every_column() -> None:
+    """A report of nothing has headings."""
+    assert [*COLUMNS, *NESTED_COLUMNS] == list(frame_of([], []).columns)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_rows_are_encoded_as_one_array_or_as_lines(lines: bool) -> None:
+    """Not-a-number and infinity, which JSON has not, become null."""
+    text = encode_rows([{"a": 1.5}, {"a": float("nan")}, {"a": float("inf")}], lines=lines)
+    found = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
+
+    assert [{"a": 1.5}, {"a": None}, {"a": None}] == found
+
+
+def test_runs_are_found_by_id_beginning_path_and_latest(tmp_path: Path) -> None:
+    """The oldest first, as their ids sort."""
+    folders = sorted(write(tmp_path) for _ in range(2))
+
+    assert folders == run_folders(tmp_path)
+    assert [folders[-1]] * 3 == [find_run(name, tmp_path) for name in ("latest", folders[-1].name, str(folders[-1]))]
+    assert folders[0] == find_run(folders[0].name[:-1], tmp_path)
+
+
+def test_a_run_that_is_not_there_is_answered_with_the_latest(tmp_path: Path) -> None:
+    """The next step is in the message."""
+    folder = write(tmp_path)
+
+    with pytest.raises(ResultsError) as refused:
+        find_run("1999", tmp_path)
+
+    assert f"there is no run '1999' in {tmp_path / 'runs'}; the latest is {folder.name}" == str(refused.value)
+
+
+def test_without_runs_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
+    """The next step is in the message."""
+    with pytest.raises(ResultsError) as refused:
+        find_run("latest", tmp_path)
+
+    assert f"there are no runs in {tmp_path / 'runs'}; make one with: convharness run" == str(refused.value)
+
+
+def test_a_beginning_of_several_runs_is_too_short(tmp_path: Path) -> None:
+    """How many there are, and what to do."""
+    write(tmp_path)
+    write(tmp_path)
+
+    with pytest.raises(ResultsError) as refused:
+        find_run("2", tmp_path)
+
+    assert "2 runs begin with '2'; write more of the id" == str(refused.value)
+
+
+@pytest.mark.parametrize("read", [read_run, lambda folder: list(read_rows(folder))])
+def test_a_folder_that_is_no_run_is_told(read: object, tmp_path: Path) -> None:
+    """In one line, with the path and the system's reason."""
+    with pytest.raises(ResultsError, match=rf"^cannot read {tmp_path}/.*: No such file or directory"):
+        read(tmp_path)
+
+
+def test_a_damaged_header_is_told(tmp_path: Path) -> None:
+    """A run.json that is none is named."""
+    folder = write(tmp_path)
+    (folder / "run.json").write_text("{}", "utf-8")
+
+    with pytest.raises(ResultsError, match=rf"^{folder}/run.json is damaged: "):
+        read_run(folder)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_run(tmp_path: Path) -> None:
+    """The path, the system's reason and the option that helps."""
+    (tmp_path / "taken").write_text("", "utf-8")
+
+    with pytest.raises(ResultsError, match=r": Not a directory; choose another folder with --results$"):
+        RunWriter(tmp_path / "taken", new_run({}, {}, ""))
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Folders are made; nothing but the file is left."""
+    path = write_text(tmp_path / "deep" / "report.md", "text ⋆\n")
+
+    assert ("text ⋆\n", [path]) == (path.read_text("utf-8"), list(path.parent.iterdir()))
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """The old file stays as it was."""
+    (tmp_path / "taken").write_text("old", "utf-8")
+
+    with pytest.raises(ResultsError, match="^cannot write .*; choose another folder with --results$"):
+        write_text(tmp_path / "taken" / "report.md", "new")
+
+    assert "old" == (tmp_path / "taken").read_text("utf-8")

@@ -1,0 +1,103 @@
+"""Selection: the words of a command line to suites of cases."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from convharness import ProblemError, SelectionError
+from convharness.selection import select_suites
+
+SUITE = """
+[[case]]
+label = "one"
+problem = "c2h4w4-o2k3"
+versus = "two"
+[[case]]
+label = "two"
+problem = "c2h4w4-o2k1"
+"""
+
+
+@pytest.fixture
+def mine(write_plugin: Callable[..., Path]) -> str:
+    """Return the path of a suite of two cases."""
+    return str(write_plugin(SUITE, "mine.toml"))
+
+
+def labels(*arguments: object, **options: object) -> list[list[str]]:
+    """Return the labels of what is selected, suite by suite."""
+    return [[case.label for case in suite] for suite in select_suites(*arguments, **options)]
+
+
+def test_without_a_word_it_is_the_default() -> None:
+    """`smoke`, if nothing else is said."""
+    assert ["smoke"] == [suite.name for suite in select_suites([])]
+
+
+def test_suites_come_in_the_order_in_which_they_are_named_and_once(mine: str) -> None:
+    """By name or by path."""
+    assert ["mine", "seeds"] == [suite.name for suite in select_suites([mine, "seeds", mine])]
+
+
+def test_problems_are_a_suite_of_their_own() -> None:
+    """Without a suite there is no default beside them; the same problem counts once."""
+    suites = select_suites([], ["c2h4w4-o2k3", "n1c2h4w4-o2k3x3-float32", "c1w9-o1k2"])
+
+    assert ["command-line"] == [suite.name for suite in suites]
+    assert ["n1c2h4w4-o2k3-float32", "n1c1w9-o1k2-float32"] == [case.label for case in suites[0]]
+
+
+def test_suites_and_problems_go_together(mine: str) -> None:
+    """Suites first."""
+    assert [["one", "two"], ["n1c1w9-o1k2-float32"]] == labels([mine], ["c1w9-o1k2"])
+
+
+def test_cases_are_chosen_by_glob_and_empty_suites_are_left_out(mine: str) -> None:
+    """Any of the globs."""
+    assert [["two"]] == labels([mine, "seeds"], cases=["tw*"])
+
+
+def test_a_glob_that_matches_no_case_is_answered_with_the_nearest(mine: str) -> None:
+    """Of all cases that were asked for."""
+    with pytest.raises(SelectionError) as refused:
+        select_suites([mine], cases=["twoo"])
+
+    assert "no case matches 'twoo'; did you mean 'two'?" == str(refused.value)
+
+
+def test_one_other_dtype_keeps_the_labels(mine: str) -> None:
+    """Every case is asked for in that type."""
+    suite = select_suites([mine], dtypes=["float64"])[0]
+
+    assert [("one", "float64"), ("two", "float64")] == [(case.label, case.problems[0].dtype) for case in suite]
+
+
+def test_several_dtypes_are_told_apart_by_their_labels(mine: str) -> None:
+    """Cases stay beside their alternatives of the same type."""
+    suite = select_suites([mine], dtypes=["float32", "float64", "float32"])[0]
+
+    assert ["one-float32", "one-float64", "two-float32", "two-float64"] == [case.label for case in suite]
+    assert ["two-float32", "two-float64", None, None] == [case.versus for case in suite]
+
+
+def test_an_unknown_dtype_is_answered_with_the_nearest(mine: str) -> None:
+    """A word that is no type selects nothing."""
+    with pytest.raises(SelectionError) as refused:
+        select_suites([mine], dtypes=["flaot32"])
+
+    assert "there is no dtype 'flaot32'; did you mean 'float32'?" == str(refused.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_problem_s_label_says_its_dtype(dtype: str) -> None:
+    """A problem of the command line is called by its own string, not by that of another type."""
+    suite = select_suites([], ["c1w9-o1k2"], dtypes=[dtype])[0]
+
+    assert [f"n1c1w9-o1k2-{dtype}"] == [case.label for case in suite]
+
+
+def test_a_problem_that_is_none_is_refused() -> None:
+    """As the problem's own mistake."""
+    with pytest.raises(ProblemError, match="cannot read 'nonsense' as a problem"):
+        select_suites([], ["nonsense"])

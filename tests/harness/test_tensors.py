@@ -1,0 +1,156 @@
+"""Inputs: the same numbers everywhere, and integers whose sums cannot round."""
+
+import numpy as np
+import pytest
+
+from convharness import Problem
+from convharness.accuracy import PRECISION, accumulator_bits
+from convharness.problem import DTYPES
+from convharness.reference import convolve
+from convharness.tensors import KINDS, Operands
+
+SHAPES = (
+    "n2c3h6w7-o4k3b",
+    "n1c1h1w1-o1k1",
+    "n1c600h3w3-o2k3b",
+    "n2c6w9-o3k3p2d2g3b",
+    "n1c4d4h4w4-o8k2x3x1g2",
+)
+FIRST_NUMBERS = [512169.0, 550111.0, -577921.0, 848057.0]
+EXACT_KINDS = ("wide_x", "wide_weight", "single_products", "small_integers")
+
+
+def made(kind: str, shape: str, dtype: str = "float32", seed: int = 0) -> tuple[Problem, Operands]:
+    """Return a problem and its operands of a kind."""
+    problem = Problem.parse(f"{shape}-{dtype}")
+    return problem, KINDS[kind](problem, seed)
+
+
+def doubles(operands: Operands) -> list[np.ndarray]:
+    """Return the operands that there are, as float64."""
+    return [array.astype(np.float64) for array in operands.items().values()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_problem_and_seed_give_the_same_numbers(kind: str) -> None:
+    """Data depends on problem, kind and seed alone."""
+    (_, one), (_, other) = made(kind, SHAPES[0], seed=7), made(kind, SHAPES[0], seed=7)
+
+    assert all(np.array_equal(a, b) for a, b in zip(doubles(one), doubles(other), strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_seed_gives_other_numbers(kind: str) -> None:
+    """A seed is a draw."""
+    (_, one), (_, other) = made(kind, SHAPES[0], seed=1), made(kind, SHAPES[0], seed=2)
+
+    assert not all(np.array_equal(a, b) for a, b in zip(doubles(one), doubles(other), strict=True))
+
+
+def test_kinds_draw_from_sources_of_their_own() -> None:
+    """What is timed was never seen by a check, even with one seed."""
+    (_, one), (_, other) = made("reals", SHAPES[0]), made("timed", SHAPES[0])
+
+    assert not np.array_equal(one.x, other.x)
+
+
+def test_the_numbers_are_the_same_on_every_machine() -> None:
+    """The first numbers of a known draw, to the digit."""
+    _, operands = made("wide_x", "n1c1h2w2-o1k1")
+
+    assert 4 == operands.x.size
+    assert [float(value) for value in operands.x.ravel()] == FIRST_NUMBERS
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_operands_have_the_problem_s_shapes_and_dtype(kind: str, shape: str, dtype: str) -> None:
+    """A bias is there where the problem has one."""
+    problem, operands = made(kind, shape, dtype)
+    shapes = {name: array.shape for name, array in operands.items().items()}
+
+    expected = {"x": problem.input_shape, "weight": problem.weight_shape, "bias": problem.bias_shape}
+    assert {name: shape for name, shape in expected.items() if shape} == shapes
+    assert {dtype} == {str(array.dtype) for array in operands.items().values()}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", EXACT_KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_no_order_of_summation_can_round(kind: str, shape: str, dtype: str, seed: int) -> None:
+    """On one lattice, Σ|products| + |bias| is below 2^p: every partial sum is a number of the accumulator."""
+    problem, operands = made(kind, shape, dtype, seed)
+    magnitude = convolve(problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias)))
+    lattice = 2.0**-8 if dtype == "float16" and kind != "small_integers" else 1.0
+
+    whole = [array / (lattice if name != "weight" else 1.0) for name, array in zip(operands.items(), doubles(operands), strict=True)]
+    assert all(np.array_equal(array, np.rint(array)) for array in whole)
+    assert magnitude.max() / lattice < 2.0 ** accumulator_bits(dtype)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", EXACT_KINDS)
+def test_float16_holds_the_sums(kind: str, shape: str) -> None:
+    """No output of exact data overflows float16."""
+    problem, operands = made(kind, shape, "float16")
+
+    assert np.abs(convolve(problem, operands.x, operands.weight, operands.bias)).max() < 65504
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["wide_x", "wide_weight"])
+def test_wide_integers_are_odd(kind: str, shape: str, dtype: str) -> None:
+    """The last bit is set in all of them, so that nothing can be rounded or left out unseen."""
+    problem, operands = made(kind, shape, dtype)
+    lattice = 2.0**-8 if dtype == "float16" else 1.0
+
+    arrays = [operands.x.astype(np.float64) / lattice, operands.weight.astype(np.float64)]
+    assert [True, True] == [bool(np.all(np.abs(array) % 2 == 1)) for array in arrays]
+
+
+@pytest.mark.parametrize(("kind", "wide", "narrow"), [("wide_x", "x", "weight"), ("wide_weight", "weight", "x")])
+def test_one_operand_is_as_wide_as_sums_allow(kind: str, wide: str, narrow: str) -> None:
+    """It is in the upper half of its range, which takes at least a quarter of the accumulator's."""
+    problem, operands = made(kind, "n1c4h6w6-o4k3")
+    largest = np.abs(getattr(operands, wide)).max() * np.abs(getattr(operands, narrow)).max() * problem.products
+
+    assert 2.0**22 < largest < 2.0**24
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_single_product_per_output(dtype: str) -> None:
+    """Each output channel has one tap, and neighbours have different ones."""
+    problem, operands = made("single_products", "n1c3h5w5-o5k3", dtype)
+    taps = [np.flatnonzero(row.astype(np.float64)).tolist() for row in operands.weight.reshape(5, -1)]
+
+    assert [1] * 5 == [len(tap) for tap in taps]
+    assert 5 == len({tuple(tap) for tap in taps})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_factors_of_single_products_fill_the_accumulator(dtype: str) -> None:
+    """Together they have as many bits as the accumulator, or as two numbers of the type can have."""
+    _, operands = made("single_products", "n1c3h5w5-o5k3", dtype)
+    x, weight = np.abs(doubles(operands)[0]), np.abs(doubles(operands)[1])
+    bits = np.log2(x.max() * (256 if dtype == "float16" else 1)) + np.log2(weight.max())
+
+    assert min(accumulator_bits(dtype), 2 * PRECISION[dtype]) == np.ceil(bits)
+
+
+def test_impulses_are_one_element_per_group_and_one_tap_per_channel() -> None:
+    """A normwise bound is then a small multiple of one product."""
+    problem, operands = made("impulses", "n2c6h5w5-o4k3g2", "float64")
+    per_group = operands.x.reshape(2, 2, -1)
+
+    assert [[1, 1], [1, 1]] == np.count_nonzero(per_group, axis=2).tolist()
+    assert [1] * 4 == np.count_nonzero(operands.weight.max(axis=1).reshape(4, -1), axis=1).tolist()
+
+
+def test_without_a_bias_there_is_none() -> None:
+    """Items are those that exist."""
+    _, operands = made("reals", "n1c1h2w2-o1k1")
+
+    assert ["x", "weight"] == list(operands.items())

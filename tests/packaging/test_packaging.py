@@ -1,0 +1,88 @@
+"""What is installed: one import package from three folders, and other people's plugins beside it."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def pip(*words):
+    """Run pip without an index: what is built here needs nothing from elsewhere."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words, "--no-deps"]
+    done = subprocess.run([*map(str, command), "--no-index"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def convharness(folder, *words):
+    """Run convharness as it is installed in a folder, from within that folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from convharness.cli import main; sys.exit(main())", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build the wheel of this working tree."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip("wheel", "--quiet", "--no-build-isolation", "--wheel-dir", folder, ROOT)
+    return next(folder.glob("convharness-*.whl"))
+
+
+def test_wheel_holds_one_import_package_with_its_data(wheel):
+    """The wheel holds `convharness` alone, with its suites, templates, styles and type marker."""
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    data = {name for name in names if not name.endswith(".py") and ".dist-info/" not in name}
+
+    assert tops == {"convharness"}
+    assert data == {
+        "convharness/py.typed",
+        "convharness/reports/report.css",
+        "convharness/reports/report.html.j2",
+        "convharness/reports/report.js",
+        *(f"convharness/suites/{path.name}" for path in (ROOT / "suites").glob("*.toml")),
+    }
+
+
+def test_installed_wheel_runs_away_from_its_sources(wheel, tmp_path):
+    """Installed as a wheel, a run finds the built-in implementations and suites and writes its report."""
+    pip("install", "--quiet", "--target", tmp_path, wheel)
+
+    chosen = ("--suite", "seeds", "-c", "corr2d", "-k", "tutorial.*", "-k", "numpy_arrays.im2col")
+    out = convharness(tmp_path, "run", *chosen, "--format", "json")
+
+    passed = {row["implementation"] for row in json.loads(out) if row["status"] == "passed"}
+    reports = {path.suffix for path in (tmp_path / "results" / "reports").iterdir()}
+    assert {"tutorial.corr2d", "numpy_arrays.im2col"} <= passed
+    assert reports == {".html", ".md", ".csv"}
+
+
+def test_installed_plugin_package_is_found_by_its_entry_point(tmp_path):
+    """A package with an entry point is listed, verified and named after the entry point."""
+    pip(
+        "install",
+        "--quiet",
+        "--no-build-isolation",
+        "--target",
+        tmp_path,
+        ROOT / "tests/packaging/plugin_package",
+    )
+
+    chosen = ("--suite", "seeds", "-c", "widen", "-k", "example.*")
+    out = convharness(tmp_path, "verify", *chosen, "--format", "json")
+
+    found = [(row["implementation"], row["status"]) for row in json.loads(out)]
+    assert found == [("example.pointwise", "passed")]
