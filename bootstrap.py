@@ -60,7 +60,7 @@ def install() -> None:
         make_venv()
     # The pinned torch is installed by its own name first: with it in place no other requirement can
     # pull in the build with gigabytes of GPU libraries.
-    pip = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [BIN / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     constraints = ["--constraint", HERE / "constraints.txt"]
     subprocess.run([*pip, pinned("torch"), *constraints], check=True, stdout=sys.stderr)
     subprocess.run([*pip, "--editable", f"{HERE}[dev]", *constraints], check=True, stdout=sys.stderr)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 from . import accuracy as accuracies
 from .arrays import LIBRARIES as ARRAY_LIBRARIES
 from .errors import PluginError, did_you_mean
-from .problem import FIELDS, SPATIAL_FIELDS, Problem
+from .problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
@@ -189,8 +189,8 @@ def declare(
             library=_text("library", keywords.pop("library", arrays)),
             layout=_choice("layout", keywords.pop("layout", "contiguous"), LAYOUTS),
             accuracy=accuracies.parse(keywords.pop("accuracy", "direct")),
-            dtypes=_values(keywords.pop("dtype", _FLOATS)),
-            direction=keywords.pop("direction", "forward"),
+            dtypes=_known("dtype", keywords.pop("dtype", _FLOATS), DTYPES),
+            direction=_choice("direction", keywords.pop("direction", "forward"), DIRECTIONS),
             when=_callable("when", keywords.pop("when", None)),
             constraints=_constraints(keywords),
             source=source,
@@ -236,6 +236,8 @@ def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
                 "library",
             )
             raise PluginError(f"declares an unknown {name!r}{did_you_mean(name, known)}")
+    _known("padding_mode", keywords.get("padding_mode", "zeros"), PADDING_MODES)
+    _known("ndim", keywords.get("ndim", 2), (1, 2, 3))
     return {"ndim": 2, **keywords}
 
 
@@ -261,8 +263,14 @@ def _needs(name: str, allowed: Any, problem: Problem) -> str:
     return f"needs {name} {allowed}, got {getattr(problem, name)}"
 
 
-def _values(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _known(keyword: str, value: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return one value or a collection of them as a tuple of known ones."""
+    values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    for one in values:
+        if one not in known:
+            hint = did_you_mean(str(one), [str(word) for word in known])
+            raise PluginError(f"declares {keyword}={one!r}, which is not known{hint}")
+    return values
 
 
 def _text(keyword: str, value: Any) -> str:

@@ -277,12 +277,16 @@ class Problem:
 
     def _taps_inside(self, axis: int) -> int:
         """Return how many pairs (output position, tap) of an axis read the input and not its padding."""
-        size, stride, out = self.input_size[axis], self.stride[axis], self.output_size[axis]
+        size, before = self.input_size[axis], self.pads[axis][0]
+        # Taps lie `dilation` apart and outputs `stride` apart; the fewer of them are walked.
+        taps = (self.kernel_size[axis], self.dilation[axis])
+        outputs = (self.output_size[axis], self.stride[axis])
+        (few, few_apart), (many, many_apart) = sorted((taps, outputs))
         count = 0
-        for tap in range(self.kernel_size[axis]):
-            offset = tap * self.dilation[axis] - self.pads[axis][0]
-            first = max(0, -(offset // stride))
-            last = min(out - 1, (size - 1 - offset) // stride)
+        for index in range(few):
+            offset = index * few_apart - before
+            first = max(0, -(offset // many_apart))
+            last = min(many - 1, (size - 1 - offset) // many_apart)
             count += max(0, last - first + 1)
         return count
 

@@ -245,9 +245,11 @@ def _last_line(error: BaseException) -> str:
 
 def _where(error: BaseException, path: Path) -> str:
     """Return `line N: ` for the deepest frame inside the plugin's file."""
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: "
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename) == path and frame.lineno
+        if Path(frame.filename).resolve() == path.resolve() and frame.lineno
     ]
     return f"line {lines[-1]}: " if lines else ""

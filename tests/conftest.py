@@ -1,4 +1,4 @@
-"""What all tests share: warnings are errors, drawn examples are bounded, results go to a folder of their own."""
+"""What all tests share: warnings are errors, drawn examples are bounded, files go to the test's folder."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from convharness import Registry, discover
 
-settings.register_profile("local", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "local", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 

@@ -20,6 +20,7 @@ from ..tensors import KINDS, Operands
 from ..verdict import Verdict
 from .comparison import Comparison, compare, significant_bits
 from .contract import breach
+from .room import too_large
 
 LEVELS = ("quick", "standard", "thorough")
 
@@ -89,6 +90,8 @@ class Oracle:
         return verdict
 
     def _judge_problem(self, trial: "_Trial", example: Example | None) -> Verdict:
+        if reason := too_large(trial.problem):
+            return Verdict("mistrusted", reason, seed=self.seed)
         try:
             verdict = Verdict("passed", seed=self.seed)
             if example is not None:
@@ -100,7 +103,7 @@ class Oracle:
                 operands, true = self._operands_and_truth(trial.problem, probe, seed)
                 verdict = verdict.and_(trial.on_data(probe, operands, true))
         except MemoryError:
-            return trial.failure("memory", "its data and its true result do not fit into memory", None)
+            return Verdict("mistrusted", "there is no memory for judging it", seed=self.seed)
         if verdict.ok and prod(trial.problem.output_shape) == 0:
             return replace(verdict, status="mistrusted", reason="the output has no elements to compare")
         return verdict

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from convharness import PluginError, Problem
-from convharness.accuracy import CLASSES, PRECISION, accumulator_bits, gamma, low_precision, parse, unit_roundoff
+from convharness.accuracy import (
+    CLASSES,
+    PRECISION,
+    accumulator_bits,
+    gamma,
+    low_precision,
+    parse,
+    unit_roundoff,
+)
 from convharness.arrays import dtype_of
 from convharness.reference import truth
 from convharness.tensors import KINDS
@@ -21,7 +29,9 @@ def test_precision_is_that_of_the_type(dtype: str) -> None:
     assert dtype_of(dtype).type(1 + last / 4) == one
 
 
-@pytest.mark.parametrize(("dtype", "bits"), [("float16", 24), ("bfloat16", 24), ("float32", 24), ("float64", 53)])
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [("float16", 24), ("bfloat16", 24), ("float32", 24), ("float64", 53)]
+)
 def test_short_types_are_summed_in_float32(dtype: str, bits: int) -> None:
     """Sixteen bits of storage mean a float32 accumulator."""
     assert (bits, 2.0**-bits) == (accumulator_bits(dtype), unit_roundoff(dtype))

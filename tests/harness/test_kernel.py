@@ -42,7 +42,9 @@ def test_operands_are_those_of_the_problem_in_buffers_of_their_own() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(arrays, OPERANDS.items().values(), strict=True))
     assert [False] * 3 == [array.flags.writeable for array in arrays]
     assert [0] * 3 == [array.ctypes.data % ALIGNMENT for array in arrays]
-    assert [False] * 3 == [np.shares_memory(a, b) for a, b in zip(arrays, OPERANDS.items().values(), strict=True)]
+    assert [False] * 3 == [
+        np.shares_memory(a, b) for a, b in zip(arrays, OPERANDS.items().values(), strict=True)
+    ]
 
 
 def test_without_a_bias_it_is_none() -> None:
@@ -80,7 +82,7 @@ def test_a_function_has_no_planning_time() -> None:
     assert None is bound(asks).plan_s
 
 
-class _Silent(Exception):
+class _SilentError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
@@ -92,8 +94,12 @@ RAISED = (
     (StopIteration(), "StopIteration", False),
     (GeneratorExit(), "GeneratorExit", False),
     (MemoryError("8 EiB"), "MemoryError: 8 EiB", True),
-    (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "RuntimeError: DefaultCPUAllocator: can't allocate memory", True),
-    (_Silent(), "_Silent", False),
+    (
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        "RuntimeError: DefaultCPUAllocator: can't allocate memory",
+        True,
+    ),
+    (_SilentError(), "_SilentError", False),
 )
 
 

@@ -66,7 +66,9 @@ def test_cases_are_listed_with_their_costs() -> None:
 
 def test_a_table_has_a_line_per_row_and_numbers_to_the_right() -> None:
     """Nothing is cut, nothing is coloured, nothing is taken for markup."""
-    text = table([{"name": "[red]a", "count": 1}, {"name": "b", "count": 1234567, "more": 0.5}, {"name": "c" * 300}])
+    text = table(
+        [{"name": "[red]a", "count": 1}, {"name": "b", "count": 1234567, "more": 0.5}, {"name": "c" * 300}]
+    )
     lines = text.splitlines()
 
     assert 4 == len(lines)

@@ -115,8 +115,17 @@ def test_an_example_that_contradicts_itself_is_the_suite_s_mistake() -> None:
     """No implementation is blamed for it."""
     example = Example(EXAMPLE.x, EXAMPLE.weight, [[19, 25], [37, 44]])
 
-    with pytest.raises(SuiteError, match=r"the worked example of n1c1h3w3-o1k2-float32 says .*44.* convolution is .*43"):
+    with pytest.raises(
+        SuiteError, match=r"the worked example of n1c1h3w3-o1k2-float32 says .*44.* convolution is .*43"
+    ):
         Oracle().judge(RIGHT, case_of("c1h3w3-o1k2", example=example))
+
+
+def test_an_example_that_the_type_cannot_hold_is_held_against_nobody() -> None:
+    """2²⁴ + 1 is no float32: who returns its neighbour is as right as anybody can be."""
+    example = Example(x=[16777216, 1], weight=[1, 1], y=[16777217])
+
+    assert not Oracle().judge(RIGHT, case_of("c1w2-o1k2", example=example)).failed
 
 
 def test_a_reason_names_the_element_its_value_and_how_many_there_are() -> None:
@@ -142,7 +151,9 @@ def test_a_low_precision_is_told_with_its_bits() -> None:
 
     verdict = Oracle().judge(made(bfloat16_inside), case_of("n1c1h8w8-o8k1-float32"))
     assert "imprecise" == verdict.status
-    assert any((verdict.reason or "").endswith(f"; as exact as some {bits} significant bits") for bits in (7, 8, 9))
+    assert any(
+        (verdict.reason or "").endswith(f"; as exact as some {bits} significant bits") for bits in (7, 8, 9)
+    )
 
 
 @pytest.mark.parametrize(

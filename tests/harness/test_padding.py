@@ -6,7 +6,16 @@ import pytest
 from convharness import Problem, pad
 from convharness.reference import convolve
 
-PADS = (((0, 0),), ((2, 1),), ((1, -2),), ((3, -4),), ((0, -1),), ((1, 2), (0, 3)), ((2, -1), (1, 0)), ((1, 1), (2, 2), (0, -1)))
+PADS = (
+    ((0, 0),),
+    ((2, 1),),
+    ((1, -2),),
+    ((3, -4),),
+    ((0, -1),),
+    ((1, 2), (0, 3)),
+    ((2, -1), (1, 0)),
+    ((1, 1), (2, 2), (0, -1)),
+)
 
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])
@@ -15,7 +24,12 @@ def test_it_pads_as_the_reference_does(pads: tuple, padding_mode: str) -> None:
     """A 1×1 kernel of one shows the padded input itself."""
     size = (4, 5, 6)[: len(pads)]
     problem = Problem(
-        in_channels=1, input_size=size, out_channels=1, kernel_size=(1,) * len(pads), padding=pads, padding_mode=padding_mode
+        in_channels=1,
+        input_size=size,
+        out_channels=1,
+        kernel_size=(1,) * len(pads),
+        padding=pads,
+        padding_mode=padding_mode,
     )
     x = np.arange(1.0, 1 + np.prod(size)).reshape(problem.input_shape)
 

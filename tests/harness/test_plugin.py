@@ -61,7 +61,9 @@ def test_a_declaration_holds_what_the_mark_and_the_signature_say() -> None:
 def test_keywords_describe_it() -> None:
     """Name, arrays, layout, accuracy and library are as declared."""
 
-    @plan(name="other", arrays="torch", layout="channels_last", accuracy="fft", library="scipy", dtype="float16")
+    @plan(
+        name="other", arrays="torch", layout="channels_last", accuracy="fft", library="scipy", dtype="float16"
+    )
     def mine(weight): ...
 
     one = declared(mine)
@@ -130,7 +132,13 @@ def test_who_asks_for_everything_is_asked_for_everything(parameters: str) -> Non
 
     one = declared(implementation(_fresh()) if parameters == "everything" else whole)
     asked = PLAIN.replace(
-        bias=True, stride=2, padding=((1, 2), 0), dilation=2, groups=2, padding_mode="reflect", dtype="float64"
+        bias=True,
+        stride=2,
+        padding=((1, 2), 0),
+        dilation=2,
+        groups=2,
+        padding_mode="reflect",
+        dtype="float64",
     )
 
     assert None is one.refuses(asked)
@@ -189,7 +197,9 @@ def _fresh() -> Any:
 def test_two_axes_are_the_default(keywords: dict, refused: list[int]) -> None:
     """Other numbers of axes are declared."""
     one = declared(implementation(**keywords)(_fresh()))
-    problems = [Problem(in_channels=1, input_size=(4,) * n, out_channels=1, kernel_size=(1,) * n) for n in (1, 2, 3)]
+    problems = [
+        Problem(in_channels=1, input_size=(4,) * n, out_channels=1, kernel_size=(1,) * n) for n in (1, 2, 3)
+    ]
 
     assert refused == [problem.ndim for problem in problems if one.refuses(problem)]
 
@@ -263,7 +273,10 @@ def test_a_plan_needs_the_weight() -> None:
         ({"kernel_sise": 1}, "test.fresh declares an unknown 'kernel_sise'; did you mean 'kernel_size'?"),
         ({"dtypes": "float32"}, "test.fresh declares an unknown 'dtypes'; did you mean 'dtype'?"),
         ({"accuracy": "ftt"}, "test.fresh declares accuracy='ftt', which is not known; did you mean 'fft'?"),
-        ({"arrays": "tensor"}, "test.fresh declares arrays='tensor', which is not known; known are numpy, torch"),
+        (
+            {"arrays": "tensor"},
+            "test.fresh declares arrays='tensor', which is not known; known are numpy, torch",
+        ),
         (
             {"layout": "channel_last"},
             "test.fresh declares layout='channel_last', which is not known; did you mean 'channels_last'?",
@@ -289,7 +302,9 @@ def test_a_keyword_of_a_wrong_type_is_refused(keywords: dict) -> None:
         declared(implementation(**keywords)(_fresh()))
 
 
-@pytest.mark.parametrize("keywords", [{"dtype": "float23"}, {"direction": "forwards"}, {"padding_mode": "zero"}])
+@pytest.mark.parametrize(
+    "keywords", [{"dtype": "float23"}, {"direction": "forwards"}, {"padding_mode": "zero"}]
+)
 def test_a_value_that_no_problem_has_is_refused(keywords: dict) -> None:
     """An implementation that could never be asked for anything is a slip of the pen."""
     with pytest.raises(PluginError, match=f"did you mean '{'float32' if 'dtype' in keywords else ''}"):

@@ -168,7 +168,10 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
             "padding_mode='circular' needs padding of at most input_size,"
             " got padding=(9, 9) for input_size=(8, 8)",
         ),
-        ({"kernel_size": (3, 3, 3), "input_size": (8, 8)}, "kernel_size=(3, 3, 3) has 3 axes but input_size=(8, 8) has 2"),
+        (
+            {"kernel_size": (3, 3, 3), "input_size": (8, 8)},
+            "kernel_size=(3, 3, 3) has 3 axes but input_size=(8, 8) has 2",
+        ),
         (
             {"input_size": (8, 8, 8, 8)},
             "input_size=(8, 8, 8, 8) has 4 axes; a convolution has 1, 2 or 3",
@@ -176,7 +179,9 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         ({"input_size": ()}, "input_size=() has 0 axes; a convolution has 1, 2 or 3"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_value_and_what_would_be_right(changes: dict, message: str) -> None:
+def test_what_cannot_be_is_refused_with_the_value_and_what_would_be_right(
+    changes: dict, message: str
+) -> None:
     """The messages are interface, word by word."""
     with pytest.raises(ProblemError) as refused:
         Problem(**{**FINE, **changes})
@@ -191,7 +196,9 @@ def test_padding_that_is_no_padding_is_refused(padding: object) -> None:
         Problem(**FINE, padding=padding)
 
 
-@pytest.mark.parametrize("field", ["batch_size", "in_channels", "input_size", "kernel_size", "stride", "padding"])
+@pytest.mark.parametrize(
+    "field", ["batch_size", "in_channels", "input_size", "kernel_size", "stride", "padding"]
+)
 def test_numbers_of_numpy_are_numbers(field: str) -> None:
     """An integer that NumPy made is as good as Python's, and is stored as Python's."""
     problem = Problem(**{**FINE, field: np.int64(3)})

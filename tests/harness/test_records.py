@@ -10,12 +10,28 @@ from tests.making import case_of, declared
 DESIGNED = (
     *("run", "started_at", "machine", "commit", "suite", "case", "weight", "problem"),
     *FIELDS,
-    *("implementation", "family", "library", "library_version", "accuracy", "threads", "status", "reason", "layer"),
+    *(
+        "implementation",
+        "family",
+        "library",
+        "library_version",
+        "accuracy",
+        "threads",
+        "status",
+        "reason",
+        "layer",
+    ),
     *("error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "plan_s", "time_median_s", "time_low_s"),
     *("time_high_s", "samples", "macs", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction"),
     *("peak_memory_bytes", "seed", "reproduce"),
 )
-RUN = Run("20260101-000000-abcdef", "2026-01-01T00:00:00+00:00", "convharness run", {"machine": "m", "commit": "c"}, {})
+RUN = Run(
+    "20260101-000000-abcdef",
+    "2026-01-01T00:00:00+00:00",
+    "convharness run",
+    {"machine": "m", "commit": "c"},
+    {},
+)
 
 
 @implementation
@@ -48,7 +64,12 @@ def test_a_row_says_where_it_comes_from() -> None:
     """Run, start, machine and commit are those of the run."""
     row = RUN.row(record())
 
-    assert (RUN.id, RUN.started_at, "m", "c") == (row["run"], row["started_at"], row["machine"], row["commit"])
+    assert (RUN.id, RUN.started_at, "m", "c") == (
+        row["run"],
+        row["started_at"],
+        row["machine"],
+        row["commit"],
+    )
 
 
 def test_rates_follow_from_times_and_counts() -> None:
@@ -78,7 +99,8 @@ def test_fields_are_written_as_in_the_canonical_string() -> None:
     row = RUN.row(record(case_of("n1c2h6w6-o2k3x2s2p1:2x0-reflect-float64")))
 
     assert ("6x6", "3x2", "2x2", "1:2x0", "reflect", "float64", False) == tuple(
-        row[name] for name in ("input_size", "kernel_size", "stride", "padding", "padding_mode", "dtype", "bias")
+        row[name]
+        for name in ("input_size", "kernel_size", "stride", "padding", "padding_mode", "dtype", "bias")
     )
 
 
@@ -87,6 +109,8 @@ def test_of_a_chain_the_fields_are_those_in_which_its_layers_agree() -> None:
     chain = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
     row = RUN.row(record(chain))
 
-    assert ("4x4", None, "1x1", None) == tuple(row[name] for name in ("input_size", "kernel_size", "stride", "in_channels"))
+    assert ("4x4", None, "1x1", None) == tuple(
+        row[name] for name in ("input_size", "kernel_size", "stride", "in_channels")
+    )
     assert "n1c2h4w4-o3k1-float32 -> n1c3h4w4-o2k3-float32" == row["problem"]
     assert 6 + 54 == row["parameters"]

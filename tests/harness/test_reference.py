@@ -27,7 +27,8 @@ GEOMETRIES = (
 def element(problem: Problem, x: Any, position: tuple[int, ...]) -> Fraction:
     """Return what stands at a position of the padded input, by walking back to the input step by step."""
     inside = []
-    for at, size in zip(position, problem.input_size, strict=True):
+    for start, size in zip(position, problem.input_size, strict=True):
+        at = start
         if not 0 <= at < size:
             if problem.padding_mode == "zeros":
                 return Fraction(0)
@@ -68,7 +69,10 @@ def test_whole_numbers_come_out_to_the_bit(geometry: str, padding_mode: str) -> 
     problem = Problem.parse(f"{geometry}-{padding_mode}-float32")
     operands = KINDS["wide_x"](problem, 0)
 
-    assert by_definition(problem, operands).astype(np.float64).tolist() == truth(problem, operands, exact=True).y.tolist()
+    assert (
+        by_definition(problem, operands).astype(np.float64).tolist()
+        == truth(problem, operands, exact=True).y.tolist()
+    )
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
@@ -79,7 +83,9 @@ def test_reals_come_out_within_what_is_said_of_them(geometry: str) -> None:
     true = truth(problem, operands)
 
     off = by_definition(problem, operands) - _fractions(true.y)
-    absolute = Operands(*(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias)))
+    absolute = Operands(
+        *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias))
+    )
     assert np.all(np.abs(off) <= _fractions(true.doubt))
     assert np.all(by_definition(problem, absolute) <= _fractions(true.magnitude))
 

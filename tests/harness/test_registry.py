@@ -44,7 +44,9 @@ def test_an_installed_package_is_found_by_its_entry_point(
     """The entry point's name is the family; where the package lies does not matter."""
     write_plugin(GOOD.format(name="f"), "stranger_kernels.py", "site")
     entry = "[convharness.implementations]\nstranger = stranger_kernels\n"
-    write_plugin("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n", "METADATA", "site/stranger-1.0.dist-info")
+    write_plugin(
+        "Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n", "METADATA", "site/stranger-1.0.dist-info"
+    )
     write_plugin(entry, "entry_points.txt", "site/stranger-1.0.dist-info")
     monkeypatch.syspath_prepend(tmp_path / "site")
     registry = discover(folder=tmp_path / "none")
@@ -81,7 +83,9 @@ def test_an_installed_package_that_does_not_load_is_told(
     registry = discover(folder=tmp_path / "plugins")
 
     source = f"entry point odd = {module}"
-    assert unavailable == [one.library.partition(".")[0] for one in registry.unavailable if one.source == source]
+    assert unavailable == [
+        one.library.partition(".")[0] for one in registry.unavailable if one.source == source
+    ]
     assert [f"{source} does not import: {text}" for text in broken] == list(registry.broken)
     assert "one.f" in names(registry)
 
@@ -128,7 +132,10 @@ def test_the_name_to_install_may_differ_from_the_name_to_import() -> None:
         ("\n\n1 / 0\n", "line 3: ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)\n", "line 1: SystemExit: 3"),
         ("raise KeyError('deep')\n", "line 1: KeyError: 'deep'"),
-        ("def f():\n    import numpy\n    numpy.zeros(-1)\n\nf()\n", "line 3: ValueError: negative dimensions are not allowed"),
+        (
+            "def f():\n    import numpy\n    numpy.zeros(-1)\n\nf()\n",
+            "line 3: ValueError: negative dimensions are not allowed",
+        ),
         ("from convharness import implementatio\n", "line 1: ImportError"),
     ],
 )
@@ -187,7 +194,9 @@ def test_a_named_file_must_hold_an_implementation(
     """A file that was named for nothing is a mistake."""
     path = tmp_path / name if text is None else write_plugin(text, name)
 
-    assert (message.format(path=path),) == discover([path], folder=tmp_path / "none", entry_points=False).broken
+    assert (message.format(path=path),) == discover(
+        [path], folder=tmp_path / "none", entry_points=False
+    ).broken
 
 
 def test_a_file_that_only_imports_an_implementation_does_not_offer_it_again(
@@ -220,7 +229,10 @@ REGISTRY = Registry((), (Unavailable("opencv", "cv2", "opencv.py"),))
             "opencv.filter2d",
             "no implementation 'opencv.filter2d': cv2 is not installed; run: pip install opencv-python-headless",
         ),
-        ("opencv", "no implementation 'opencv': cv2 is not installed; run: pip install opencv-python-headless"),
+        (
+            "opencv",
+            "no implementation 'opencv': cv2 is not installed; run: pip install opencv-python-headless",
+        ),
     ],
 )
 def test_selecting_what_is_unavailable_says_how_to_get_it(pattern: str, message: str) -> None:

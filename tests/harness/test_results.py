@@ -31,9 +31,13 @@ def nothing(x, weight):
     """Do nothing."""
 
 
-def record(text: str = "c2h4w4-o2k3", verdict: Verdict | None = None, measured: Measurement | None = MEASURED) -> Record:
+def record(
+    text: str = "c2h4w4-o2k3", verdict: Verdict | None = None, measured: Measurement | None = MEASURED
+) -> Record:
     """Return a record of a plugin that does nothing."""
-    return Record("suite", case_of(text), declared(nothing), verdict or Verdict("passed", error_u=0.5), measured)
+    return Record(
+        "suite", case_of(text), declared(nothing), verdict or Verdict("passed", error_u=0.5), measured
+    )
 
 
 def write(results: Path, *records: Record) -> Path:
@@ -81,7 +85,9 @@ def test_a_run_s_own_facts_read_back(tmp_path: Path) -> None:
     )
 
 
-def test_a_torn_last_line_is_left_out_wherever_it_was_torn(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_torn_last_line_is_left_out_wherever_it_was_torn(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     """The records before it are whole, and a word on stderr tells."""
     folder = write(tmp_path, record(), record(verdict=Verdict("wrong", "y is 1 ± 2 → 3")))
     path = folder / "records.jsonl"
@@ -94,7 +100,10 @@ def test_a_torn_last_line_is_left_out_wherever_it_was_torn(tmp_path: Path, capsy
         found.append(len(list(read_rows(folder))))
 
     assert {1} == set(found)
-    assert f"convharness: {path} ends in the middle of a record, which is left out\n" * len(found) == capsys.readouterr().err
+    assert (
+        f"convharness: {path} ends in the middle of a record, which is left out\n" * len(found)
+        == capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("damage", [b"{broken}\n", b"[]\n", b"\xff\xfe\n"])
@@ -120,7 +129,9 @@ def test_parquet_holds_what_the_lines_hold(tmp_path: Path) -> None:
     rows, table = list(read_rows(folder)), pq.read_table(folder / "records.parquet").to_pylist()
     samples = pq.read_table(folder / "samples.parquet").to_pylist()
 
-    assert [{name: row[name] for name in COLUMNS} for row in rows] == [{name: row[name] for name in COLUMNS} for row in table]
+    assert [{name: row[name] for name in COLUMNS} for row in rows] == [
+        {name: row[name] for name in COLUMNS} for row in table
+    ]
     assert [None, [[1.5]]] == [None if row["values"] is None else json.loads(row["values"]) for row in table]
     assert [0.25, 0.5, 0.125] == [sample["seconds"] for sample in samples]
     assert [0, 1, 2] == [sample["round"] for sample in samples]
@@ -170,7 +181,9 @@ def test_runs_are_found_by_id_beginning_path_and_latest(tmp_path: Path) -> None:
     folders = sorted(write(tmp_path) for _ in range(2))
 
     assert folders == run_folders(tmp_path)
-    assert [folders[-1]] * 3 == [find_run(name, tmp_path) for name in ("latest", folders[-1].name, str(folders[-1]))]
+    assert [folders[-1]] * 3 == [
+        find_run(name, tmp_path) for name in ("latest", folders[-1].name, str(folders[-1]))
+    ]
     assert folders[0] == find_run(folders[0].name[:-1], tmp_path)
 
 
@@ -238,7 +251,7 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """The old file stays as it was."""
     (tmp_path / "taken").write_text("old", "utf-8")
 
-    with pytest.raises(ResultsError, match="^cannot write .*; choose another folder with --results$"):
+    with pytest.raises(ResultsError, match=r"^cannot write .*; choose another folder with --results$"):
         write_text(tmp_path / "taken" / "report.md", "new")
 
     assert "old" == (tmp_path / "taken").read_text("utf-8")

@@ -18,7 +18,9 @@ RIGHT = made(convolve, "right")
 CASES = (case_of("n1c2h4w4-o2k3-float32"), case_of("n1c2h4w4-o2k1-float32"))
 
 
-def records(*implementations: Any, settings: Settings | None = None, cases: tuple[Case, ...] = CASES[:1]) -> list[Record]:
+def records(
+    *implementations: Any, settings: Settings | None = None, cases: tuple[Case, ...] = CASES[:1]
+) -> list[Record]:
     """Return the records of a small suite."""
     return list(run([Suite("mine", cases)], implementations, settings))
 
@@ -81,7 +83,9 @@ def test_what_passed_is_timed() -> None:
 def _asked(x: Any, weight: Any, problem: Problem) -> Any:
     from tests.mutants.convolution import Asked
 
-    return Asked(x, weight, None, problem.stride, problem.pads, problem.dilation, problem.groups, problem.padding_mode)
+    return Asked(
+        x, weight, None, problem.stride, problem.pads, problem.dilation, problem.groups, problem.padding_mode
+    )
 
 
 def test_what_failed_is_not_timed() -> None:
@@ -100,9 +104,21 @@ VERIFYING = 4  # calls: one per probe of the standard level
 @pytest.mark.parametrize(
     ("act", "status", "reason"),
     [
-        (lambda asked: convolve(asked) + 1, "wrong", "right when verified, wrong when timed: y[0, 0, 0, 0] is "),
-        (lambda asked: convolve(asked) * np.nan, "wrong", "right when verified, wrong when timed: y[0, 0, 0, 0] is nan"),
-        (lambda asked: np.zeros(3), "contract", "returned another type or shape when timed than when verified"),
+        (
+            lambda asked: convolve(asked) + 1,
+            "wrong",
+            "right when verified, wrong when timed: y[0, 0, 0, 0] is ",
+        ),
+        (
+            lambda asked: convolve(asked) * np.nan,
+            "wrong",
+            "right when verified, wrong when timed: y[0, 0, 0, 0] is nan",
+        ),
+        (
+            lambda asked: np.zeros(3),
+            "contract",
+            "returned another type or shape when timed than when verified",
+        ),
         (lambda asked: None, "contract", "returned another type or shape when timed than when verified"),
         (lambda asked: 1 / 0, "error", "when timed: ZeroDivisionError: division by zero"),
     ],
@@ -130,7 +146,9 @@ def test_a_failure_while_timing_is_reproduced_by_timing() -> None:
 def test_a_chain_that_fails_while_timing_names_a_command_that_runs_the_chain() -> None:
     """The last layer alone would not show it."""
     chain = Case("two layers", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
-    record = records(after(2 * VERIFYING, lambda asked: convolve(asked) + 1), settings=TIMED, cases=(chain,))[0]
+    record = records(after(2 * VERIFYING, lambda asked: convolve(asked) + 1), settings=TIMED, cases=(chain,))[
+        0
+    ]
     words = shlex.split(record.verdict.reproduce or "")
 
     assert "wrong" == record.verdict.status
@@ -157,7 +175,11 @@ def test_one_that_raises_leaves_the_others_intact() -> None:
         raise SystemExit(0)
 
     bad, good = records(made(leaves), RIGHT)
-    assert ("error", "SystemExit: 0", "passed") == (bad.verdict.status, bad.verdict.reason, good.verdict.status)
+    assert ("error", "SystemExit: 0", "passed") == (
+        bad.verdict.status,
+        bad.verdict.reason,
+        good.verdict.status,
+    )
 
 
 def test_the_engine_s_own_reference_can_be_a_yardstick() -> None:

@@ -166,7 +166,9 @@ def test_an_interrupt_ends_everything() -> None:
 def test_the_last_output_is_that_of_a_timed_call() -> None:
     """So that what was timed can be judged."""
     world = World()
-    samples = measure([world.rival("a", 0.004, lambda count: count)], EFFORT, random=Random(0), clock=world.clock)["a"]
+    samples = measure(
+        [world.rival("a", 0.004, lambda count: count)], EFFORT, random=Random(0), clock=world.clock
+    )["a"]
 
     assert len(world.diary) == samples.last
 

@@ -70,7 +70,9 @@ def test_one_other_dtype_keeps_the_labels(mine: str) -> None:
     """Every case is asked for in that type."""
     suite = select_suites([mine], dtypes=["float64"])[0]
 
-    assert [("one", "float64"), ("two", "float64")] == [(case.label, case.problems[0].dtype) for case in suite]
+    assert [("one", "float64"), ("two", "float64")] == [
+        (case.label, case.problems[0].dtype) for case in suite
+    ]
 
 
 def test_several_dtypes_are_told_apart_by_their_labels(mine: str) -> None:

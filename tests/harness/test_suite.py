@@ -172,7 +172,9 @@ kernel_size = [1, 3]
 
     found = mistakes(text)
     assert expected == found[:3]
-    assert any(text.startswith("case 'b': ") and "out_channels and kernel_size missing" in text for text in found)
+    assert any(
+        text.startswith("case 'b': ") and "out_channels and kernel_size missing" in text for text in found
+    )
     assert any(text.startswith("a case without a label: kernel_size=(9, 9)") for text in found)
     assert any("'kernelsize'; did you mean 'kernel_size'?" in text for text in found)
 
@@ -277,7 +279,8 @@ def test_an_example_of_ragged_lists_is_a_mistake() -> None:
 
 def test_an_example_belongs_to_a_single_problem() -> None:
     """A chain has no worked example."""
-    text = '[[case]]\nlabel="a"\nin_channels=1\ninput_size=3\nlayers=[{out_channels=1,kernel_size=1},{out_channels=1,kernel_size=1}]\n[case.example]\nx=[1]'
+    text = '[[case]]\nlabel="a"\nin_channels=1\ninput_size=3\nlayers=[LAYER, LAYER]\n[case.example]\nx=[1]'
+    text = text.replace("LAYER", "{out_channels=1, kernel_size=1}")
 
     assert ["case 'a': an example belongs to a single problem, not to a chain of layers"] == mistakes(text)
 
@@ -318,7 +321,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe")
 
-    with pytest.raises(SelectionError, match="it is not UTF-8 text$"):
+    with pytest.raises(SelectionError, match=r"it is not UTF-8 text$"):
         load_suite(path)
 
 

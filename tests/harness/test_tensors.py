@@ -82,10 +82,15 @@ def test_operands_have_the_problem_s_shapes_and_dtype(kind: str, shape: str, dty
 def test_no_order_of_summation_can_round(kind: str, shape: str, dtype: str, seed: int) -> None:
     """On one lattice, Σ|products| + |bias| is below 2^p: every partial sum is a number of the accumulator."""
     problem, operands = made(kind, shape, dtype, seed)
-    magnitude = convolve(problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias)))
+    magnitude = convolve(
+        problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias))
+    )
     lattice = 2.0**-8 if dtype == "float16" and kind != "small_integers" else 1.0
 
-    whole = [array / (lattice if name != "weight" else 1.0) for name, array in zip(operands.items(), doubles(operands), strict=True)]
+    whole = [
+        array / (lattice if name != "weight" else 1.0)
+        for name, array in zip(operands.items(), doubles(operands), strict=True)
+    ]
     assert all(np.array_equal(array, np.rint(array)) for array in whole)
     assert magnitude.max() / lattice < 2.0 ** accumulator_bits(dtype)
 
@@ -104,18 +109,22 @@ def test_float16_holds_the_sums(kind: str, shape: str) -> None:
 @pytest.mark.parametrize("kind", ["wide_x", "wide_weight"])
 def test_wide_integers_are_odd(kind: str, shape: str, dtype: str) -> None:
     """The last bit is set in all of them, so that nothing can be rounded or left out unseen."""
-    problem, operands = made(kind, shape, dtype)
+    _problem, operands = made(kind, shape, dtype)
     lattice = 2.0**-8 if dtype == "float16" else 1.0
 
     arrays = [operands.x.astype(np.float64) / lattice, operands.weight.astype(np.float64)]
     assert [True, True] == [bool(np.all(np.abs(array) % 2 == 1)) for array in arrays]
 
 
-@pytest.mark.parametrize(("kind", "wide", "narrow"), [("wide_x", "x", "weight"), ("wide_weight", "weight", "x")])
+@pytest.mark.parametrize(
+    ("kind", "wide", "narrow"), [("wide_x", "x", "weight"), ("wide_weight", "weight", "x")]
+)
 def test_one_operand_is_as_wide_as_sums_allow(kind: str, wide: str, narrow: str) -> None:
     """It is in the upper half of its range, which takes at least a quarter of the accumulator's."""
     problem, operands = made(kind, "n1c4h6w6-o4k3")
-    largest = np.abs(getattr(operands, wide)).max() * np.abs(getattr(operands, narrow)).max() * problem.products
+    largest = (
+        np.abs(getattr(operands, wide)).max() * np.abs(getattr(operands, narrow)).max() * problem.products
+    )
 
     assert 2.0**22 < largest < 2.0**24
 
@@ -123,7 +132,7 @@ def test_one_operand_is_as_wide_as_sums_allow(kind: str, wide: str, narrow: str)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_single_product_per_output(dtype: str) -> None:
     """Each output channel has one tap, and neighbours have different ones."""
-    problem, operands = made("single_products", "n1c3h5w5-o5k3", dtype)
+    _problem, operands = made("single_products", "n1c3h5w5-o5k3", dtype)
     taps = [np.flatnonzero(row.astype(np.float64)).tolist() for row in operands.weight.reshape(5, -1)]
 
     assert [1] * 5 == [len(tap) for tap in taps]
@@ -142,7 +151,7 @@ def test_the_factors_of_single_products_fill_the_accumulator(dtype: str) -> None
 
 def test_impulses_are_one_element_per_group_and_one_tap_per_channel() -> None:
     """A normwise bound is then a small multiple of one product."""
-    problem, operands = made("impulses", "n2c6h5w5-o4k3g2", "float64")
+    _problem, operands = made("impulses", "n2c6h5w5-o4k3g2", "float64")
     per_group = operands.x.reshape(2, 2, -1)
 
     assert [[1, 1], [1, 1]] == np.count_nonzero(per_group, axis=2).tolist()

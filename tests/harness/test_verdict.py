@@ -30,10 +30,13 @@ def test_the_worse_verdict_brings_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "larger"), [(1.0, 2.0, 2.0), (2.0, 1.0, 2.0), (None, 1.0, 1.0), (1.0, None, 1.0), (None, None, None)]
+    ("one", "other", "larger"),
+    [(1.0, 2.0, 2.0), (2.0, 1.0, 2.0), (None, 1.0, 1.0), (1.0, None, 1.0), (None, None, None)],
 )
 @pytest.mark.parametrize("name", ["error_u", "error_bound_u", "error_max_abs", "error_rel_l2"])
-def test_the_larger_error_is_kept(name: str, one: float | None, other: float | None, larger: float | None) -> None:
+def test_the_larger_error_is_kept(
+    name: str, one: float | None, other: float | None, larger: float | None
+) -> None:
     """Whichever verdict holds."""
     assert larger == getattr(Verdict("passed", **{name: one}).and_(Verdict("wrong", **{name: other})), name)
 

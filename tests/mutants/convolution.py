@@ -1,4 +1,4 @@
-"""The correct convolution that mutants are made of: plain enough to be believed, and to be broken in one place."""
+"""The correct convolution that mutants are made of: plain enough to be believed, and to be broken."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

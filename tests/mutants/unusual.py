@@ -158,7 +158,13 @@ def _summed(asked: Asked, total: Callable[[Any], Any], *, bias_last: bool = True
     for sample, channel, *place in np.ndindex(*y.shape):
         first = channel // (o // asked.groups) * channels
         steps = zip(place, kernel, asked.stride, asked.dilation, strict=True)
-        window = x[(sample, slice(first, first + channels), *(slice(p * s, p * s + d * (k - 1) + 1, d) for p, k, s, d in steps))]
+        window = x[
+            (
+                sample,
+                slice(first, first + channels),
+                *(slice(p * s, p * s + d * (k - 1) + 1, d) for p, k, s, d in steps),
+            )
+        ]
         products = (window * weight[channel]).reshape(-1)
         if asked.bias is not None and not bias_last:
             products = np.concatenate([[asked.bias[channel].astype(work)], products], dtype=work)

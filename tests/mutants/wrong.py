@@ -391,7 +391,12 @@ for word, bits, layer in (
     MUTANTS.append(Mutant(mutant, Problem.parse(PLAIN), "imprecise", layer))
 
 MUTANTS.append(
-    Mutant(made(_rounds_inputs(24), "float32_inputs"), Problem.parse("n2c3h6w7-o4k3-float64"), "imprecise", "exact")
+    Mutant(
+        made(_rounds_inputs(24), "float32_inputs"),
+        Problem.parse("n2c3h6w7-o4k3-float64"),
+        "imprecise",
+        "exact",
+    )
 )
 
 
@@ -583,7 +588,7 @@ def raises_without_a_word(asked: Asked) -> Any:
     raise RuntimeError
 
 
-class _Unprintable(Exception):
+class _UnprintableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text for you")
 
@@ -591,7 +596,7 @@ class _Unprintable(Exception):
 @wrong(PLAIN, "error")
 def raises_what_cannot_be_printed(asked: Asked) -> Any:
     """It raises an exception whose text raises."""
-    raise _Unprintable
+    raise _UnprintableError
 
 
 @wrong(PLAIN, "error")

@@ -1,4 +1,4 @@
-"""Strategies that draw problems: valid ones over all fields, and ones that are valid but for a field or two."""
+"""Strategies that draw problems: valid ones over all fields, and ones valid but for a field or two."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,17 @@ Arguments = dict[str, Any]
 
 NONSENSE: tuple[Any, ...] = (
     *(0, -1, 5, 10**30, 1.0, 1.5, None, True, "", "3", "sam", "float3", "zero", b"3"),
-    *((), (1,), (0, 1), (1, 2, 3, 4), (1.5, 2), (None, None), ("same", "same"), [[1, 2], [3, 4]], ((1,), (2,))),
+    *(
+        (),
+        (1,),
+        (0, 1),
+        (1, 2, 3, 4),
+        (1.5, 2),
+        (None, None),
+        ("same", "same"),
+        [[1, 2], [3, 4]],
+        ((1,), (2,)),
+    ),
     *(((-1, 1), (0, 0)), ((1, 2, 3), (1, 2, 3)), ((1, -40), (0, 0)), {}, {1}, object),
 )
 
@@ -38,7 +48,9 @@ def arguments(draw: st.DrawFn, *, ndim: int | None = None, least_batch: int = 0,
     kernel_size, dilation = axes(st.integers(1, 3)), axes(st.integers(1, 3))
     stride = chosen("stride", lambda: axes(st.integers(1, 3)))
     words = ("same", "valid") if stride == (1,) * ndim or stride == 1 else ("valid",)
-    padding = chosen("padding", lambda: draw(st.sampled_from(words)) if draw(st.booleans()) else axes(padding_of_axis()))
+    padding = chosen(
+        "padding", lambda: draw(st.sampled_from(words)) if draw(st.booleans()) else axes(padding_of_axis())
+    )
     groups = draw(st.integers(1, 3))
     spare = axes(st.integers(0, 3))
     return {

@@ -69,7 +69,7 @@ class TestOutputSize:
 
 
 class TestWork:
-    """One multiply-add is one pair of an output and a tap that reads an element; zeros around the input are none."""
+    """A multiply-add is a pair of an output and a tap that reads an element, not a zero around them."""
 
     @given(problems(padding_mode="zeros"))
     def test_macs_count_the_pairs_inside(self, problem: Problem) -> None:
@@ -83,7 +83,11 @@ class TestWork:
         channels = problem.in_channels // problem.groups
         assert problem.batch_size * problem.out_channels * channels * pairs == problem.macs
 
-    @given(problems(padding_mode="circular") | problems(padding_mode="reflect") | problems(padding_mode="replicate"))
+    @given(
+        problems(padding_mode="circular")
+        | problems(padding_mode="reflect")
+        | problems(padding_mode="replicate")
+    )
     def test_padding_with_elements_costs_as_much_as_elements(self, problem: Problem) -> None:
         """Only zeros can be skipped: with any other padding every tap reads an element."""
         assert problem.dense_macs == problem.macs
@@ -128,7 +132,7 @@ class TestRefusal:
                 Problem(**{**fine, field: value})
             except ProblemError as error:
                 escaped += [value] if len(str(error).splitlines()) != 1 else []
-            except Exception as error:  # noqa: BLE001 whatever else it is, is what the test looks for
+            except Exception as error:  # noqa: BLE001 whatever else it is, is what is looked for
                 escaped.append((value, error))
         assert [] == escaped
 
@@ -175,7 +179,11 @@ class TestReference:
         parts = [convolve(problem, one.x, weight, None) for weight in (one.weight, other.weight)]
         assert np.array_equal(factor * parts[0] + parts[1], both)
 
-    @given(problems(least_batch=1, dtype="float64", stride=1, padding="same", padding_mode="circular", bias=False))
+    @given(
+        problems(
+            least_batch=1, dtype="float64", stride=1, padding="same", padding_mode="circular", bias=False
+        )
+    )
     def test_it_moves_with_the_input_around_a_circle(self, problem: Problem) -> None:
         """With circular padding that keeps the size, an input turned by one gives the output turned by one."""
         data = small_integers(problem, 0)
@@ -200,7 +208,9 @@ class TestReference:
         """A grouped convolution is its groups' convolutions, side by side."""
         data = small_integers(problem, 0)
         g = problem.groups
-        one = problem.replace(groups=1, in_channels=problem.in_channels // g, out_channels=problem.out_channels // g)
+        one = problem.replace(
+            groups=1, in_channels=problem.in_channels // g, out_channels=problem.out_channels // g
+        )
 
         pieces = zip(np.split(data.x, g, axis=1), np.split(data.weight, g), strict=True)
         separate = [convolve(one, x, weight, None) for x, weight in pieces]
@@ -221,4 +231,8 @@ def _starts(problem: Problem, axis: int) -> list[int]:
     before, after = problem.pads[axis]
     end = problem.input_size[axis] + after
     span = problem.dilation[axis] * (problem.kernel_size[axis] - 1) + 1
-    return [start for start in range(-before, end) if (start + before) % problem.stride[axis] == 0 and start + span <= end]
+    return [
+        start
+        for start in range(-before, end)
+        if (start + before) % problem.stride[axis] == 0 and start + span <= end
+    ]
