@@ -157,7 +157,7 @@ def test_guests_use_the_front_door(guests: str) -> None:
 )
 def test_what_needs_no_library_loads_none(code: str, absent: str) -> None:
     """Asking for help or for a list is a matter of a fraction of a second."""
-    script = f"{code}\nimport sys\nsys.exit(' '.join(name for name in {absent.split()!r} if name in sys.modules) or 0)"
+    script = f"{code}\nimport sys\nsys.exit(' '.join(name for name in {absent.split()!r} if name in sys.modules) or 0)"  # noqa: E501
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
     assert ("", 0) == (done.stderr.strip(), done.returncode)

@@ -216,7 +216,7 @@ def test_a_json_record_has_every_column(command: Command) -> None:
         ),
         (
             ["time", "--problem", TINY, "-k", "numpy_arrays.im2col", "--baseline", "numpy_arrays.im2co"],
-            "the baseline 'numpy_arrays.im2co' is not among the implementations; did you mean 'numpy_arrays.im2col'?",
+            "the baseline 'numpy_arrays.im2co' is not among the implementations; did you mean 'numpy_arrays.im2col'?",  # noqa: E501
         ),
         (["report"], "there are no runs in results/runs; make one with: convharness run"),
         (["suite", "show", "seed"], "there is no suite 'seed'; did you mean 'seeds'?"),

@@ -98,7 +98,7 @@ def test_two_equal_names_are_an_error_that_names_both_files(write_plugin: Write,
     with pytest.raises(PluginError) as refused:
         discover([one, other], folder=tmp_path / "none", entry_points=False)
 
-    expected = f"two implementations are called 'mine.f': one in {one}, one in {other}; rename one of them with name="
+    expected = f"two implementations are called 'mine.f': one in {one}, one in {other}; rename one of them with name="  # noqa: E501
     assert expected == str(refused.value)
 
 
@@ -213,7 +213,7 @@ def test_a_file_that_only_imports_an_implementation_does_not_offer_it_again(
 
 def test_a_plugin_may_define_classes_that_look_their_module_up(write_plugin: Write, tmp_path: Path) -> None:
     """Dataclasses with postponed annotations need their module to be findable while it runs."""
-    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    b: int\n"
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    b: int\n"  # noqa: E501
     path = write_plugin(f"{text}\n\n{GOOD.format(name='f')}")
 
     assert () == discover([path], folder=tmp_path / "none", entry_points=False).broken
@@ -227,7 +227,7 @@ REGISTRY = Registry((), (Unavailable("opencv", "cv2", "opencv.py"),))
     [
         (
             "opencv.filter2d",
-            "no implementation 'opencv.filter2d': cv2 is not installed; run: pip install opencv-python-headless",
+            "no implementation 'opencv.filter2d': cv2 is not installed; run: pip install opencv-python-headless",  # noqa: E501
         ),
         (
             "opencv",

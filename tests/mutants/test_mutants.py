@@ -107,7 +107,7 @@ def test_one_operand_that_lost_its_last_bit_is_refused(operand: str) -> None:
     assert judge(made(one_bit_less), Problem.parse("n2c3h6w7-o4k3-float32"), "thorough").failed
 
 
-@pytest.mark.xfail(strict=True, reason="the quick level draws no single products, and wide integers narrow with size")
+@pytest.mark.xfail(strict=True, reason="the quick level draws no single products")
 def test_tf32_is_refused_quickly_on_many_channels() -> None:
     """Eleven bits are not float32, however many products there are."""
 

@@ -1,0 +1,64 @@
+"""Where text goes: results to stdout and nothing else, everything for people to stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from .records import Record
+
+
+def show(text: str) -> None:
+    """Print to stdout; a reader that has seen enough, such as `head`, is no error."""
+    try:
+        click.echo(text.rstrip("\n"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it exits; there is nobody left to complain to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def say(text: str) -> None:
+    """Tell the person, not the program that reads our output."""
+    click.echo(f"convharness: {text}", err=True)
+
+
+@contextmanager
+def stdout_kept() -> Iterator[None]:
+    """Send to stderr whatever plugins print, from Python or from C, so that stdout is only ours."""
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(ours, 1)
+        os.close(ours)
+
+
+@contextmanager
+def progress(total: int) -> "Iterator[Callable[[Record], None]]":
+    """Show a bar on a terminal's stderr, and nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    failed = 0
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=total)
+
+        def advance(record: "Record") -> None:
+            nonlocal failed
+            failed += record.verdict.failed
+            words = f"{record.case.label} × {record.implementation.name}"
+            bar.update(task, advance=1, description=f"{words}  ({failed} failed)" if failed else words)
+
+        yield advance

@@ -1,0 +1,116 @@
+"""The options that commands share, as decorators; what they mean is the commands' business."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+FORMATS = ("table", "json", "jsonl", "csv", "markdown", "junit")
+
+
+def repeated(*names: str, metavar: str, help: str) -> Option:  # noqa: A002 click's word
+    """Return an option that may be given several times."""
+    return click.option(*names, multiple=True, metavar=metavar, help=help)
+
+
+def format_of(*formats: str) -> Option:
+    """Return the option `--format` with these formats, of which the first is the default."""
+    choice = click.Choice(formats)
+    text = "What is printed."
+    return click.option(
+        "--format", "format_name", type=choice, default=formats[0], show_default=True, help=text
+    )
+
+
+plugins = repeated(
+    "--plugin", "plugins", metavar="FILE", help="A Python file with implementations of your own."
+)
+implementations = repeated(
+    "-k", "--implementation", "patterns", metavar="GLOB", help="Only implementations whose name matches."
+)
+baseline = click.option("--baseline", metavar="NAME", help="Implementation that speed-ups refer to.")
+results = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Where records are kept.",
+)
+
+_SELECTING = (
+    repeated(
+        "--suite", "suites", metavar="NAME|FILE", help="A suite that comes with convharness, or a file."
+    ),
+    repeated(
+        "--problem", "problems", metavar="STRING", help="A problem, such as n1c64h56w56-o64k3p1-float32."
+    ),
+    repeated("-c", "--case", "cases", metavar="GLOB", help="Only cases whose label matches."),
+    repeated("--dtype", "dtypes", metavar="NAME", help="Ask every case for this data type."),
+    implementations,
+    plugins,
+)
+_JUDGING = (
+    click.option(
+        "--level",
+        type=click.Choice(("quick", "standard", "thorough")),
+        default="standard",
+        show_default=True,
+        help="How much data the oracle tries.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of all data and orders.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Threads of every library.",
+    ),
+    results,
+    format_of(*FORMATS),
+)
+_TIMING = (
+    click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True),
+        default=0.25,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time per implementation and case; slow ones take fewer samples.",
+    ),
+    click.option(
+        "--rounds",
+        type=click.IntRange(min=1),
+        default=20,
+        show_default=True,
+        help="Most samples per implementation and case.",
+    ),
+    baseline,
+)
+
+
+def verifying(command: Command) -> Command:
+    """Add what selects problems and implementations and says how to judge them."""
+    return _with(command, _SELECTING + _JUDGING)
+
+
+def timing(command: Command) -> Command:
+    """Add that, how long to measure, and against what to compare."""
+    return _with(command, _SELECTING + _JUDGING + _TIMING)
+
+
+def _with(command: Command, options: tuple[Option, ...]) -> Command:
+    # Decorators apply from the inside out, and `--help` shows options in the opposite order.
+    for option in reversed(options):
+        command = option(command)
+    return command

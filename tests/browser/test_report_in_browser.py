@@ -1,0 +1,64 @@
+"""The HTML report in a real browser: its script runs under its own security policy and filters."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from convharness import Settings, discover, find_suite, run
+from convharness.reports import render
+from convharness.results import frame_of, new_run
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Render the report of a small real run."""
+    this = new_run({"machine": "here"}, {}, "convharness verify --suite seeds")
+    implementations = discover(entry_points=False).select(["tutorial.*", "numpy_arrays.im2col"])
+    rows = [
+        this.row(record) for record in run([find_suite("seeds")], implementations, Settings(level="quick"))
+    ]
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render("html", frame_of(rows, [this])), "utf-8")
+    return path
+
+
+def opened(page, tmp_path, fragment=""):
+    """Open the page and return the document after its script has run, and what the console said."""
+    done = subprocess.run(
+        [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--virtual-time-budget=5000",
+         "--dump-dom", f"{page.as_uri()}{fragment}"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+def test_script_runs_and_says_nothing_on_the_console(page, tmp_path):
+    """The policy admits the page's own script, which offers the data for download, without an error."""
+    document, console = opened(page, tmp_path)
+
+    assert "Download records.json" in document
+    assert console == []
+
+
+def test_filter_of_the_address_hides_the_rest(page, tmp_path):
+    """A filter in the address shows the records that match and counts them."""
+    document, _ = opened(page, tmp_path, "#implementation=numpy*&case=multi-*")
+    shown = re.search(r'id="matches"[^>]*>([^<]*)<', document).group(1)
+
+    assert shown == "3 of 72 records"
