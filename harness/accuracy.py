@@ -146,11 +146,11 @@ CLASSES = {
 }
 
 
-def parse(text: str) -> Accuracy:
+def parse(text: Any) -> Accuracy:
     """Return the class that a plugin declares.
 
     Raises `PluginError` for one that is not known.
     """
-    if text not in CLASSES:
+    if not isinstance(text, str) or text not in CLASSES:
         raise PluginError(f"declares accuracy={text!r}, which is not known{did_you_mean(str(text), CLASSES)}")
     return CLASSES[text]

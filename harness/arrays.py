@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+
+class ForeignOutputError(Exception):
+    """An output that is no dense array of the library; the message says what it is."""
+
+
 ALIGNMENT = 64
 """Bytes: one cache line. Kernels differ by 10 to 20 % between buffers aligned to 16 and to 64."""
 
@@ -25,8 +30,12 @@ class Adapter(Protocol):
     def hand_over(self, array: Array) -> Any:
         """Return the implementation's own array over the memory of `array`."""
 
-    def take_back(self, y: Any) -> Array | None:
-        """Return `y` as a NumPy array without copying, or None if it is not of this library."""
+    def take_back(self, y: Any) -> Array:
+        """Return `y` as a NumPy array over the same memory.
+
+        Only the library's own type will do: a subclass may answer as it likes when it is compared.
+        Raises `ForeignOutputError` for anything else.
+        """
 
     def limit_threads(self, threads: int) -> None:
         """Tell the library how many threads it may use."""
@@ -45,8 +54,10 @@ class NumpyArrays:
         view.flags.writeable = False
         return view
 
-    def take_back(self, y: Any) -> Array | None:
-        return y if isinstance(y, np.ndarray) else None
+    def take_back(self, y: Any) -> Array:
+        if type(y) is not np.ndarray:
+            raise ForeignOutputError(f"{kind_of(y)}, want {self.type_name}")
+        return y
 
     def limit_threads(self, threads: int) -> None:
         """Do nothing here: its BLAS is limited for the whole process, by `environment`."""
@@ -70,15 +81,19 @@ class TorchArrays:
             return self._torch.from_numpy(array.view(np.int16)).view(self._torch.bfloat16)
         return self._torch.from_numpy(array)
 
-    def take_back(self, y: Any) -> Array | None:
-        if not isinstance(y, self._torch.Tensor):
-            return None
-        y = y.detach().cpu()
-        if y.dtype == self._torch.bfloat16:
-            array: Array = y.view(self._torch.int16).numpy().view(dtype_of("bfloat16"))
-            return array
-        plain: Array = y.numpy()
-        return plain
+    def take_back(self, y: Any) -> Array:
+        if type(y) not in (self._torch.Tensor, self._torch.nn.Parameter):
+            raise ForeignOutputError(f"{kind_of(y)}, want {self.type_name}")
+        if y.layout is not self._torch.strided or y.is_meta:
+            kind = "tensor without data" if y.is_meta else "sparse tensor"
+            raise ForeignOutputError(f"a {kind}, want a dense {self.type_name}")
+        y = y.detach().resolve_conj().resolve_neg().cpu()
+        try:
+            if y.dtype == self._torch.bfloat16:
+                return y.view(self._torch.int16).numpy().view(dtype_of("bfloat16"))  # type: ignore[no-any-return]
+            return y.numpy()  # type: ignore[no-any-return]
+        except TypeError:  # NumPy has no such type
+            raise ForeignOutputError(f"a tensor of {y.dtype}, want one that NumPy can hold") from None
 
     def limit_threads(self, threads: int) -> None:
         self._torch.set_num_threads(threads)
@@ -90,6 +105,14 @@ class TorchArrays:
 
 _ADAPTERS: dict[str, type[Adapter]] = {"numpy": NumpyArrays, "torch": TorchArrays}
 LIBRARIES = tuple(_ADAPTERS)
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, for a message."""
+    kind = type(value)
+    if kind.__module__ == "builtins":
+        return "nothing" if value is None else f"a {kind.__name__}"
+    return f"a {kind.__module__.partition('.')[0]}.{kind.__name__}"
 
 
 @cache

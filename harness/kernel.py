@@ -11,7 +11,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from .arrays import Array, adapter, aligned_copy
+from .arrays import adapter, aligned_copy
 from .plugin import Implementation
 from .problem import Problem
 from .tensors import Operands
@@ -24,7 +24,10 @@ class KernelError(Exception):
     """What a plugin's code raised, in one line; `is_memory` where it ran out of memory."""
 
     def __init__(self, error: BaseException) -> None:
-        text = str(error).strip().split("\n", 1)[0]
+        try:
+            text = str(error).strip().split("\n", 1)[0]
+        except Exception:  # noqa: BLE001 an error of a plugin may fail even to say what it is
+            text = ""
         super().__init__(f"{type(error).__name__}: {text}" if text else type(error).__name__)
         self.is_memory = isinstance(error, MemoryError) or "can't allocate memory" in text
 
@@ -109,31 +112,28 @@ def chained(bounds: Sequence[Bound]) -> Call:
     return chain
 
 
-def _arguments(function: Callable[..., Any], values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Return what a function's signature asks for, by position where it can be."""
+def _arguments(
+    function: Callable[..., Any], values: Mapping[str, Any]
+) -> tuple[list[str], list[Any], dict[str, Any]]:
+    """Return what a function's signature asks for: names and values by position, the rest by keyword."""
     parameters = inspect.signature(function).parameters.values()
+    names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
     keywords = {p.name: values[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return [values[p.name] for p in parameters if p.name not in keywords], keywords
+    return names, [values[name] for name in names], keywords
 
 
 def _named(function: Callable[..., Any], values: Mapping[str, Any]) -> Call:
     """Return a call without arguments; a partial adds some 30 ns to each, less than a lambda."""
-    positions, keywords = _arguments(function, values)
+    _, positions, keywords = _arguments(function, values)
     return partial(function, *positions, **keywords)
 
 
 def _of_x(function: Callable[..., Any], values: Mapping[str, Any]) -> Apply:
     """Return the function of x alone."""
-    marker = object()
-    positions, keywords = _arguments(function, {**values, "x": marker})
-    keywords.pop("x", None)
-    if marker not in positions:
+    names, positions, keywords = _arguments(function, values)
+    if "x" in keywords:
+        del keywords["x"]
         return lambda x: function(*positions, x=x, **keywords)
-    place = positions.index(marker)
+    place = names.index("x")
     before, after = positions[:place], positions[place + 1 :]
     return lambda x: function(*before, x, *after, **keywords)
-
-
-def output_array(bound: Bound, y: Any) -> Array | None:
-    """Return an output as a NumPy array, or None if it is not of the library's type."""
-    return adapter(bound.implementation.arrays).take_back(y)

@@ -119,7 +119,7 @@ class Problem:
             return tuple(_pad((span // 2, span - span // 2)) for span in spans)
         if isinstance(padding, str):
             raise ProblemError(f"padding={padding!r} is not known{did_you_mean(padding, ('same', 'valid'))}")
-        per_axis = repeat(padding, self.ndim) if isinstance(padding, int) else padding
+        per_axis = padding if isinstance(padding, Sequence) else repeat(padding, self.ndim)
         return tuple(_pad(value) for value in per_axis)
 
     def _refuse_the_impossible(self) -> None:
@@ -173,7 +173,10 @@ class Problem:
                 values = [_read_pad(token) for token in found[key].split("x")]
                 arguments[name] = tuple(values * len(sizes) if len(values) == 1 else values)
         for word in filter(None, found["words"].split("-")):
-            arguments[_field_of(word)] = word
+            name = _field_of(word)
+            if name in arguments:
+                raise ProblemError(f"cannot read {text!r} as a problem: it names a {name} twice")
+            arguments[name] = word
         return cls(**arguments)
 
     def __str__(self) -> str:
@@ -310,12 +313,14 @@ class Problem:
 FIELDS = tuple(field.name for field in fields(Problem))
 REQUIRED_FIELDS = ("in_channels", "input_size", "out_channels", "kernel_size")
 
-_INTS = r"\d+(?:x\d+)*"
-_PADS = r"-?\d+(?::-?\d+)?(?:x-?\d+(?::-?\d+)?)*"
+_INT = r"[0-9]{1,18}"
+_INTS = rf"{_INT}(?:x{_INT})*"
+_PAD = rf"-?{_INT}(?::-?{_INT})?"
+_PADS = rf"{_PAD}(?:x{_PAD})*"
 _PATTERN = re.compile(
-    r"(?:n(?P<n>\d+))?c(?P<c>\d+)(?:d(?P<d>\d+))?(?:h(?P<h>\d+))?(?:w(?P<w>\d+))?"
-    rf"-o(?P<o>\d+)k(?P<k>{_INTS})(?:s(?P<s>{_INTS}))?(?:p(?P<p>{_PADS}))?(?:d(?P<dilation>{_INTS}))?"
-    r"(?:g(?P<g>\d+))?(?P<b>b)?(?P<words>(?:-[a-z]\w*)*)"
+    rf"(?:n(?P<n>{_INT}))?c(?P<c>{_INT})(?:d(?P<d>{_INT}))?(?:h(?P<h>{_INT}))?(?:w(?P<w>{_INT}))?"
+    rf"-o(?P<o>{_INT})k(?P<k>{_INTS})(?:s(?P<s>{_INTS}))?(?:p(?P<p>{_PADS}))?(?:d(?P<dilation>{_INTS}))?"
+    rf"(?:g(?P<g>{_INT}))?(?P<b>b)?(?P<words>(?:-[a-z]\w*)*)"
 )
 
 

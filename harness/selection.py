@@ -44,14 +44,23 @@ def _with_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:
     cases = [
         replace(
             case,
-            label=f"{case.label}-{dtype}" if several else case.label,
-            problems=tuple(problem.replace(dtype=dtype) for problem in case.problems),
+            label=_label(case, problems := _of_dtype(case, dtype), f"-{dtype}" if several else ""),
+            problems=problems,
             versus=f"{case.versus}-{dtype}" if several and case.versus else case.versus,
         )
         for case in suite
         for dtype in dict.fromkeys(dtypes)
     ]
     return replace(suite, cases=tuple(cases))
+
+
+def _of_dtype(case: Case, dtype: str) -> tuple[Problem, ...]:
+    return tuple(problem.replace(dtype=dtype) for problem in case.problems)
+
+
+def _label(case: Case, problems: tuple[Problem, ...], suffix: str) -> str:
+    """Return the label of a case in another data type; one that is the problem's string stays that."""
+    return str(problems[0]) if case.label == str(case) else case.label + suffix
 
 
 def _only(suites: Sequence[Suite], patterns: Sequence[str]) -> list[Suite]:

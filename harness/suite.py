@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -153,9 +154,9 @@ class _Reader:
         self._tables = self._section(content, "case", list, [])
         self._grids = self._section(content, "grid", list, [])
         self._section(content, "description", str, "")
-        for key in self._defaults:
-            if key not in FIELDS:
-                self.mistakes.append(f"defaults: unknown field {key!r}{did_you_mean(key, FIELDS)}")
+        for key in [key for key in self._defaults if key not in FIELDS]:
+            self.mistakes.append(f"defaults: unknown field {key!r}{did_you_mean(key, FIELDS)}")
+        self._defaults = {key: value for key, value in self._defaults.items() if key in FIELDS}
 
     def _section(self, content: Mapping[str, Any], name: str, kind: type, empty: Any) -> Any:
         value = content.get(name, empty)
@@ -283,22 +284,38 @@ def _example(table: Any, problems: tuple[Problem, ...]) -> Example:
 
 
 def _refuse_misfit(name: str, values: Any, shape: tuple[int, ...]) -> None:
-    expected = 1
-    for size in shape:
-        expected *= size
+    """Refuse numbers that do not have the shape; axes of length 1 may be left out, or all of them."""
     count = sum(1 for _ in _numbers(name, values))
-    if count != expected:
-        raise ProblemError(f"its example's {name} has {count} numbers; shape {shape} needs {expected}")
+    if count != prod(shape):
+        raise ProblemError(f"its example's {name} has {count} numbers; shape {shape} needs {prod(shape)}")
+    nested = _nesting(values)
+    wanted = tuple(size for size in shape if size != 1)
+    if nested is None or tuple(size for size in nested if size != 1) not in (wanted, (prod(shape),)):
+        raise ProblemError(
+            f"its example's {name} is not nested as shape {shape}; nest it so, or write one list"
+        )
 
 
 def _numbers(name: str, values: Any) -> Iterator[float]:
     if isinstance(values, list):
         for value in values:
             yield from _numbers(name, value)
-    elif isinstance(values, int | float) and not isinstance(values, bool):
+    elif isinstance(values, int | float) and not isinstance(values, bool) and float(values).is_integer():
         yield values
     else:
-        raise ProblemError(f"its example's {name} holds {values!r}; it takes nested lists of numbers")
+        raise ProblemError(
+            f"its example's {name} holds {values!r}; it takes whole numbers, which no order of sums rounds"
+        )
+
+
+def _nesting(values: Any) -> tuple[int, ...] | None:
+    """Return the lengths of nested lists from the outside in, None where they are ragged."""
+    if not isinstance(values, list):
+        return ()
+    inner = {_nesting(value) for value in values}
+    if len(inner) > 1 or None in inner:
+        return None
+    return (len(values), *(inner.pop() or () if inner else ()))
 
 
 def _cases_of_grid(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Case]:

@@ -55,27 +55,44 @@ def wide_weight(problem: Problem, seed: int) -> Operands:
     return _integers(problem, generator(problem, "wide_weight", seed), wide="weight")
 
 
-def single_products(problem: Problem, seed: int) -> Operands:
-    """Return data with one product per output: each output channel has a single tap.
+def full_x(problem: Problem, seed: int) -> Operands:
+    """Return one product per output, of an x that fills its significand and a power of two.
 
-    Both factors then fill the significand between them, whatever the size of the kernel, which
-    shows a narrower type on the way; and each tap moves its own output channel to its own place,
-    which shows a wrong index.
+    The product is exact in every type that holds x, so whoever rounds x or the product on the way
+    shows, however long the sums of the problem are. Each output channel has a tap of its own, and
+    moves the image to its own place.
     """
-    random = generator(problem, "single_products", seed)
-    storage = PRECISION[problem.dtype]
-    narrow = min(storage, accumulator_bits(problem.dtype) // 2)
-    wide = min(storage, accumulator_bits(problem.dtype) - narrow)
-    weight = np.zeros((problem.out_channels, problem.products))
-    # Neighbouring channels take different taps, so that all of them are used when there are enough channels.
-    taps = (np.arange(problem.out_channels) + random.integers(problem.products)) % problem.products
-    weight[np.arange(problem.out_channels), taps] = _odd(random, problem.out_channels, 2**narrow - 1)
+    random = generator(problem, "full_x", seed)
+    significand = PRECISION[problem.dtype]
+    x = _odd(random, problem.input_shape, 2**significand - 1)
     return _whole_numbers(
-        problem,
-        _odd(random, problem.input_shape, 2**wide - 1),
-        weight.reshape(problem.weight_shape),
-        np.zeros(problem.out_channels),
+        problem, x, *_single_taps(problem, random, _powers_of_two(random, problem.out_channels))
     )
+
+
+def full_weight(problem: Problem, seed: int) -> Operands:
+    """Return one product per output, of powers of two and a weight that fills its significand."""
+    random = generator(problem, "full_weight", seed)
+    weights = _odd(random, problem.out_channels, 2 ** PRECISION[problem.dtype] - 1)
+    x = _powers_of_two(random, problem.input_shape)
+    return _whole_numbers(problem, x, *_single_taps(problem, random, weights))
+
+
+def _single_taps(problem: Problem, random: np.random.Generator, values: Array) -> tuple[Array, Array]:
+    """Return a weight with one tap per output channel, and a bias of zeros.
+
+    Neighbouring channels take different taps, so that all are used where there are channels enough.
+    """
+    channels = np.arange(problem.out_channels)
+    weight = np.zeros((problem.out_channels, problem.products))
+    weight[channels, (channels + random.integers(problem.products)) % problem.products] = values
+    return weight.reshape(problem.weight_shape), np.zeros(problem.out_channels)
+
+
+def _powers_of_two(random: np.random.Generator, shape: int | tuple[int, ...]) -> Array:
+    powers: Array = np.exp2(random.integers(-3, 0, shape, endpoint=True))
+    powers *= random.choice([-1.0, 1.0], shape)
+    return powers
 
 
 def small_integers(problem: Problem, seed: int) -> Operands:
@@ -138,7 +155,8 @@ def _normal(problem: Problem, random: np.random.Generator) -> Operands:
 KINDS: dict[str, Callable[[Problem, int], Operands]] = {
     "wide_x": wide_x,
     "wide_weight": wide_weight,
-    "single_products": single_products,
+    "full_x": full_x,
+    "full_weight": full_weight,
     "small_integers": small_integers,
     "impulses": impulses,
     "reals": reals,

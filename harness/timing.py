@@ -12,7 +12,8 @@ from typing import Any
 
 from .accuracy import Accuracy
 from .arrays import adapter
-from .kernel import Bound, KernelError, bind, chained, output_array
+from .kernel import Bound, KernelError, bind, chained
+from .oracle.contract import BreachError, checked_output
 from .oracle.timed import timed_truth, wrong_when_timed
 from .plugin import Implementation
 from .problem import Problem
@@ -63,7 +64,7 @@ def time_case(
     taken = measure(rivals, effort, random=random)
     expected = _Expected(layers)
     for name, chain in chains.items():
-        failure = _failure(chain, taken[name], expected)
+        failure = _failure(chain, taken[name], layers[-1][1], expected)
         outcomes[name] = failure or _measurement(chain, taken[name], taken.get(YARDSTICK))
     return outcomes
 
@@ -100,15 +101,17 @@ def _measurement(chain: Sequence[Bound], taken: Samples, yardstick: Samples | No
     )
 
 
-def _failure(chain: Sequence[Bound], taken: Samples, expected: _Expected) -> TimingFailure | None:
+def _failure(
+    chain: Sequence[Bound], taken: Samples, pristine: Operands, expected: "_Expected"
+) -> TimingFailure | None:
     """Return what went wrong while it was timed, or None."""
     if taken.error is not None:
         return _raised(KernelError(taken.error))
-    last = chain[-1]
-    y = output_array(last, taken.last)
-    if y is None or y.shape != last.problem.output_shape:
-        return TimingFailure("contract", "returned another type or shape when timed than when verified")
-    reason = wrong_when_timed(y, expected[last.implementation.accuracy])
+    try:
+        y = checked_output(chain[-1], taken.last, pristine)
+    except BreachError as breach:
+        return TimingFailure("contract", f"when timed: {breach}")
+    reason = wrong_when_timed(y, expected[chain[-1].implementation.accuracy])
     return TimingFailure("wrong", reason) if reason else None
 
 

@@ -4,24 +4,28 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, adapter, dtype_of, is_channels_last
+from ..arrays import Array, ForeignOutputError, adapter, dtype_of, is_channels_last
 from ..kernel import Bound
 from ..tensors import Operands
 
 
-def breach(bound: Bound, raw: Any, y: Array | None, pristine: Operands) -> str | None:
-    """Return how an output or its making breaks the contract, or None if it keeps it."""
-    if y is None:
-        wanted = adapter(bound.implementation.arrays).type_name
-        return f"returned {_kind(raw)}, want {wanted}"
-    return _misfit(bound, y) or _alias(bound, y) or _changed(bound, pristine) or _misplaced(bound, y)
+class BreachError(Exception):
+    """How an output, or its making, breaks the contract."""
 
 
-def _kind(raw: Any) -> str:
-    kind = type(raw)
-    if kind.__module__ == "builtins":
-        return "nothing" if raw is None else f"a {kind.__name__}"
-    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+def checked_output(bound: Bound, raw: Any, pristine: Operands) -> Array:
+    """Return what a call returned as an array, if it keeps the contract.
+
+    Raises `BreachError` with the reason where it does not.
+    """
+    try:
+        y = adapter(bound.implementation.arrays).take_back(raw)
+    except ForeignOutputError as error:
+        raise BreachError(f"returned {error}") from None
+    reason = _misfit(bound, y) or _alias(bound, y) or _changed(bound, pristine) or _misplaced(bound, y)
+    if reason:
+        raise BreachError(reason)
+    return y
 
 
 def _misfit(bound: Bound, y: Array) -> str | None:

@@ -18,7 +18,7 @@ FILES = sorted(HARNESS.rglob("*.py"))
 IDS = [str(path.relative_to(HARNESS)) for path in FILES]
 
 # asv passes on what its cached set-up says on stdout, which is how a commit shows its progress.
-PRINTERS = {"cli.py", "tracking.py"}
+PRINTERS = {"console.py", "tracking.py"}
 WRITERS = {"results.py", "tracking.py"}
 HEAVY = {"torch", "asv", "asv_runner", "pandas", "scipy", "pyarrow", "rich", "jinja2", "psutil"}
 ASV = re.compile(

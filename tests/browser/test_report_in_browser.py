@@ -11,16 +11,10 @@ from convharness.reports import render
 from convharness.results import frame_of, new_run
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
+QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000"),
+)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -40,11 +34,9 @@ def page(tmp_path_factory):
 
 def opened(page, tmp_path, fragment=""):
     """Open the page and return the document after its script has run, and what the console said."""
-    done = subprocess.run(
-        [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--virtual-time-budget=5000",
-         "--dump-dom", f"{page.as_uri()}{fragment}"],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
+    watched = ("--enable-logging=stderr", f"--user-data-dir={tmp_path}", "--dump-dom")
+    command = [CHROMIUM, *QUIET, *watched, f"{page.as_uri()}{fragment}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 

@@ -122,10 +122,11 @@ def test_an_example_that_contradicts_itself_is_the_suite_s_mistake() -> None:
 
 
 def test_an_example_that_the_type_cannot_hold_is_held_against_nobody() -> None:
-    """2²⁴ + 1 is no float32: who returns its neighbour is as right as anybody can be."""
+    """2²⁴ + 1 is no float32: the example is refused, and not who returns its neighbour."""
     example = Example(x=[16777216, 1], weight=[1, 1], y=[16777217])
 
-    assert not Oracle().judge(RIGHT, case_of("c1w2-o1k2", example=example)).failed
+    with pytest.raises(SuiteError, match=r"has sums that float32 cannot hold; use smaller numbers$"):
+        Oracle().judge(RIGHT, case_of("c1w2-o1k2", example=example))
 
 
 def test_a_reason_names_the_element_its_value_and_how_many_there_are() -> None:
@@ -199,7 +200,7 @@ def test_a_declared_layout_is_held_to(layout: str) -> None:
         (None, "returned nothing, want numpy.ndarray"),
         ([[1]], "returned a list, want numpy.ndarray"),
         (3, "returned a int, want numpy.ndarray"),
-        (np.float32(3), "returned numpy.float32, want numpy.ndarray"),
+        (np.float32(3), "returned a numpy.float32, want numpy.ndarray"),
         (np.zeros((1, 2)), "returned shape (1, 2), want (1, 2, 2, 2)"),
         (np.zeros((1, 2, 2, 2)), "returned dtype float64, want float32"),
     ],

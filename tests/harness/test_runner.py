@@ -98,7 +98,7 @@ def test_what_failed_is_not_timed() -> None:
     assert ("wrong", None) == (record.verdict.status, record.measurement)
 
 
-VERIFYING = 4  # calls: one per probe of the standard level
+VERIFYING = 5  # calls: one per probe of the standard level
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ VERIFYING = 4  # calls: one per probe of the standard level
         (
             lambda asked: np.zeros(3),
             "contract",
-            "returned another type or shape when timed than when verified",
+            "when timed: returned shape (3,), want (1, 2, 2, 2)",
         ),
-        (lambda asked: None, "contract", "returned another type or shape when timed than when verified"),
+        (lambda asked: None, "contract", "when timed: returned nothing, want numpy.ndarray"),
         (lambda asked: 1 / 0, "error", "when timed: ZeroDivisionError: division by zero"),
     ],
 )

@@ -260,7 +260,7 @@ def test_a_worked_example_is_kept_with_its_case() -> None:
         ),
         (
             "x=[1,2,3,4,5,6,7,8,'a']\nweight=[0,1,2,3]\ny=[1,2,3,4]",
-            "its example's x holds 'a'; it takes nested lists of numbers",
+            "its example's x holds 'a'; it takes whole numbers, which no order of sums rounds",
         ),
         ("z=1", "unknown field 'z'; known are x, weight, bias, y"),
     ],
