@@ -234,8 +234,9 @@ def _recorded(
 
     from . import environment
     from .results import RunWriter, compact, new_run
-    from .runner import run
+    from .runner import load_libraries, run
 
+    load_libraries(implementations, settings.threads)
     facts = environment.describe(settings.threads)
     this = new_run(facts, asdict(settings), shlex.join(["convharness", *sys.argv[1:]]))
     total = sum(len(suite) for suite in suites) * len(implementations)

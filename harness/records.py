@@ -1,7 +1,7 @@
 """What a run leaves behind: one flat record per case and implementation, units in the names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -138,7 +138,6 @@ class Run:
     command: str
     environment: Mapping[str, Any]
     settings: Mapping[str, Any]
-    suites: Mapping[str, str] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that all records of the run share."""

@@ -41,13 +41,22 @@ def run(
     With `settings.timed` those that passed a case are timed side by side before its records come.
     """
     settings = settings or Settings()
-    limit_threads(settings.threads)
-    for library in {one.arrays for one in implementations if is_installed(one.arrays)}:
-        adapter(library).limit_threads(settings.threads)
+    load_libraries(implementations, settings.threads)
     session = _Session(settings)
     for suite in suites:
         for case in suite:
             yield from session.records(suite, case, implementations)
+
+
+def load_libraries(implementations: Sequence[Implementation], threads: int) -> None:
+    """Load the array libraries that implementations use, and allow all of them so many threads.
+
+    Pools read their size when they load and are told again when they have, whichever came first.
+    """
+    limit_threads(threads)
+    for library in {one.arrays for one in implementations if is_installed(one.arrays)}:
+        adapter(library).limit_threads(threads)
+    limit_threads(threads)
 
 
 class _Session:

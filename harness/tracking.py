@@ -18,7 +18,7 @@ from .errors import ResultsError
 from .records import Record
 from .registry import Registry, discover
 from .results import RunWriter, compact, new_run
-from .runner import Settings, run
+from .runner import Settings, load_libraries, run
 from .suite import Suite
 
 Figure = Literal["time", "relative_time", "error"]
@@ -34,6 +34,8 @@ def record_commit(suites: Sequence[Suite]) -> None:
     """
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     environment.limit_threads(threads)
+    implementations = _commit_registry().implementations
+    load_libraries(implementations, threads)
     settings = Settings(threads=threads, timed=True, yardstick=True)
     facts = environment.describe(threads)
     if commit := os.environ.get("ASV_COMMIT"):
@@ -41,7 +43,7 @@ def record_commit(suites: Sequence[Suite]) -> None:
     run_facts = new_run(facts, asdict(settings), "asv run")
     found: dict[str, dict[str, Any]] = {}
     with RunWriter(_results_folder(), run_facts) as writer:
-        for record in run(suites, _commit_registry().implementations, settings):
+        for record in run(suites, implementations, settings):
             writer.append(record)
             found[_key(record.suite, record.implementation.name, record.case.label)] = _figures(record)
             # asv ends a process that has been silent for too long.
