@@ -121,7 +121,7 @@ def _fft(truth: Truth) -> Doubles:
     w_norms = np.abs(truth.weight.astype(np.float64)).sum(axis=spatial)  # (O, C/g)
     x_norms = x_norms.reshape(problem.batch_size, problem.groups, channels)
     w_norms = w_norms.reshape(problem.groups, -1, channels)
-    scale = np.einsum("ngc,goc->ngo", x_norms, w_norms).reshape(problem.batch_size, -1)
+    scale = np.einsum("ngc,goc->ngo", x_norms, w_norms).reshape(problem.output_shape[:2])
     factor = 75 * u * log2(length) + (4 + channels) * u
     tail = 2 * u * np.maximum(np.abs(truth.y), truth.magnitude if problem.bias else 0.0)
     bound: Doubles = factor * scale.reshape(*scale.shape, *(1,) * problem.ndim) + tail

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .console import progress, say, show, stdout_kept
+from .console import progress, say, show, stdout_kept, tell
 from .errors import HarnessError, SelectionError, did_you_mean
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return cli.main(args=arguments, prog_name="convharness", standalone_mode=False) or PASSED
     except HarnessError as error:
         return _complain(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        tell(error.format_message())
+        return MISTAKE
     except click.ClickException as error:
         return _complain(error.format_message())
     except (KeyboardInterrupt, click.Abort):
@@ -238,8 +241,8 @@ def _recorded(
 
     load_libraries(implementations, settings.threads)
     facts = environment.describe(settings.threads)
-    this = new_run(facts, asdict(settings), shlex.join(["convharness", *sys.argv[1:]]))
     total = sum(len(suite) for suite in suites) * len(implementations)
+    this = new_run(facts, asdict(settings), shlex.join(["convharness", *sys.argv[1:]]), total)
     rows = []
     with RunWriter(results, this) as writer, progress(total) as advance:
         for record in run(suites, implementations, settings):
@@ -265,12 +268,13 @@ def _show_records(
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:
     from .reports import render
-    from .results import frame_of, write_text
+    from .results import frame_of, make_folder, write_text
 
     frame = frame_of(rows, [run])
+    folder = make_folder(results / "reports")
     for format_name, suffix in (("markdown", "md"), ("csv", "csv"), ("html", "html")):
         text = render(format_name, frame, baseline=baseline)
-        path = write_text(results / "reports" / f"{run.id}.{suffix}", text)
+        path = write_text(folder / f"{run.id}.{suffix}", text)
     say(f"the report is {path}")
 
 

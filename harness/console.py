@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .errors import ResultsError
+
 if TYPE_CHECKING:
     from .records import Record
 
@@ -17,14 +19,21 @@ def show(text: str) -> None:
     try:
         click.echo(text.rstrip("\n"))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes once more when it exits; there is nobody left to complain to.
+    except OSError as error:
+        # Python flushes once more when it exits, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            raise ResultsError(f"cannot write to stdout: {error.strerror}") from None
+
+
+def tell(text: str) -> None:
+    """Tell the person, not the program that reads our output."""
+    click.echo(text, err=True)
 
 
 def say(text: str) -> None:
-    """Tell the person, not the program that reads our output."""
-    click.echo(f"convharness: {text}", err=True)
+    """Tell the person one thing, and who says it."""
+    tell(f"convharness: {text}")
 
 
 @contextmanager

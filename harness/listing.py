@@ -28,7 +28,7 @@ def _implementation_row(one: Implementation) -> Row:
     ndim = constraints.pop("ndim", 2)
     only = [f"{name}={value}" for name, value in constraints.items()]
     only += [] if one.layout == "contiguous" else [f"layout={one.layout}"]
-    only += ["more, see its source"] if one.when else []
+    only += ["and its own when="] if one.when else []
     return {
         "implementation": one.name,
         "available": missing(lacking[0]) if lacking else "yes",

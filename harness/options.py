@@ -64,7 +64,7 @@ _JUDGING = (
     ),
     click.option(
         "--seed",
-        type=click.IntRange(min=0),
+        type=click.IntRange(min=0, max=2**63 - 1),
         default=0,
         show_default=True,
         help="Seed of all data and orders.",

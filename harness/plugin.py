@@ -84,11 +84,21 @@ def plan(function: Function | None = None, /, **keywords: Any) -> Any:
 def _marker(function: Function | None, keywords: Mapping[str, Any], *, is_plan: bool) -> Any:
     def attach(function: Function) -> Function:
         if hasattr(function, _MARK):
-            raise PluginError(f"{function.__name__} is marked twice; one mark per function")
-        setattr(function, _MARK, Mark(is_plan, keywords))
+            raise PluginError(
+                f"{getattr(function, '__name__', function)} is marked twice; one mark per function"
+            )
+        try:
+            setattr(function, _MARK, Mark(is_plan, keywords))
+        except (AttributeError, TypeError):
+            advice = "wrap it in a function of your own"
+            raise PluginError(f"{_name_of(function)} cannot be marked; {advice}") from None
         return function
 
     return attach if function is None else attach(function)
+
+
+def _name_of(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def mark_of(candidate: object) -> Mark | None:
@@ -136,7 +146,9 @@ class Implementation:
             return None
         try:
             reason = self.when(problem)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise PluginError(f"its when= raised {type(error).__name__}: {error}") from error
         if reason is not None and not isinstance(reason, str):
             raise PluginError(f"its when= returned {reason!r}; it must be a reason, or None")
@@ -175,9 +187,9 @@ def declare(
 
     Raises `PluginError`, naming the function, for a parameter or keyword that is not known.
     """
-    own_name = getattr(function, "__name__", type(function).__name__)
     keywords = dict(mark.keywords)
-    name = keywords.pop("name", f"{family}.{own_name}")
+    default_name = f"{family}.{_name_of(function)}"
+    name = keywords.pop("name", default_name)
     try:
         return Implementation(
             name=_text("name", name),
@@ -198,10 +210,12 @@ def declare(
             description=(inspect.getdoc(function) or "").split("\n", 1)[0],
         )
     except PluginError as error:
-        raise PluginError(f"{name} {error}") from None
+        raise PluginError(f"{default_name} {error}") from None
 
 
 def _parameters(function: Function, *, is_plan: bool) -> tuple[str, ...]:
+    if inspect.isclass(function) or not callable(function):
+        raise PluginError("is marked but is no function; mark the function that convolves")
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -238,7 +252,21 @@ def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
             raise PluginError(f"declares an unknown {name!r}{did_you_mean(name, known)}")
     _known("padding_mode", keywords.get("padding_mode", "zeros"), PADDING_MODES)
     _known("ndim", keywords.get("ndim", 2), (1, 2, 3))
+    for name, value in keywords.items():
+        if name not in ("padding_mode", "bias"):
+            _refuse_no_number(name, value)
     return {"ndim": 2, **keywords}
+
+
+def _refuse_no_number(name: str, value: Any) -> None:
+    """Refuse a constraint that no problem could meet: what is no int, nor per-axis ints, nor several."""
+    alternatives = list(value) if isinstance(value, (list, set, frozenset, range)) else [value]
+    for one in alternatives:
+        items = one if isinstance(one, tuple) else (one,)
+        if not items or any(not isinstance(item, int) or isinstance(item, bool) for item in items):
+            raise PluginError(f"declares {name}={one!r}; it takes whole numbers")
+    if not alternatives:
+        raise PluginError(f"declares {name}={value!r}, which allows nothing")
 
 
 def _allows(name: str, allowed: Any, problem: Problem) -> bool:
@@ -270,12 +298,14 @@ def _known(keyword: str, value: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
         if one not in known:
             hint = did_you_mean(str(one), [str(word) for word in known])
             raise PluginError(f"declares {keyword}={one!r}, which is not known{hint}")
+    if not values:
+        raise PluginError(f"declares {keyword}={value!r}, which allows nothing")
     return values
 
 
 def _text(keyword: str, value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise PluginError(f"declares {keyword}={value!r}; it must be a word")
+    if not isinstance(value, str) or len(value.split()) != 1:
+        raise PluginError(f"declares {keyword}={value!r}; it must be one word")
     return value
 
 

@@ -27,6 +27,7 @@ DTYPES = tuple(ITEM_SIZES)
 SPATIAL_FIELDS = ("input_size", "kernel_size", "stride", "padding", "dilation")
 
 _AXES = "dhw"
+_MOST = 10**18 - 1  # what a canonical string has room for
 _EXAMPLE = "n1c3h224w224-o64k7s2p3-float32"
 
 
@@ -151,7 +152,7 @@ class Problem:
         >>> Problem.parse("c3h8w8-o4k3").kernel_size
         (3, 3)
         """
-        match = _PATTERN.fullmatch(text.strip())
+        match = _PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
         if match is None:
             raise ProblemError(f"cannot read {text!r} as a problem; write it like {_EXAMPLE!r}")
         found = match.groupdict()
@@ -351,6 +352,8 @@ def _whole(name: str, value: Any, at_least: int | None = 1) -> int:
         number = None
     if number is None or isinstance(value, bool):
         raise ProblemError(f"{name} must be a whole number, got {value!r}")
+    if abs(number) > _MOST:
+        raise ProblemError(f"{name} must be at most {_MOST:,}, got {value!r}")
     if at_least is not None and number < at_least:
         raise ProblemError(f"{name} must be at least {at_least}, got {value!r}")
     return number

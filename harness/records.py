@@ -131,13 +131,14 @@ def _text(value: tuple[Any, ...]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: when, where and how; its records lie beside it."""
+    """One run: when, where and how, and how many records it planned; they lie beside it."""
 
     id: str
     started_at: str
     command: str
     environment: Mapping[str, Any]
     settings: Mapping[str, Any]
+    planned: int | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that all records of the run share."""

@@ -6,18 +6,20 @@ side by side. What cannot be had is listed with the reason and never spoils the 
 
 import importlib.metadata
 import importlib.util
+import inspect
 import platform
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from .errors import PluginError, SelectionError, did_you_mean
-from .plugin import Implementation, declare, mark_of
+from .plugin import Implementation, Mark, declare, mark_of
 
 ENTRY_POINTS = "convharness.implementations"
 
@@ -73,7 +75,7 @@ class Registry:
 
 
 def discover(
-    plugins: Iterable[Path | str] = (),
+    plugins: Iterable[Path | str] | Path | str = (),
     *,
     folder: Path | None = None,
     entry_points: bool = True,
@@ -83,6 +85,7 @@ def discover(
     Raises `PluginError` only where two implementations bear one name.
     """
     scan = _Scan()
+    plugins = [plugins] if isinstance(plugins, (str, Path)) else plugins
     for path in sorted((folder or _built_in_folder()).glob("*.py")):
         if not path.name.startswith("_"):
             scan.file(path, _module_name(path, folder), "built-in")
@@ -142,9 +145,14 @@ class _Scan:
         except ModuleNotFoundError as error:
             if error.name is None or is_installed(error.name):
                 self._broken.append(f"{path} does not import: {_last_line(error)}")
+            elif _lies_beside(path, error.name):
+                advice = "a plugin is one file, or an installed package"
+                self._broken.append(f"{path} imports {error.name!r} from beside it; {advice}")
             else:
                 self._unavailable.append(Unavailable(path.stem, error.name, str(path)))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 a plugin may raise anything
             self._broken.append(f"{path} does not import: {_where(error, path)}{_last_line(error)}")
         else:
             self._collect(module, path.stem, path, origin)
@@ -152,7 +160,10 @@ class _Scan:
     def plugin(self, path: Path) -> None:
         """Import a file that somebody named, which must therefore hold an implementation."""
         if not path.is_file():
-            self._broken.append(f"there is no plugin file {path}")
+            what = (
+                f"{path} is a folder; name its files" if path.is_dir() else f"there is no plugin file {path}"
+            )
+            self._broken.append(what)
             return
         if path.suffix != ".py":
             self._broken.append(f"{path} is no Python file; a plugin's name ends in .py")
@@ -171,18 +182,21 @@ class _Scan:
         try:
             module = entry.load()
         except ModuleNotFoundError as error:
-            if error.name is None or is_installed(error.name):
+            own = entry.module.partition(".")[0]
+            if error.name is None or is_installed(error.name) or error.name.partition(".")[0] == own:
                 self._broken.append(f"{source} does not import: {_last_line(error)}")
             else:
                 self._unavailable.append(Unavailable(entry.name, error.name, source))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 a plugin may raise anything
             self._broken.append(f"{source} does not import: {_last_line(error)}")
         else:
             path = getattr(module, "__file__", None)
             self._collect(module, entry.name, Path(path) if path else None, "installed")
 
     def _collect(self, module: ModuleType, family: str, path: Path | None, origin: str) -> None:
-        for function, mark in list(_marked(module)):
+        for function, mark in _marked(module):
             try:
                 found = declare(function, mark, family, path, origin)
             except PluginError as error:
@@ -196,12 +210,13 @@ class _Scan:
                 )
 
 
-def _marked(module: ModuleType) -> Iterator[tuple]:  # type: ignore[type-arg]
-    """Yield (function, mark) for what the module itself defines, once each."""
+def _marked(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Mark]]:
+    """Yield what the module itself marks, once each, and not what it imports from another."""
     seen: set[int] = set()
-    for value in vars(module).values():
+    for value in list(vars(module).values()):
         mark = mark_of(value)
-        if mark is not None and id(value) not in seen and value.__module__ == module.__name__:
+        is_own = not inspect.isroutine(value) or value.__module__ == module.__name__
+        if mark is not None and is_own and id(value) not in seen:
             seen.add(id(value))
             yield value, mark
 
@@ -237,6 +252,11 @@ def _import_file(path: Path, name: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _lies_beside(path: Path, module: str) -> bool:
+    top = module.partition(".")[0]
+    return any((path.parent / name).exists() for name in (f"{top}.py", top))
 
 
 def _last_line(error: BaseException) -> str:

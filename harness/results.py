@@ -17,23 +17,27 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from .errors import ResultsError
+from .errors import ResultsError, did_you_mean
 from .records import COLUMNS, NESTED_COLUMNS, Record, Run
+from .verdict import STATUSES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
 
+_LARGEST = 2**63
 _RECORDS = "records.jsonl"
 _RUN = "run.json"
 
 
-def new_run(environment: Mapping[str, Any], settings: Mapping[str, Any], command: str) -> Run:
+def new_run(
+    environment: Mapping[str, Any], settings: Mapping[str, Any], command: str, planned: int | None = None
+) -> Run:
     """Return a run that starts now, with an id of its own that sorts by time."""
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    return Run(run_id, now.isoformat(timespec="seconds"), command, environment, settings)
+    return Run(run_id, now.isoformat(timespec="seconds"), command, environment, settings, planned)
 
 
 class RunWriter:
@@ -66,12 +70,19 @@ class RunWriter:
 
     def append(self, record: Record) -> Row:
         """Write a record and return it as a row."""
-        row = self.run.row(record)
+        row: Row = _readable(self.run.row(record))
         try:
             self._file.write(self._encoder.encode(row) + b"\n")
         except OSError as error:
             raise ResultsError(_cannot("write", self.folder / _RECORDS, error)) from None
         return row
+
+
+def _readable(value: Any) -> Any:
+    """Return texts as Unicode: file names and messages may hold bytes that are none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return {key: _readable(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _cannot(what: str, path: Path, error: OSError) -> str:
@@ -99,7 +110,7 @@ def compact(folder: Path) -> None:
     import pyarrow.parquet as pq
 
     rows = list(read_rows(folder))
-    records = [{name: value for name, value in row.items() if name != "samples_s"} for row in rows]
+    records = [{name: _storable(value) for name, value in row.items() if name != "samples_s"} for row in rows]
     for record in records:
         for name in NESTED_COLUMNS[1:]:
             record[name] = None if record.get(name) is None else msgspec.json.encode(record[name]).decode()
@@ -125,6 +136,11 @@ def compact(folder: Path) -> None:
         part.replace(folder / name)
 
 
+def _storable(value: Any) -> Any:
+    """Return a number as a column can hold it: beyond 64 bits it is a float."""
+    return float(value) if isinstance(value, int) and abs(value) >= _LARGEST else value
+
+
 def read_rows(folder: Path) -> Iterator[Row]:
     """Yield the records of a run; a last line that was cut off is left out with a word on stderr.
 
@@ -142,11 +158,23 @@ def read_rows(folder: Path) -> Iterator[Row]:
         if not line:
             continue
         try:
-            yield decoder.decode(line)
+            yield _checked(decoder.decode(line))
         except msgspec.MsgspecError as error:
             if index < len(lines) - 1:
                 raise ResultsError(f"{path}, line {index + 1} is damaged: {error}") from None
             sys.stderr.write(f"convharness: {path} ends in the middle of a record, which is left out\n")
+
+
+def _checked(row: Row) -> Row:
+    """Return a row that is a record: it says who did what, and how that ended."""
+    for name in ("suite", "case", "implementation"):
+        if not isinstance(row.get(name), str):
+            raise msgspec.ValidationError(f"it has no {name}")
+    if row.get("status") not in STATUSES:
+        raise msgspec.ValidationError(
+            f"its status is {row.get('status')!r}{did_you_mean(str(row.get('status')), STATUSES)}"
+        )
+    return row
 
 
 def read_run(folder: Path) -> Run:
@@ -203,6 +231,8 @@ def frame_of(rows: Sequence[Row], runs: Sequence[Run]) -> "pd.DataFrame":
             "command": run.command,
             "environment": dict(run.environment),
             "settings": dict(run.settings),
+            "planned": run.planned,
+            "records": sum(row["run"] == run.id for row in rows),
         }
         for run in runs
     ]
@@ -217,16 +247,31 @@ NUMERIC_COLUMNS = tuple(
 )
 
 
+def make_folder(path: Path) -> Path:
+    """Make a folder if it is not there, and return it; raises `ResultsError` where that fails."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultsError(_cannot("write", path, error)) from None
+    return path
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a report, whole or not at all, and return its path.
 
+    What a link points at is replaced and the link kept; what is no plain file, such as a device, is
+    written to as it is.
+
     Raises `ResultsError` where it cannot be written.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    target = path.resolve()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_file():
+            target.write_text(text, "utf-8")
+            return path
+        part = target.with_name(f"{target.name}.{os.getpid()}.part")
         part.write_text(text, "utf-8")
-        part.replace(path)
+        part.replace(target)
     except OSError as error:
-        raise ResultsError(_cannot("write", path, error)) from None
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from None
     return path

@@ -13,6 +13,8 @@ from .errors import ProblemError, SelectionError, SuiteError, did_you_mean
 from .problem import FIELDS, REQUIRED_FIELDS, Problem
 
 _ABOUT = ("label", "weight", "description", "versus", "example", "problem", "layers")
+_MOST_POINTS = 100_000
+_NAMELESS = "a case without a label"
 _SECTIONS = ("description", "defaults", "case", "grid")
 
 
@@ -169,8 +171,8 @@ class _Reader:
 
     def cases(self) -> list[Case]:
         """Return the cases that could be read; labels must differ."""
-        singles = (self._guarded(_case_of, table) for table in self._tables)
-        grids = (self._guarded(_cases_of_grid, table) for table in self._grids)
+        singles = (self._guarded(_case_of, *place) for place in enumerate(self._tables, start=1))
+        grids = (self._guarded(_cases_of_grid, *place) for place in enumerate(self._grids, start=1))
         found = list(chain.from_iterable(chain(singles, grids)))
         labels: set[str] = set()
         for case in found:
@@ -178,16 +180,20 @@ class _Reader:
                 self.mistakes.append(f"case {case.label!r}: the label is used twice; labels must differ")
             labels.add(case.label)
         for case in found:
-            if case.versus is not None and case.versus not in labels and not self.mistakes:
+            if case.versus == case.label:
+                self.mistakes.append(f"case {case.label!r}: versus names the case itself")
+            elif case.versus is not None and case.versus not in labels and not self.mistakes:
                 hint = did_you_mean(case.versus, labels)
                 self.mistakes.append(f"case {case.label!r}: versus={case.versus!r} is no case{hint}")
         return found
 
-    def _guarded(self, read: Callable[..., list[Case]], table: Mapping[str, Any]) -> list[Case]:
+    def _guarded(self, read: Callable[..., list[Case]], place: int, table: Mapping[str, Any]) -> list[Case]:
         try:
             return read(table, self._defaults)
         except SuiteError as error:
-            self.mistakes += error.mistakes
+            self.mistakes += [
+                mistake.replace(_NAMELESS, f"case number {place}", 1) for mistake in error.mistakes
+            ]
         return []
 
 
@@ -196,7 +202,7 @@ def _case_of(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Case
 
 
 def _case(table: Mapping[str, Any], defaults: Mapping[str, Any], label: str) -> Case:
-    where = f"case {label!r}: " if label else "a case without a label: "
+    where = f"case {label!r}: " if label else f"{_NAMELESS}: "
     try:
         _refuse_unknown(table, (*FIELDS, *_ABOUT))
         problems = _problems(table, defaults)
@@ -329,6 +335,11 @@ def _cases_of_grid(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> lis
     template = str(table.get("label", "{problem}"))
     axes = {key: value for key, value in table.items() if isinstance(value, list)}
     fixed = {key: value for key, value in table.items() if key not in axes and key != "label"}
+    size = prod(len(values) for values in axes.values())
+    if size > _MOST_POINTS:
+        raise SuiteError(
+            [f"grid {template!r}: it spans {size:,} cases; at most {_MOST_POINTS:,} are a suite"]
+        )
     empty = [key for key, values in axes.items() if not values]
     if empty or not axes:
         what = f"axis {empty[0]!r} has no values" if empty else "no field is a list, so it spans nothing"

@@ -26,7 +26,7 @@ class Verdict:
     """A status with its reason, the layer that saw it, and the errors in figures.
 
     `error_u` is the largest error in units of u·max(|x|⋆|w| + |b|), with u the unit roundoff of the
-    accumulator, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
+    data type, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
     of the first bad element, `values` an implementation's own output on a worked example.
     """
 

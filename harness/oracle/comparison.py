@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..accuracy import Accuracy, Array, Truth, low_precision, unit_roundoff
+from ..accuracy import PRECISION, Accuracy, Array, Truth, low_precision
 
 Doubles = NDArray[np.float64]
 
@@ -16,16 +16,14 @@ class Comparison:
     """How far an output is from the true one, and how far it may be.
 
     Errors are in the units of `Verdict`, None where every product is zero and there is no unit.
-    `bad` counts the elements beyond their bound, of which `where` is the first. `imprecise` says
-    that all of them are as close as low precision would be.
+    `where` is the first element beyond its bound, `reason` says what it is and should be, and
+    `imprecise` that all elements are as close as low precision would be.
     """
 
     error_u: float | None
     error_bound_u: float | None
     error_max_abs: float
     error_rel_l2: float | None
-    bad: int
-    of: int
     where: tuple[int, ...] | None
     reason: str | None
     imprecise: bool
@@ -41,7 +39,7 @@ def compare(y: Array, truth: Truth, accuracy: Accuracy, *, exact_data: bool) -> 
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(got - truth.y)
         bad = ~(error <= allowed)
-    unit = unit_roundoff(truth.problem.dtype) * _largest(truth.magnitude)
+    unit = 2.0 ** -PRECISION[truth.problem.dtype] * _largest(truth.magnitude)
     norm = float(np.linalg.norm(truth.y))
     first = np.unravel_index(int(bad.argmax()), bad.shape) if bad.any() else None
     where = None if first is None else tuple(int(i) for i in first)
@@ -50,8 +48,6 @@ def compare(y: Array, truth: Truth, accuracy: Accuracy, *, exact_data: bool) -> 
         error_bound_u=_ratio(_largest(allowed), unit),
         error_max_abs=_largest(error),
         error_rel_l2=_ratio(float(np.linalg.norm(error)), norm),
-        bad=int(bad.sum()),
-        of=bad.size,
         where=where,
         reason=None if where is None else _reason(where, got, truth.y, allowed, int(bad.sum())),
         imprecise=where is not None
@@ -98,7 +94,10 @@ def _ratio(a: float, b: float) -> float | None:
 
 
 def _reason(where: tuple[int, ...], got: Doubles, expected: Doubles, allowed: Doubles, bad: int) -> str:
+    """Return what an element is and should be, and how many are bad."""
     index = ", ".join(map(str, where))
     margin = f" ± {allowed[where]:.2g}" if allowed[where] else ""
     count = f"; {bad:,} of {got.size:,} elements are wrong" if bad > 1 else ""
-    return f"y[{index}] is {got[where]:.9g}, want {expected[where]:.9g}{margin}{count}"
+    # Nine digits tell float32 numbers apart, and seventeen those of float64.
+    digits = 9 if f"{got[where]:.9g}" != f"{expected[where]:.9g}" else 17
+    return f"y[{index}] is {got[where]:.{digits}g}, want {expected[where]:.{digits}g}{margin}{count}"

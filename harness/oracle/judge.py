@@ -10,7 +10,7 @@ import numpy as np
 
 from ..accuracy import PRECISION, Accuracy, Truth
 from ..arrays import Array, dtype_of
-from ..errors import PluginError, SuiteError
+from ..errors import PluginError, ProblemError, SuiteError
 from ..kernel import KernelError, bind
 from ..plugin import Implementation
 from ..problem import Problem
@@ -103,6 +103,8 @@ class Oracle:
                     break
                 operands, true = self._operands_and_truth(trial.problem, probe, seed)
                 verdict = verdict.and_(trial.on_data(probe, operands, true))
+        except ProblemError as error:  # there is no reference for it
+            return Verdict("mistrusted", str(error), seed=self.seed)
         except MemoryError:
             return Verdict("mistrusted", "there is no memory for judging it", seed=self.seed)
         if verdict.ok and prod(trial.problem.output_shape) == 0:

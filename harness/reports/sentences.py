@@ -94,6 +94,11 @@ def cautions(frame: pd.DataFrame) -> list[str]:
         values = present(rows, column)
         if len(values) > 1:
             found.append(f"These records come from {len(values)} {noun}: {_names(values)}.")
+    found += [
+        f"Run {run['run']} is not complete: {run['records']} of {run['planned']} records."
+        for run in runs(frame)
+        if run.get("planned") and run.get("records", 0) < run["planned"]
+    ]
     if any(_environment(run).get("dirty") for run in runs(frame)):
         found.append("The working tree had changes that are in no commit.")
     if len(frame) > len(rows):

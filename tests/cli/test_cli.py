@@ -314,10 +314,43 @@ def test_a_stored_run_is_reported_again(command: Command, tmp_path: Path) -> Non
 def test_a_report_goes_to_a_file_if_that_is_wanted(command: Command, tmp_path: Path) -> None:
     """Nothing is on stdout then."""
     command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col")
-    done = command("report", "--format", "html", "-o", tmp_path / "deep" / "report.html")
+    done = command("report", "--format", "html", "-o", tmp_path / "report.html")
 
     assert (0, "") == (done.code, done.out)
-    assert "<html" in (tmp_path / "deep" / "report.html").read_text("utf-8")
+    assert "<html" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_report_makes_no_folder_for_itself(command: Command, tmp_path: Path) -> None:
+    """A folder that is not there is rather a slip of the hand."""
+    command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col")
+    done = command("report", "-o", tmp_path / "deep" / "report.txt")
+
+    assert 2 == done.code
+    assert done.err[-1].endswith("deep/report.txt: No such file or directory")
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_damaged_record_is_told_and_not_left_out(command: Command, tmp_path: Path) -> None:
+    """A failure could vanish with it."""
+    command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "-k", "numpy_arrays.einsum")
+    records = next((tmp_path / "results" / "runs").glob("*/records.jsonl"))
+    lines = records.read_text("utf-8").splitlines()
+    records.write_text("\n".join([lines[0].replace('"passed"', '"wat"'), *lines[1:]]) + "\n", "utf-8")
+    done = command("report")
+
+    assert 2 == done.code
+    assert "records.jsonl, line 1 is damaged: its status is 'wat'" in done.err[-1]
+
+
+def test_an_interrupted_run_is_reported_as_incomplete(command: Command, tmp_path: Path) -> None:
+    """What is there is right, and some of it is missing."""
+    command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "-k", "numpy_arrays.einsum")
+    records = next((tmp_path / "results" / "runs").glob("*/records.jsonl"))
+    records.write_text(records.read_text("utf-8").splitlines()[0] + "\n", "utf-8")
+    done = command("report")
+
+    assert 0 == done.code
+    assert "is not complete: 1 of 2 records." in done.out
 
 
 def test_a_folder_that_cannot_be_written_is_told(command: Command, tmp_path: Path) -> None:

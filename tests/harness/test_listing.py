@@ -23,7 +23,7 @@ def test_an_implementation_s_row_is_its_declaration() -> None:
         "ndim": "1 2",
         "dtypes": "float32 float64",
         "takes": "bias stride",
-        "only": "kernel_size=1 layout=channels_last more, see its source",
+        "only": "kernel_size=1 layout=channels_last and its own when=",
         "accuracy": "fft",
         "timed": "call",
         "about": "Say what it does.",

@@ -242,3 +242,54 @@ def test_a_tensor_that_cannot_be_read_is_refused() -> None:
         return torch.conv2d(x, weight).to_sparse()
 
     assert judged(sparse, "n1c2h4w4-o2k3-float32").failed
+
+
+def test_a_direction_without_a_reference_proves_nothing() -> None:
+    """The verdict is no failure of the implementation, and says what is missing."""
+
+    @implementation(direction="input_gradient")
+    def gradient(x, weight):
+        raise RuntimeError("it ran")
+
+    verdict = Oracle().judge(declared(gradient), case_of("c1h3w3-o1k2-float32-input_gradient"))
+
+    reason = "there is no reference for direction 'input_gradient' yet; use 'forward'"
+    assert ("mistrusted", reason) == (verdict.status, verdict.reason)
+
+
+def test_float64_numbers_that_differ_late_are_told_apart() -> None:
+    """The reason shows as many digits as it takes."""
+
+    def last_bit(asked: Any) -> Any:
+        y = convolve(asked)
+        y[0, 0, 0, 0] = np.nextafter(y[0, 0, 0, 0], np.inf)
+        return y
+
+    reason = Oracle().judge(made(last_bit), case_of("c2h4w4-o1k3-float64")).reason or ""
+    got, want = reason.removeprefix("y[0, 0, 0, 0] is ").split(", want ")
+
+    assert got != want
+
+
+@pytest.mark.parametrize("accuracy", ["direct", "fft"])
+def test_an_empty_batch_proves_nothing(accuracy: str) -> None:
+    """Whatever the accuracy class, there is no element to compare."""
+
+    def empty(asked: Any) -> Any:
+        return convolve(asked)
+
+    verdict = Oracle().judge(made(empty, accuracy=accuracy), case_of("n0c2h5w5-o2k3-float32"))
+
+    assert ("mistrusted", "the output has no elements to compare") == (verdict.status, verdict.reason)
+
+
+def test_the_unit_of_the_error_is_that_of_the_data_type() -> None:
+    """A 16-bit output that is rounded once is off by about one unit, and not by thousands."""
+
+    def once(asked: Any) -> Any:
+        return convolve(asked)
+
+    verdict = Oracle().judge(made(once, dtype="bfloat16"), case_of("n1c2h5w5-o2k3-bfloat16"))
+
+    assert verdict.ok
+    assert 0.01 < verdict.error_u <= verdict.error_bound_u < 4

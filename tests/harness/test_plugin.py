@@ -281,7 +281,12 @@ def test_a_plan_needs_the_weight() -> None:
             {"layout": "channel_last"},
             "test.fresh declares layout='channel_last', which is not known; did you mean 'channels_last'?",
         ),
-        ({"library": ""}, "test.fresh declares library=''; it must be a word"),
+        ({"dtype": []}, "test.fresh declares dtype=[], which allows nothing"),
+        ({"kernel_size": []}, "test.fresh declares kernel_size=[], which allows nothing"),
+        ({"kernel_size": "3"}, "test.fresh declares kernel_size='3'; it takes whole numbers"),
+        ({"groups": None}, "test.fresh declares groups=None; it takes whole numbers"),
+        ({"name": "a\nb"}, "test.fresh declares name='a\\nb'; it must be one word"),
+        ({"library": ""}, "test.fresh declares library=''; it must be one word"),
         ({"when": "never"}, "test.fresh declares when='never'; it must be a function of a problem"),
     ],
 )
@@ -324,3 +329,20 @@ def test_what_has_no_signature_is_refused() -> None:
         declared(implementation(Opaque()))
 
     assert "test.opaque has no signature to read; wrap it in a function that has one" == str(refused.value)
+
+
+def test_a_class_is_no_implementation() -> None:
+    """Only what is called with x and weight can be one."""
+
+    @implementation
+    class Kernel:
+        def __init__(self, x, weight): ...
+
+    with pytest.raises(PluginError, match=r"is marked but is no function; mark the function that convolves$"):
+        declared(Kernel)
+
+
+def test_a_builtin_cannot_be_marked() -> None:
+    """It has no place for a mark, and the message says what to do."""
+    with pytest.raises(PluginError, match=r"^len cannot be marked; wrap it in a function of your own$"):
+        implementation(len)

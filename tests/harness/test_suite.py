@@ -175,7 +175,7 @@ kernel_size = [1, 3]
     assert any(
         text.startswith("case 'b': ") and "out_channels and kernel_size missing" in text for text in found
     )
-    assert any(text.startswith("a case without a label: kernel_size=(9, 9)") for text in found)
+    assert any(text.startswith("case number 3: kernel_size=(9, 9)") for text in found)
     assert any("'kernelsize'; did you mean 'kernel_size'?" in text for text in found)
 
 
