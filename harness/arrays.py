@@ -30,6 +30,15 @@ class Adapter(Protocol):
     def hand_over(self, array: Array) -> Any:
         """Return the implementation's own array over the memory of `array`."""
 
+    def takes(self, array: Array) -> bool:
+        """Say whether the library has arrays that lie in memory as this one does."""
+
+    def fill(self, own: Any, given: Array, content: Array) -> None:
+        """Put other numbers into an array that was handed over, as the library's own user would."""
+
+    def fresh(self, array: Array) -> Any:
+        """Return a copy in memory of the library's own."""
+
     def take_back(self, y: Any) -> Array:
         """Return `y` as a NumPy array over the same memory.
 
@@ -53,6 +62,15 @@ class NumpyArrays:
         view = array.view()
         view.flags.writeable = False
         return view
+
+    def takes(self, array: Array) -> bool:  # noqa: ARG002 all of them
+        return True
+
+    def fill(self, own: Array, given: Array, content: Array) -> None:  # noqa: ARG002 it is read-only
+        given[...] = content
+
+    def fresh(self, array: Array) -> Array:
+        return array.copy()
 
     def take_back(self, y: Any) -> Array:
         if type(y) is not np.ndarray:
@@ -79,7 +97,24 @@ class TorchArrays:
     def hand_over(self, array: Array) -> Any:
         if array.dtype == dtype_of("bfloat16"):
             return self._torch.from_numpy(array.view(np.int16)).view(self._torch.bfloat16)
+        whole = array.base
+        if isinstance(whole, np.ndarray) and whole.dtype == array.dtype and whole.flags.c_contiguous:
+            # A piece of a larger tensor knows where it begins in its storage.
+            start = (array.ctypes.data - whole.ctypes.data) // array.itemsize
+            steps = [stride // array.itemsize for stride in array.strides]
+            return self._torch.from_numpy(whole.reshape(-1)).as_strided(array.shape, steps, start)
         return self._torch.from_numpy(array)
+
+    def takes(self, array: Array) -> bool:
+        in_steps = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
+        return in_steps and array.flags.aligned and array.flags.writeable
+
+    def fill(self, own: Any, given: Array, content: Array) -> None:  # noqa: ARG002 it is the same memory
+        with self._torch.no_grad():
+            own.copy_(self.hand_over(np.ascontiguousarray(content)))
+
+    def fresh(self, array: Array) -> Any:
+        return self.hand_over(array).clone()
 
     def take_back(self, y: Any) -> Array:
         if type(y) not in (self._torch.Tensor, self._torch.nn.Parameter):

@@ -68,6 +68,72 @@ def verify(**chosen: Any) -> int:
     return _run(timed=False, **chosen)
 
 
+@cli.command("check")
+@click.argument("names", nargs=-1, required=True, metavar="NAME|FILE...")
+@options.thorough
+@options.seed
+@options.threads
+@options.results
+@options.format_of(*options.FORMATS)
+@options.jobs
+@options.exit_first
+def check(names: Sequence[str], **chosen: Any) -> int:
+    """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
+    files = [name for name in names if name.endswith(".py")]
+    patterns = [name for name in names if name not in files]
+    return _run(
+        timed=False,
+        suites=("features", "corner"),
+        plugins=files,
+        patterns=patterns,
+        only_plugins=bool(files),
+        problems=(),
+        cases=(),
+        dtypes=(),
+        **chosen,
+    )
+
+
+@cli.command("shrink")
+@options.verifying
+def shrink(**chosen: Any) -> int:
+    """Find the smallest problem at which an implementation fails; `verify --shrink` by another name."""
+    return _run(timed=False, **{**chosen, "shrink": True})
+
+
+@cli.command("selftest")
+@options.thorough
+@options.seed
+@options.results
+@options.format_of("table", "json", "csv", "markdown")
+def selftest(level: str, seed: int, results: Path, format_name: str) -> int:
+    """Test the tester: the zoo of wrong and unusual kernels, and which layer sees what."""
+    from .environment import limit_threads
+
+    limit_threads(1)
+    from . import selftest as zoo
+    from .listing import text_of
+    from .results import make_folder, write_text
+
+    found = []
+    with stdout_kept(), progress(zoo.size()) as advance:
+        for finding in zoo.findings(level=level, seed=seed):
+            found.append(finding)
+            advance(finding.kernel, not finding.is_as_it_should_be)
+    reached = zoo.score(found)
+    folder = make_folder(results / "selftest")
+    matrix = zoo.rows(found)
+    stored = write_text(folder / f"{level}-{seed}.csv", text_of(matrix, "csv"))
+    if format_name == "table":
+        show(text_of(zoo.marks(found), "table"))
+        show(text_of(zoo.layer_rows(found), "table"))
+        show(str(reached))
+    else:
+        _show_rows(matrix, format_name)
+    say(f"{reached}; the kill matrix is {stored}")
+    return PASSED if reached.is_perfect else FAILED
+
+
 @cli.command("time")
 @options.timing
 def time(**chosen: Any) -> int:
@@ -169,6 +235,7 @@ def _run(  # noqa: PLR0913 what the options say
     problems: Sequence[str],
     cases: Sequence[str],
     dtypes: Sequence[str],
+    only_plugins: bool = False,
     **judging: Any,
 ) -> int:
     # Thread pools take their size from the environment when their library loads, so this comes first.
@@ -180,7 +247,7 @@ def _run(  # noqa: PLR0913 what the options say
     with stdout_kept():
         wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
         registry = _discover(plugins)
-        implementations = _select(registry, patterns)
+        implementations = _select(registry, patterns, plugins if only_plugins else ())
         _check_baseline(baseline, implementations)
         settings = _settings(timed=timed, threads=threads, **judging)
         run, rows = _recorded(wanted, implementations, settings, results)
@@ -202,14 +269,21 @@ def _discover(plugins: Sequence[str]) -> "Registry":
     return registry
 
 
-def _select(registry: "Registry", patterns: Sequence[str]) -> "tuple[Implementation, ...]":
+def _select(
+    registry: "Registry", patterns: Sequence[str], files: Sequence[str] = ()
+) -> "tuple[Implementation, ...]":
+    """Return what matches the patterns, or with `files` that and all that these hold."""
     try:
-        return registry.select(patterns)
+        chosen = registry.select(patterns) if patterns or not files else ()
     except SelectionError:
         # What was asked for may well be in the file that has just been reported not to load.
         if registry.broken:
             raise click.exceptions.Exit(MISTAKE) from None
         raise
+    held = tuple(one for file in files for one in registry.of_file(Path(file)) if one not in chosen)
+    if files and not (held or chosen):
+        raise click.exceptions.Exit(MISTAKE)
+    return chosen + held
 
 
 def _check_baseline(baseline: str | None, implementations: "Sequence[Implementation]") -> None:
@@ -242,12 +316,13 @@ def _recorded(
     load_libraries(implementations, settings.threads)
     facts = environment.describe(settings.threads)
     total = sum(len(suite) for suite in suites) * len(implementations)
-    this = new_run(facts, asdict(settings), shlex.join(["convharness", *sys.argv[1:]]), total)
+    planned = None if settings.exit_first else total
+    this = new_run(facts, asdict(settings), shlex.join(["convharness", *sys.argv[1:]]), planned)
     rows = []
     with RunWriter(results, this) as writer, progress(total) as advance:
         for record in run(suites, implementations, settings):
             rows.append(writer.append(record))
-            advance(record)
+            advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
     compact(writer.folder)
     say(f"records are in {writer.folder}")
     return this, rows
@@ -292,6 +367,6 @@ def _show_rows(rows: Sequence[Row], format_name: str) -> None:
 
         show(encode_rows(rows))
         return
-    from .listing import table
+    from .listing import text_of
 
-    show(table(rows))
+    show(text_of(rows, format_name))

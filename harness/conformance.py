@@ -1,6 +1,6 @@
 """Named checks of one implementation, for the tests of whoever wrote it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +22,9 @@ class Check:
 
 
 def check_implementation(
-    implementation: Any, *, suite: str = "features", level: str = "standard"
+    implementation: Any, *, suites: Sequence[str] = ("features", "corner"), level: str = "thorough"
 ) -> Iterator[Check]:
-    """Yield a check for every case of a suite that an implementation supports.
+    """Yield a check for every case of some suites that an implementation supports.
 
     Takes an `Implementation` or a marked function. In a test file:
 
@@ -36,9 +36,10 @@ def check_implementation(
     """
     one = _implementation_of(implementation)
     oracle = Oracle(level=level)
-    for case in find_suite(suite):
-        if not any(one.refuses(problem) for problem in case.problems):
-            yield Check(case.label, _check(oracle, one, case))
+    for suite in map(find_suite, suites):
+        for case in suite:
+            if not any(one.refuses(problem) for problem in case.problems):
+                yield Check(f"{suite.name}/{case.label}", _check(oracle, one, case))
 
 
 def _implementation_of(candidate: Any) -> Implementation:
@@ -53,7 +54,7 @@ def _implementation_of(candidate: Any) -> Implementation:
 def _check(oracle: Oracle, implementation: Implementation, case: Case) -> Callable[[], None]:
     def run() -> None:
         verdict = oracle.judge(implementation, case)
-        if not verdict.ok:
+        if verdict.failed:
             raise AssertionError(f"{implementation.name} on {case}: {verdict.status}: {verdict.reason}")
 
     return run

@@ -4,14 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING
 
 import click
 
 from .errors import ResultsError
-
-if TYPE_CHECKING:
-    from .records import Record
 
 
 def show(text: str) -> None:
@@ -51,10 +47,13 @@ def stdout_kept() -> Iterator[None]:
 
 
 @contextmanager
-def progress(total: int) -> "Iterator[Callable[[Record], None]]":
-    """Show a bar on a terminal's stderr, and nothing where nobody watches."""
+def progress(total: int) -> Iterator[Callable[[str, bool], None]]:
+    """Show a bar on a terminal's stderr, and nothing where nobody watches.
+
+    What it yields takes the words for one step, and whether that failed.
+    """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _words, _failed: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -64,10 +63,9 @@ def progress(total: int) -> "Iterator[Callable[[Record], None]]":
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=total)
 
-        def advance(record: "Record") -> None:
+        def advance(words: str, has_failed: bool) -> None:  # noqa: FBT001 it is called in two places
             nonlocal failed
-            failed += record.verdict.failed
-            words = f"{record.case.label} × {record.implementation.name}"
+            failed += has_failed
             bar.update(task, advance=1, description=f"{words}  ({failed} failed)" if failed else words)
 
         yield advance

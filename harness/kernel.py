@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any
 
-from .arrays import adapter, aligned_copy
+from .arrays import Array, adapter, aligned_copy
 from .plugin import Implementation
 from .problem import Problem
 from .tensors import Operands
@@ -36,13 +36,14 @@ class KernelError(Exception):
 class Bound:
     """An implementation that holds its operands.
 
-    `given` are the very buffers it was handed, so that a change in them shows. `apply` takes an
-    input of the library's own type, `x` is the one that was bound.
+    `given` are the very buffers it was handed, so that a change in them shows, and `own` the same as
+    arrays of its library. `apply` takes such an input, `x` is the one that was bound.
     """
 
     implementation: Implementation
     problem: Problem
     given: Operands
+    own: Mapping[str, Any]
     x: Any
     apply: Apply
     call: Call
@@ -52,6 +53,10 @@ class Bound:
         """Return what one call returns; raises `KernelError` for whatever it raises."""
         with guarded(self.implementation):
             return self.call()
+
+    def refill(self, name: str, content: Array) -> None:
+        """Put other numbers into a buffer that it was handed, as its caller may between two calls."""
+        adapter(self.implementation.arrays).fill(self.own[name], self.given.items()[name], content)
 
 
 @contextmanager
@@ -66,13 +71,17 @@ def guarded(implementation: Implementation) -> Iterator[None]:
             raise KernelError(error) from error
 
 
-def bind(implementation: Implementation, problem: Problem, operands: Operands) -> Bound:
+def bind(
+    implementation: Implementation, problem: Problem, operands: Operands, given: Operands | None = None
+) -> Bound:
     """Hand operands over, each in a buffer of its own that starts on a cache line, and plan.
+
+    With `given` it is those very buffers that are handed over, wherever and however they lie.
 
     Raises `KernelError` for whatever the plan raises.
     """
     library = adapter(implementation.arrays)
-    given = Operands(
+    given = given or Operands(
         aligned_copy(operands.x, implementation.layout),
         aligned_copy(operands.weight),
         None if operands.bias is None else aligned_copy(operands.bias),
@@ -82,7 +91,8 @@ def bind(implementation: Implementation, problem: Problem, operands: Operands) -
         for name in ("stride", "padding", "pads", "dilation", "groups", "padding_mode")
     }
     values |= {"problem": problem, "bias": None}
-    values |= {name: library.hand_over(array) for name, array in given.items().items()}
+    own = {name: library.hand_over(array) for name, array in given.items().items()}
+    values |= own
     x = values["x"]
     function, plan_s = implementation.function, None
     if implementation.is_plan:
@@ -92,9 +102,9 @@ def bind(implementation: Implementation, problem: Problem, operands: Operands) -
             plan_s = perf_counter() - start
             if not callable(function):
                 raise TypeError(f"the plan returned {type(function).__name__}, not a function of x")
-        return Bound(implementation, problem, given, x, function, partial(function, x), plan_s)
+        return Bound(implementation, problem, given, own, x, function, partial(function, x), plan_s)
     call, apply = _named(function, values), _of_x(function, values)
-    return Bound(implementation, problem, given, x, apply, call, plan_s)
+    return Bound(implementation, problem, given, own, x, apply, call, plan_s)
 
 
 def chained(bounds: Sequence[Bound]) -> Call:
@@ -116,10 +126,18 @@ def _arguments(
     function: Callable[..., Any], values: Mapping[str, Any]
 ) -> tuple[list[str], list[Any], dict[str, Any]]:
     """Return what a function's signature asks for: names and values by position, the rest by keyword."""
+    names, keyword_only = _signature(function)
+    return names, [values[name] for name in names], {name: values[name] for name in keyword_only}
+
+
+@lru_cache(maxsize=4096)
+def _signature(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
+    """Return the parameters that may go by position, and those that are keywords only."""
     parameters = inspect.signature(function).parameters.values()
-    names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    keywords = {p.name: values[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return names, [values[name] for name in names], keywords
+    return (
+        [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY],
+        [p.name for p in parameters if p.kind is p.KEYWORD_ONLY],
+    )
 
 
 def _named(function: Callable[..., Any], values: Mapping[str, Any]) -> Call:

@@ -1,5 +1,6 @@
-"""What there is to choose from, as rows: implementations, suites, cases."""
+"""What there is to choose from, as rows: implementations, suites, cases; and rows as text."""
 
+import csv
 from collections.abc import Sequence
 from io import StringIO
 from typing import Any
@@ -28,6 +29,8 @@ def _implementation_row(one: Implementation) -> Row:
     ndim = constraints.pop("ndim", 2)
     only = [f"{name}={value}" for name, value in constraints.items()]
     only += [] if one.layout == "contiguous" else [f"layout={one.layout}"]
+    only += ["flushes_subnormals"] if one.flushes_subnormals else []
+    only += [] if one.deterministic else ["not deterministic"]
     only += ["and its own when="] if one.when else []
     return {
         "implementation": one.name,
@@ -39,6 +42,7 @@ def _implementation_row(one: Implementation) -> Row:
         "takes": _words(name for name in one.parameters if name not in ("x", "weight")),
         "only": _words(only),
         "accuracy": one.accuracy.name,
+        "locality": one.locality,
         "timed": "plan" if one.is_plan else "call",
         "origin": one.origin,
         "about": one.description,
@@ -68,6 +72,20 @@ def case_rows(suite: Suite) -> list[Row]:
 
 def _words(values: Any) -> str:
     return " ".join(map(str, values)) if not isinstance(values, (str, int)) else str(values)
+
+
+def text_of(rows: Sequence[Row], format_name: str) -> str:
+    """Return rows as 'table', 'csv' or 'markdown'."""
+    if format_name == "table":
+        return table(rows)
+    headers = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [["" if row.get(header) is None else str(row[header]) for header in headers] for row in rows]
+    if format_name == "csv":
+        out = StringIO()
+        csv.writer(out, lineterminator="\n").writerows([headers, *cells])
+        return out.getvalue()
+    lines = [headers, ["---"] * len(headers), *cells]
+    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -42,6 +42,48 @@ results = click.option(
     help="Where records are kept.",
 )
 
+_level = click.option(
+    "--level",
+    type=click.Choice(("quick", "standard", "thorough")),
+    default="standard",
+    show_default=True,
+    help="How much the oracle tries.",
+)
+thorough = click.option(
+    "--level",
+    type=click.Choice(("quick", "standard", "thorough")),
+    default="thorough",
+    show_default=True,
+    help="How much the oracle tries.",
+)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of all data and orders.",
+)
+threads = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Threads of every library.",
+)
+jobs = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1, max=1024),
+    default=1,
+    show_default=True,
+    help="Processes that judge.",
+)
+exit_first = click.option(
+    "-x", "--exitfirst", "exit_first", is_flag=True, help="Leave an implementation at its first failure."
+)
+_shrink = click.option(
+    "--shrink", is_flag=True, help="Lead failures back to the smallest problem that shows them."
+)
 _SELECTING = (
     repeated(
         "--suite", "suites", metavar="NAME|FILE", help="A suite that comes with convharness, or a file."
@@ -54,31 +96,7 @@ _SELECTING = (
     implementations,
     plugins,
 )
-_JUDGING = (
-    click.option(
-        "--level",
-        type=click.Choice(("quick", "standard", "thorough")),
-        default="standard",
-        show_default=True,
-        help="How much data the oracle tries.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(min=0, max=2**63 - 1),
-        default=0,
-        show_default=True,
-        help="Seed of all data and orders.",
-    ),
-    click.option(
-        "--threads",
-        type=click.IntRange(min=1),
-        default=1,
-        show_default=True,
-        help="Threads of every library.",
-    ),
-    results,
-    format_of(*FORMATS),
-)
+_JUDGING = (_level, seed, threads, results, format_of(*FORMATS))
 _TIMING = (
     click.option(
         "--budget",
@@ -101,7 +119,7 @@ _TIMING = (
 
 def verifying(command: Command) -> Command:
     """Add what selects problems and implementations and says how to judge them."""
-    return _with(command, _SELECTING + _JUDGING)
+    return _with(command, _SELECTING + _JUDGING + (jobs, exit_first, _shrink))
 
 
 def timing(command: Command) -> Command:

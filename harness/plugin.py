@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from . import accuracy as accuracies
+from .accuracy import LOCALITIES
 from .arrays import LIBRARIES as ARRAY_LIBRARIES
 from .errors import PluginError, did_you_mean
 from .problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
@@ -61,7 +62,12 @@ def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
     Keywords narrow it further: any field of `Problem` (one value, or a list of allowed ones),
     `ndim=` (default 2), `dtype=` (default float32 and float64), `direction=`,
     `when=problem -> reason or None`; and describe it: `name=`, `arrays='numpy' | 'torch'`,
-    `layout='channels_last'`, `accuracy=`, `library=` (whose arithmetic it is, if not `arrays`).
+    `layout='channels_last'`, `library=` (whose arithmetic it is, if not `arrays`).
+
+    What the oracle then holds it to is said by `accuracy=` ('direct', 'winograd(m,r)', 'fft',
+    'strassen(l)', 'low(p)'), `locality=` (how far a NaN spreads: 'window', 'hull', 'tile', 'group',
+    'sample', 'batch'; by default as far as the class makes it), `flushes_subnormals=True` and
+    `deterministic=False`.
 
     Raises `PluginError` for a second mark; everything else is checked when it is discovered.
     """
@@ -121,6 +127,9 @@ class Implementation:
     direction: str
     when: Reason | None = field(repr=False)
     accuracy: accuracies.Accuracy
+    locality: str
+    flushes_subnormals: bool
+    deterministic: bool
     arrays: str
     layout: str
     library: str
@@ -200,7 +209,10 @@ def declare(
             arrays=(arrays := _choice("arrays", keywords.pop("arrays", "numpy"), ARRAY_LIBRARIES)),
             library=_text("library", keywords.pop("library", arrays)),
             layout=_choice("layout", keywords.pop("layout", "contiguous"), LAYOUTS),
-            accuracy=accuracies.parse(keywords.pop("accuracy", "direct")),
+            accuracy=(accuracy := accuracies.parse(keywords.pop("accuracy", "direct"))),
+            locality=_choice("locality", keywords.pop("locality", accuracy.locality), LOCALITIES),
+            flushes_subnormals=_yes_or_no("flushes_subnormals", keywords.pop("flushes_subnormals", False)),
+            deterministic=_yes_or_no("deterministic", keywords.pop("deterministic", True)),
             dtypes=_known("dtype", keywords.pop("dtype", _FLOATS), DTYPES),
             direction=_choice("direction", keywords.pop("direction", "forward"), DIRECTIONS),
             when=_callable("when", keywords.pop("when", None)),
@@ -247,6 +259,9 @@ def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
                 "arrays",
                 "layout",
                 "accuracy",
+                "locality",
+                "flushes_subnormals",
+                "deterministic",
                 "library",
             )
             raise PluginError(f"declares an unknown {name!r}{did_you_mean(name, known)}")
@@ -315,6 +330,12 @@ def _choice(keyword: str, value: Any, known: Iterable[str]) -> str:
             f"declares {keyword}={value!r}, which is not known{did_you_mean(str(value), known)}"
         )
     return str(value)
+
+
+def _yes_or_no(keyword: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise PluginError(f"declares {keyword}={value!r}; it must be True or False")
+    return value
 
 
 def _callable(keyword: str, value: Any) -> Reason | None:

@@ -7,7 +7,7 @@ here by looking indices up, so that padding, cropping, stride and dilation are o
 """
 
 from collections.abc import Iterator
-from math import prod
+from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
@@ -27,25 +27,39 @@ _BLOCK_ELEMENTS = 4_000_000
 
 _U = 2.0**-53
 
+_MANTISSA = 53
+_SAFE_POWER = 450
+
+_DOUBLED = 2.0**-40
+"""How much of a float64 sum's doubt `convolve_exactly` leaves, or less: its own unit is 2⁻¹⁰⁶."""
+
 
 def truth(problem: Problem, operands: Operands, *, exact: bool = False) -> Truth:
     """Return the true output, Σ|products| for the bounds, and how far the output may be off.
 
     With `exact` the data is such that every sum in float64 is exact, so nothing is in doubt.
     Otherwise the float64 sums are within γₙ₊₂·A of the true ones (Higham, section 3.1); the two
-    extra roundings are the bias's and that of A itself.
+    extra roundings are the bias's and that of A itself. That is nothing beside the bounds of
+    float32, and as much as those of float64, whose truth is therefore made by `convolve_exactly`.
 
     Raises `ProblemError` for a direction that has no reference yet.
     """
     if problem.direction != "forward":
         raise ProblemError(f"there is no reference for direction {problem.direction!r} yet; use 'forward'")
-    y = convolve(problem, operands.x, operands.weight, operands.bias)
+    doubled = problem.dtype == "float64" and not exact
+    tail: Doubles | float = 0.0
+    if doubled:
+        y, tail = convolve_exactly(problem, operands.x, operands.weight, operands.bias)
+    else:
+        y = convolve(problem, operands.x, operands.weight, operands.bias)
     bias = None if operands.bias is None else np.abs(operands.bias)
     magnitude = convolve(problem, np.abs(operands.x), np.abs(operands.weight), bias)
     # A is itself a rounded sum, of terms of one sign: growing it by its own error keeps the bound a bound.
     magnitude *= 1 + gamma(problem.products + 2, _U)
-    doubt = 0.0 if exact else gamma(problem.products + 2, _U) * magnitude
-    return Truth(problem, operands.x, operands.weight, y, magnitude, doubt)
+    doubt: Doubles | float = 0.0
+    if not exact:
+        doubt = (_DOUBLED if doubled else 1.0) * gamma(problem.products + 2, _U) * magnitude
+    return Truth(problem, operands.x, operands.weight, y, magnitude, doubt, tail, operands.bias)
 
 
 def convolve(problem: Problem, x: Array, weight: Array, bias: Array | None) -> Doubles:
@@ -63,15 +77,78 @@ def convolve(problem: Problem, x: Array, weight: Array, bias: Array | None) -> D
     return y
 
 
+def convolve_exactly(
+    problem: Problem, x: Array, weight: Array, bias: Array | None
+) -> tuple[Doubles, Doubles]:
+    """Return the output as an unevaluated sum of two float64 arrays, as if made with 106 bits.
+
+    x and weight are cut into slices of so few bits on a common grid that products and sums of two
+    slices are exact in float64. Each pair of slices is one convolution, and the results are added
+    up from the smallest with the error of every addition kept.
+
+    Source: K. Ozaki, T. Ogita, S. Oishi, S. M. Rump, Error-free transformations of matrix
+    multiplication by using fast routines of matrix multiplication and its applications, Numerical
+    Algorithms 59 (2012).
+    """
+    bits = (_MANTISSA - ceil(log2(problem.products))) // 2
+    x_slices, x_power = _sliced(x.astype(np.float64), bits)
+    w_slices, w_power = _sliced(weight.astype(np.float64), bits)
+    samples = problem.batch_size
+    together = problem.replace(batch_size=samples * len(x_slices))  # slices of x are further samples
+    stacked = np.concatenate(x_slices)
+    products = [convolve(together, stacked, w_slice, None) for w_slice in w_slices]
+    high, low = np.zeros(problem.output_shape), np.zeros(problem.output_shape)
+    for total in range(len(x_slices) + len(w_slices) - 2, -1, -1):
+        for j, product in enumerate(products):
+            if 0 <= total - j < len(x_slices):
+                high, error = _two_sum(high, product[(total - j) * samples :][:samples])
+                low += error
+    high, low = np.ldexp(high, x_power + w_power), np.ldexp(low, x_power + w_power)
+    if bias is not None:
+        high, error = _two_sum(high, bias.astype(np.float64).reshape(-1, *(1,) * problem.ndim))
+        low += error
+    return high, low
+
+
+def _sliced(values: Doubles, bits: int) -> tuple[list[Doubles], int]:
+    """Return slices of so many bits whose sum is values·2⁻ᵖ, the largest first, and p.
+
+    Adding and subtracting σ rounds to the grid whose unit is σ's last bit; p keeps numbers so far
+    from the ends of their range that neither σ nor products of slices leave it.
+    """
+    power = int(np.frexp(np.abs(values).max(initial=0))[1])
+    largest = max(-_SAFE_POWER, min(power, _SAFE_POWER))
+    rest = np.ldexp(values, largest - power)  # at most 2^largest
+    slices: list[Doubles] = []
+    while rest.any() or not slices:
+        sigma = 0.75 * 2.0 ** (largest + _MANTISSA - (len(slices) + 1) * bits)
+        slices.append((rest + sigma) - sigma)
+        rest = rest - slices[-1]
+    return slices, power - largest
+
+
+def _two_sum(a: Doubles, b: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the rounded sum and its error, exactly (Knuth; Higham, section 4.3)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
 def _padded(problem: Problem, x: Doubles) -> Doubles:
     """Return x padded and cropped, one axis after the other."""
     for axis, size in enumerate(problem.input_size):
         before, after = problem.pads[axis]
-        positions = np.arange(-before, size + after)
-        inside = (positions >= 0) & (positions < size)
-        x = np.take(x, _source(positions, size, problem.padding_mode), axis=axis + 2)
-        if problem.padding_mode == "zeros":
-            np.moveaxis(x, axis + 2, 0)[~inside] = 0
+        x = take_padded(x, np.arange(-before, size + after), axis + 2, problem.padding_mode)
+    return x
+
+
+def take_padded(x: Doubles, positions: Indices, axis: int, padding_mode: str) -> Doubles:
+    """Return what stands at positions of an axis, of which some may be outside."""
+    size = x.shape[axis]
+    inside = (positions >= 0) & (positions < size)
+    x = np.take(x, _source(positions, size, padding_mode), axis=axis)
+    if padding_mode == "zeros":
+        np.moveaxis(x, axis, 0)[~inside] = 0
     return x
 
 

@@ -63,6 +63,11 @@ class Registry:
             chosen |= matching
         return tuple(one for one in self.implementations if not patterns or one.name in chosen)
 
+    def of_file(self, path: Path) -> tuple[Implementation, ...]:
+        """Return the implementations that a file holds."""
+        wanted = path.resolve()
+        return tuple(one for one in self.implementations if one.source and one.source.resolve() == wanted)
+
     def _nothing_matches(self, pattern: str, names: Sequence[str]) -> str:
         for one in self.unavailable:
             if fnmatchcase(one.family, pattern.partition(".")[0]):

@@ -5,8 +5,8 @@ The same problem, kind and seed give the same numbers on every machine.
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import isqrt
+from dataclasses import dataclass, replace
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def generator(problem: Problem, kind: str, seed: int) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
-def wide_x(problem: Problem, seed: int) -> Operands:
+def wide_x(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     """Return odd integers, x as wide as sums stay exact and weight small.
 
     With n products of at most X·W, n·X·W + B ≤ 0.75·2^p makes every partial sum in any order a
@@ -47,38 +47,47 @@ def wide_x(problem: Problem, seed: int) -> Operands:
     that only multiplies and adds. Odd numbers with the leading bit set use all their bits: whoever
     rounds them on the way, drops a product or counts one twice shows.
     """
-    return _integers(problem, generator(problem, "wide_x", seed), wide="x")
+    return _integers(problem, generator(problem, "wide_x", seed), bits, wide="x")
 
 
-def wide_weight(problem: Problem, seed: int) -> Operands:
-    """Return odd integers, weight as wide as sums stay exact and x small."""
-    return _integers(problem, generator(problem, "wide_weight", seed), wide="weight")
+def wide_weight(problem: Problem, seed: int, bits: int | None = None) -> Operands:
+    """Return odd multiples of 2⁻⁴ and 2⁻⁵, weight as wide as sums stay exact and x small.
+
+    They are as exact as whole numbers, and none themselves, for those who look.
+    """
+    whole = _integers(problem, generator(problem, "wide_weight", seed), bits, wide="weight")
+    return powered(problem, whole, -4, -5)
 
 
-def full_x(problem: Problem, seed: int) -> Operands:
-    """Return one product per output, of an x that fills its significand and a power of two.
+def full_x(problem: Problem, seed: int, bits: int | None = None) -> Operands:
+    """Return one product per output, of a fraction x that fills its significand and a power of two.
 
     The product is exact in every type that holds x, so whoever rounds x or the product on the way
     shows, however long the sums of the problem are. Each output channel has a tap of its own, and
     moves the image to its own place.
     """
     random = generator(problem, "full_x", seed)
-    significand = PRECISION[problem.dtype]
-    x = _odd(random, problem.input_shape, 2**significand - 1)
-    return _whole_numbers(
-        problem, x, *_single_taps(problem, random, _powers_of_two(random, problem.out_channels))
+    x = odd(random, problem.input_shape, 2 ** (bits or PRECISION[problem.dtype]) - 1) * _fraction(problem)
+    return whole_numbers(
+        problem, x, *single_taps(problem, random, powers_of_two(random, problem.out_channels))
     )
 
 
-def full_weight(problem: Problem, seed: int) -> Operands:
+def full_weight(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     """Return one product per output, of powers of two and a weight that fills its significand."""
     random = generator(problem, "full_weight", seed)
-    weights = _odd(random, problem.out_channels, 2 ** PRECISION[problem.dtype] - 1)
-    x = _powers_of_two(random, problem.input_shape)
-    return _whole_numbers(problem, x, *_single_taps(problem, random, weights))
+    weights = odd(random, problem.out_channels, 2 ** (bits or PRECISION[problem.dtype]) - 1)
+    weights = weights * _fraction(problem)
+    x = powers_of_two(random, problem.input_shape)
+    return whole_numbers(problem, x, *single_taps(problem, random, weights))
 
 
-def _single_taps(problem: Problem, random: np.random.Generator, values: Array) -> tuple[Array, Array]:
+def _fraction(problem: Problem) -> float:
+    """Return a power of two that makes fractions of whole numbers that fill their significand."""
+    return 1.0 if problem.dtype == "float16" else 2.0 ** -(PRECISION[problem.dtype] // 2)
+
+
+def single_taps(problem: Problem, random: np.random.Generator, values: Array) -> tuple[Array, Array]:
     """Return a weight with one tap per output channel, and a bias of zeros.
 
     Neighbouring channels take different taps, so that all are used where there are channels enough.
@@ -89,7 +98,8 @@ def _single_taps(problem: Problem, random: np.random.Generator, values: Array) -
     return weight.reshape(problem.weight_shape), np.zeros(problem.out_channels)
 
 
-def _powers_of_two(random: np.random.Generator, shape: int | tuple[int, ...]) -> Array:
+def powers_of_two(random: np.random.Generator, shape: int | tuple[int, ...]) -> Array:
+    """Return ±1, ±½, ±¼ and ±⅛."""
     powers: Array = np.exp2(random.integers(-3, 0, shape, endpoint=True))
     powers *= random.choice([-1.0, 1.0], shape)
     return powers
@@ -99,7 +109,26 @@ def small_integers(problem: Problem, seed: int) -> Operands:
     """Return integers of at most 3 in absolute value, for algorithms that are not exact on integers."""
     random = generator(problem, "small_integers", seed)
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return _operands(problem, *(random.integers(-3, 3, shape, endpoint=True) for shape in shapes))
+    return operands_of(problem, *(random.integers(-3, 3, shape, endpoint=True) for shape in shapes))
+
+
+def sparse_integers(problem: Problem, seed: int) -> Operands:
+    """Return integers of at most 3, x with few of its channels and elements away from zero.
+
+    The bounds of transforms are normwise and grow with what is summed: on so little data they stay
+    below one half, where an output that is off by one shows. Samples and seeds take other channels.
+    """
+    random = generator(problem, "sparse_integers", seed)
+    full = small_integers(problem, seed)
+    channels = problem.in_channels // problem.groups
+    samples = np.arange(problem.batch_size)[:, None]
+    used = (samples + seed + np.arange(channels)) % -(-channels // 4) == 0
+    shape = (problem.batch_size, problem.groups, channels, *problem.input_size)
+    kept = random.random(shape) < 256 / prod(problem.input_size)
+    kept &= used.reshape(problem.batch_size, 1, channels, *(1,) * problem.ndim)
+    # No weight is zero: where there is one of them only, nothing would be left to see.
+    weight = np.where(full.weight == 0, full.weight.dtype.type(2), full.weight)
+    return replace(full, x=full.x * kept.reshape(problem.input_shape).astype(full.x.dtype), weight=weight)
 
 
 def impulses(problem: Problem, seed: int) -> Operands:
@@ -117,7 +146,7 @@ def impulses(problem: Problem, seed: int) -> Operands:
         # The channel moves with the sample, so that more than one of them is looked at.
         x[(sample, slice(None), sample % channels, *position)] = random.uniform(1, 2, problem.groups)
     weight[(slice(None), slice(None), *tap)] = random.uniform(1, 2, (problem.out_channels, channels))
-    return _operands(
+    return operands_of(
         problem,
         x.reshape(problem.input_shape),
         weight,
@@ -139,47 +168,76 @@ def _meeting(problem: Problem, axis: int) -> tuple[int, int]:
 
 def reals(problem: Problem, seed: int) -> Operands:
     """Return standard normal x, weight and bias."""
-    return _normal(problem, generator(problem, "reals", seed))
+    return normal(problem, generator(problem, "reals", seed))
 
 
 def timed(problem: Problem, seed: int) -> Operands:
     """Return what is timed: reals that no check of the oracle has shown before."""
-    return _normal(problem, generator(problem, "timed", seed))
+    return normal(problem, generator(problem, "timed", seed))
 
 
-def _normal(problem: Problem, random: np.random.Generator) -> Operands:
+def timed_integers(problem: Problem, seed: int) -> Operands:
+    """Return what is timed where sums can be compared exactly: whole numbers that fill 24 bits."""
+    random = generator(problem, "timed_integers", seed)
+    return _integers(problem, random, min(PRECISION[problem.dtype], PRECISION["float32"]), wide="x")
+
+
+def normal(problem: Problem, random: np.random.Generator) -> Operands:
+    """Return standard normal numbers."""
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return _operands(problem, *(random.standard_normal(shape) for shape in shapes))
+    return operands_of(problem, *(random.standard_normal(shape) for shape in shapes))
 
 
-KINDS: dict[str, Callable[[Problem, int], Operands]] = {
+KINDS: dict[str, Callable[..., Operands]] = {
     "wide_x": wide_x,
     "wide_weight": wide_weight,
     "full_x": full_x,
     "full_weight": full_weight,
     "small_integers": small_integers,
+    "sparse_integers": sparse_integers,
     "impulses": impulses,
     "reals": reals,
     "timed": timed,
+    "timed_integers": timed_integers,
 }
 
 
-def _integers(problem: Problem, random: np.random.Generator, wide: str) -> Operands:
-    storage = 2 ** PRECISION[problem.dtype] - 1
-    budget = int(0.75 * 2 ** accumulator_bits(problem.dtype))
+def _integers(problem: Problem, random: np.random.Generator, bits: int | None, wide: str) -> Operands:
+    storage = 2 ** (bits or PRECISION[problem.dtype]) - 1
+    budget = int(0.75 * 2 ** held_bits(problem, bits))  # a quarter to spare
     terms = problem.products + 1  # the bias is one more term, of at most X
     small = min(7, max(1, isqrt(budget // terms)))
     large = min(storage, budget // (terms * small))
     limits = (large, small) if wide == "x" else (small, large)
-    return _whole_numbers(
+    return whole_numbers(
         problem,
-        _odd(random, problem.input_shape, limits[0]),
-        _odd(random, problem.weight_shape, limits[1]),
-        _odd(random, problem.out_channels, large),
+        odd(random, problem.input_shape, limits[0]),
+        odd(random, problem.weight_shape, limits[1]),
+        odd(random, problem.out_channels, large),
     )
 
 
-def _odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) -> Array:
+def held_bits(problem: Problem, bits: int | None) -> int:
+    """Return the significand bits in which sums are held by who keeps so many bits of the inputs.
+
+    That is the accumulator, but float32 for whoever claims no more bits than it has.
+    """
+    held = accumulator_bits(problem.dtype)
+    return held if bits is None else min(held, max(bits, PRECISION["float32"]))
+
+
+def powered(problem: Problem, operands: Operands, of_x: int, of_weight: int) -> Operands:
+    """Return the same numbers times powers of two: what was exact stays so, where nothing underflows."""
+    bias = np.zeros(problem.out_channels) if operands.bias is None else operands.bias.astype(np.float64)
+    return operands_of(
+        problem,
+        np.ldexp(operands.x.astype(np.float64), of_x),
+        np.ldexp(operands.weight.astype(np.float64), of_weight),
+        np.ldexp(bias, of_x + of_weight),
+    )
+
+
+def odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) -> Array:
     """Return odd integers of either sign in the upper half of [1, limit]."""
     top = (limit - 1) // 2
     halves = random.integers((top + 1) // 2, top, shape, endpoint=True)
@@ -188,12 +246,13 @@ def _odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) 
     return odd
 
 
-def _whole_numbers(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
+def whole_numbers(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
     """Return whole numbers as operands; a power of two keeps their sums inside float16's range."""
     scale = 2.0**-8 if problem.dtype == "float16" else 1.0
-    return _operands(problem, x * scale, weight, bias * scale)
+    return operands_of(problem, x * scale, weight, bias * scale)
 
 
-def _operands(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
+def operands_of(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
+    """Return arrays of the problem's shapes as operands of its data type, without the bias that it lacks."""
     dtype = dtype_of(problem.dtype)
     return Operands(x.astype(dtype), weight.astype(dtype), bias.astype(dtype) if problem.bias else None)

@@ -6,15 +6,16 @@ call is compared with the true one before its time counts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from random import Random
 from typing import Any
 
 from .accuracy import Accuracy
-from .arrays import adapter
+from .arrays import Array, adapter
 from .kernel import Bound, KernelError, bind, chained
+from .oracle.at_size import AtSize, is_decided_exactly
 from .oracle.contract import BreachError, checked_output
-from .oracle.timed import timed_truth, wrong_when_timed
+from .oracle.timed import WRONG_WHEN_TIMED, timed_truth, wrong_when_timed
 from .plugin import Implementation
 from .problem import Problem
 from .records import Measurement
@@ -50,7 +51,8 @@ def time_case(
     With `yardstick` the engine's own reference is one more rival, whose samples every measurement
     then holds: a measure of the machine that no implementation can change.
     """
-    layers = [(problem, KINDS["timed"](problem, seed)) for problem in case.problems]
+    kind = "timed_integers" if len(case.problems) == 1 else "timed"  # sums of a chain are not exact
+    layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
     outcomes: dict[str, Measurement | TimingFailure] = {}
     chains: dict[str, list[Bound]] = {}
     for one in implementations:
@@ -62,23 +64,33 @@ def time_case(
     if yardstick:
         rivals.append(Rival(YARDSTICK, partial(_reference_call, layers)))
     taken = measure(rivals, effort, random=random)
-    expected = _Expected(layers)
+    expected = _Expected(layers, seed)
     for name, chain in chains.items():
         failure = _failure(chain, taken[name], layers[-1][1], expected)
         outcomes[name] = failure or _measurement(chain, taken[name], taken.get(YARDSTICK))
     return outcomes
 
 
-class _Expected(dict[Accuracy, tuple[Any, Any]]):
-    """The true output of the timed data and its bound, made once per accuracy class."""
+class _Expected:
+    """What outputs on the timed data must be: made when first asked for, for all comers."""
 
-    def __init__(self, layers: Layers) -> None:
-        super().__init__()
+    def __init__(self, layers: Layers, seed: int) -> None:
         self._layers = layers
+        self._seed = seed
+        self._bounds: dict[Accuracy, tuple[Any, Any]] = {}
 
-    def __missing__(self, accuracy: Accuracy) -> tuple[Any, Any]:
-        self[accuracy] = timed_truth(self._layers, accuracy)
-        return self[accuracy]
+    @cached_property
+    def _at_size(self) -> AtSize:
+        return AtSize(*self._layers[0], self._seed)
+
+    def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
+        """Return what is wrong with an output of a class, or None."""
+        if len(self._layers) == 1 and is_decided_exactly(self._layers[0][0], accuracy):
+            found = self._at_size.complaint(y)
+            return f"{WRONG_WHEN_TIMED}: {found}" if found else None
+        if accuracy not in self._bounds:
+            self._bounds[accuracy] = timed_truth(self._layers, accuracy)
+        return wrong_when_timed(y, self._bounds[accuracy])
 
 
 def _rival(name: str, chain: Sequence[Bound]) -> Rival:
@@ -111,7 +123,7 @@ def _failure(
         y = checked_output(chain[-1], taken.last, pristine)
     except BreachError as breach:
         return TimingFailure("contract", f"when timed: {breach}")
-    reason = wrong_when_timed(y, expected[chain[-1].implementation.accuracy])
+    reason = expected.complaint(y, chain[-1].implementation.accuracy)
     return TimingFailure("wrong", reason) if reason else None
 
 

@@ -63,7 +63,7 @@ class Verdict:
             name: _larger(getattr(worse, name), getattr(better, name)) for name in errors
         }
         values = worse.values if worse.values is not None else better.values
-        return replace(worse, **larger, values=values)
+        return replace(worse, **larger, values=values, traits={**better.traits, **worse.traits})
 
 
 def _larger(a: float | None, b: float | None) -> float | None:

@@ -1,60 +1,65 @@
-"""Judges: runs an implementation on one kind of data after the other and compares."""
+"""Judges: leads an implementation through the layers, cheapest first, and sums up what they say."""
 
-import shlex
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..accuracy import PRECISION, Accuracy, Truth
-from ..arrays import Array, dtype_of
+from ..accuracy import PRECISION
+from ..arrays import dtype_of
 from ..errors import PluginError, ProblemError, SuiteError
-from ..kernel import KernelError, bind
+from ..kernel import KernelError
 from ..plugin import Implementation
 from ..problem import Problem
 from ..reference import truth
 from ..suite import Case, Example
-from ..tensors import KINDS, Operands
+from ..tensors import Operands
 from ..verdict import Verdict
-from .comparison import Comparison, compare, significant_bits
-from .contract import BreachError, checked_output
+from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
+from .bank import Bank
+from .contract import BreachError
 from .room import too_large
+from .trial import LEVELS, Trial, reproduction
 
-LEVELS = ("quick", "standard", "thorough")
+T = TypeVar("T")
+Check = Callable[[Trial], Iterator[Verdict]]
 
 
 @dataclass(frozen=True)
-class Probe:
-    """One kind of data, and the layer that it belongs to."""
+class Layer:
+    """One kind of question, by the name under which a verdict gives it, and how it is asked.
 
-    layer: str
-    kind: str
-    exact_data: bool = False
+    `measures` says that its errors are those of ordinary numbers, which a report compares.
+    """
+
+    name: str
+    check: Check
+    measures: bool = False
 
 
-# Whoever sums products in any order is exact on all of them but the last, and bounded there.
-_DIRECT = (
-    Probe("exact", "wide_x", exact_data=True),
-    Probe("exact", "wide_weight", exact_data=True),
-    Probe("precision", "full_x", exact_data=True),
-    Probe("precision", "full_weight", exact_data=True),
-    Probe("bound", "reals"),
+_FIRST = (
+    Layer("contract", contract.check),
+    Layer("exact", exact.check, measures=True),
+    Layer("precision", precision.check, measures=True),
+    Layer("bound", bounds.check, measures=True),
 )
-# Transforms round on any data: small integers tell geometry, impulses precision.
-_TRANSFORMED = (
-    Probe("exact", "small_integers", exact_data=True),
-    Probe("precision", "impulses"),
-    Probe("bound", "reals"),
+_FURTHER = (
+    Layer("values", values.check),
+    Layer("non-finite", nonfinite.check),
+    Layer("layout", layouts.check),
+    Layer("state", state.check),
+    Layer("memory", memory.check),
 )
-_SLOWER = ("wide_weight", "impulses")
+LAYERS = tuple(layer.name for layer in (*_FIRST, *_FURTHER))
 
 
-def probes(accuracy: Accuracy, level: str) -> tuple[Probe, ...]:
-    """Return the data that an accuracy class is judged on at a level, cheapest first."""
-    every = _DIRECT if accuracy.exact else _TRANSFORMED
-    return tuple(probe for probe in every if level != "quick" or probe.kind not in _SLOWER)
+def layers_of(level: str) -> tuple[Layer, ...]:
+    """Return the layers of a level, cheapest first."""
+    return _FIRST if level == "quick" else (*_FIRST, *_FURTHER)
 
 
 class Oracle:
@@ -65,12 +70,17 @@ class Oracle:
     """
 
     def __init__(self, *, level: str = "standard", seed: int = 0) -> None:
+        if level not in LEVELS:
+            raise ValueError(f"level={level!r} is not known; levels are {', '.join(LEVELS)}")
         self.level = level
         self.seed = seed
-        self._operands_and_truth = lru_cache(maxsize=24)(_operands_and_truth)
+        self._banks = lru_cache(maxsize=12)(self._bank)
+
+    def _bank(self, problem: Problem) -> Bank:
+        return Bank(problem, self.seed)
 
     def judge(self, implementation: Implementation, case: Case) -> Verdict:
-        """Return the verdict on a case: the worst of its layers, each judged on its own.
+        """Return the verdict on a case: the worst of its problems, each judged on its own.
 
         Raises `SuiteError` if the case's worked example contradicts itself.
         """
@@ -82,7 +92,7 @@ class Oracle:
             return Verdict("unsupported", reason)
         verdict = Verdict("passed", seed=self.seed)
         for index, problem in enumerate(case.problems):
-            one = self._judge_problem(_Trial(implementation, problem, self.level, self.seed), case.example)
+            one = self._judge_problem(implementation, problem, case.example)
             if one.reason:
                 one = replace(one, reason=_in_layer(case, index, one.reason))
             verdict = verdict.and_(one)
@@ -90,84 +100,105 @@ class Oracle:
                 break
         return verdict
 
-    def _judge_problem(self, trial: "_Trial", example: Example | None) -> Verdict:
-        if reason := too_large(trial.problem):
+    def trial(self, implementation: Implementation, problem: Problem) -> Trial:
+        """Return what the layers are asked with."""
+        return Trial(implementation, self._banks(problem), self.level, self._banks)
+
+    def seen_by(self, implementation: Implementation, problem: Problem) -> dict[str, Verdict]:
+        """Return the verdict of every layer by itself: which of them would have been enough."""
+        trial = self.trial(implementation, problem)
+        return {layer.name: self._ask(layer, trial) for layer in layers_of(self.level)}
+
+    def _judge_problem(
+        self, implementation: Implementation, problem: Problem, example: Example | None
+    ) -> Verdict:
+        if reason := too_large(problem):
             return Verdict("mistrusted", reason, seed=self.seed)
+        trial = self.trial(implementation, problem)
+        verdict = Verdict("passed", seed=self.seed)
         try:
-            verdict = Verdict("passed", seed=self.seed)
             if example is not None:
-                verdict = trial.on_example(example)
-            for probe, seed in self._draws(trial.implementation.accuracy):
-                # What is imprecise so far may turn out to be wrong; nothing is worse than the rest.
-                if verdict.status not in ("passed", "imprecise"):
+                verdict = self._ask(
+                    Layer("example", partial(_on_example, example=example), measures=True), trial
+                )
+            for layer in layers_of(self.level):
+                # What is imprecise on ordinary numbers may turn out to be wrong on others of them.
+                if verdict.failed and not (verdict.status == "imprecise" and layer.measures):
                     break
-                operands, true = self._operands_and_truth(trial.problem, probe, seed)
-                verdict = verdict.and_(trial.on_data(probe, operands, true))
+                verdict = verdict.and_(self._ask(layer, trial))
+            if verdict.ok:
+                verdict = replace(verdict, traits=_traits(trial))
         except ProblemError as error:  # there is no reference for it
             return Verdict("mistrusted", str(error), seed=self.seed)
         except MemoryError:
             return Verdict("mistrusted", "there is no memory for judging it", seed=self.seed)
-        if verdict.ok and prod(trial.problem.output_shape) == 0:
-            return replace(verdict, status="mistrusted", reason="the output has no elements to compare")
+        if verdict.ok and (reason := _proves_nothing(trial)):
+            return replace(verdict, status="mistrusted", reason=reason)
         return verdict
 
-    def _draws(self, accuracy: Accuracy) -> Iterator[tuple[Probe, int]]:
-        for draw in range(3 if self.level == "thorough" else 1):
-            for probe in probes(accuracy, self.level):
-                yield probe, self.seed + draw
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """One implementation on one problem, with what it takes to try it again."""
-
-    implementation: Implementation
-    problem: Problem
-    level: str
-    seed: int
-
-    def on_example(self, example: Example) -> Verdict:
-        operands = example_operands(self.problem, example)
-        true = truth(self.problem, operands, exact=True)
-        expected = np.reshape(np.asarray(example.y, np.float64), self.problem.output_shape)
-        mistake = f"the worked example of {self.problem}"
-        if true.magnitude.max(initial=0) > 2.0 ** PRECISION[self.problem.dtype]:
-            raise SuiteError(
-                [f"{mistake} has sums that {self.problem.dtype} cannot hold; use smaller numbers"]
-            )
-        if not np.array_equal(true.y, expected):
-            raise SuiteError(
-                [f"{mistake} says y = {expected.tolist()}, but its convolution is {true.y.tolist()}"]
-            )
-        return self.on_data(Probe("example", "example", exact_data=True), operands, true)
-
-    def on_data(self, probe: Probe, operands: Operands, true: Truth) -> Verdict:
-        """Run once and judge the output."""
+    def _ask(self, layer: Layer, trial: Trial) -> Verdict:
+        """Return the worst that a layer has to say; what the kernel raises is among it."""
+        verdict = Verdict("passed", seed=self.seed)
         try:
-            bound = bind(self.implementation, self.problem, operands)
-            y = checked_output(bound, bound.output(), operands)
+            for one in _quietly(layer.check(trial)):
+                verdict = verdict.and_(one if layer.measures or one.failed else _without_errors(one))
+                if verdict.failed and verdict.status != "imprecise":
+                    break
         except KernelError as error:
-            return self.failure("memory" if error.is_memory else "error", str(error), probe.layer)
+            if trial.problem.batch_size == 0:
+                return Verdict("unsupported", f"raises on an empty batch: {error}")
+            status = "memory" if error.is_memory else "error"
+            verdict = verdict.and_(trial.failure(status, str(error), layer.name))
         except BreachError as breach:
-            return self.failure("contract", str(breach), "contract")
-        verdict = self._compared(probe, y, true)
-        return replace(verdict, values=y.tolist()) if probe.kind == "example" else verdict
+            name = layer.name if layer in _FURTHER else "contract"
+            verdict = verdict.and_(trial.failure("contract", str(breach), name))
+        if not verdict.failed:
+            return verdict
+        what = ("--problem", str(trial.problem))
+        again = reproduction("verify", trial.implementation, what, self.level, self.seed)
+        return replace(verdict, reproduce=again)
 
-    def _compared(self, probe: Probe, y: Array, true: Truth) -> Verdict:
-        found = compare(y, true, self.implementation.accuracy, exact_data=probe.exact_data)
-        if found.where is None:
-            return _with_errors(Verdict("passed", seed=self.seed), found)
-        status, reason = "wrong", found.reason
-        if found.imprecise:
-            bits = significant_bits(y, true)
-            status, reason = "imprecise", f"{reason}; as exact as some {bits} significant bits"
-        verdict = self.failure(status, reason, probe.layer)
-        return _with_errors(replace(verdict, where=str(list(found.where))), found)
 
-    def failure(self, status: str, reason: str | None, layer: str | None) -> Verdict:
-        what = ("--problem", str(self.problem))
-        again = reproduction("verify", self.implementation, what, self.level, self.seed)
-        return Verdict(status, reason, layer, seed=self.seed, reproduce=again)
+def _quietly(verdicts: Iterator[T]) -> Iterator[T]:
+    """Pass answers on, and not the warnings of kernels that were given what overflows."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield from verdicts
+
+
+def _without_errors(verdict: Verdict) -> Verdict:
+    """Return a verdict without figures that only belong to unusual numbers."""
+    return replace(verdict, error_u=None, error_bound_u=None, error_max_abs=None, error_rel_l2=None)
+
+
+def _proves_nothing(trial: Trial) -> str | None:
+    """Return why passing says nothing, or None."""
+    if prod(trial.problem.output_shape) == 0:
+        return "the output has no elements to compare"
+    _, true = trial.deal(trial.sharp)
+    if not true.magnitude.any():
+        return "every output reads nothing but padding"
+    return None
+
+
+def _traits(trial: Trial) -> dict[str, Any]:
+    """Return what an implementation was found to do where it is free to do as it likes."""
+    implementation = trial.implementation
+    found: dict[str, Any] = {"deterministic": implementation.deterministic}
+    if trial.level == "quick" or prod(trial.problem.output_shape) == 0:
+        return found
+    try:
+        return found | dict(_quietly(_tried_traits(trial)))
+    except (KernelError, BreachError):  # it passed every layer, and fails now
+        return found | {"deterministic": False}
+
+
+def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
+    yield "significand_bits", precision.bits_of(trial)
+    yield "subnormals", "kept" if values.keeps_subnormals(trial.small or trial) else "flushed"
+    yield from nonfinite.traits(trial).items()
+    if trial.accuracy.name != "direct":
+        yield "exact_on_integers", exact.is_exact(trial)
 
 
 def refusal(implementation: Implementation, case: Case) -> str | None:
@@ -187,29 +218,21 @@ def _in_layer(case: Case, index: int, reason: str) -> str:
     return f"layer {index + 1} ({case.problems[index]}): {reason}"
 
 
-def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:
-    return replace(
-        verdict,
-        error_u=found.error_u,
-        error_bound_u=found.error_bound_u,
-        error_max_abs=found.error_max_abs,
-        error_rel_l2=found.error_rel_l2,
-    )
-
-
-def reproduction(
-    command: str, implementation: Implementation, what: Sequence[str], level: str, seed: int
-) -> str:
-    """Return the command line that runs an implementation again, on the same data.
-
-    `what` are the words that select it: `--problem` with a canonical string, or a suite's case.
-    """
-    words = ["convharness", command, "--implementation", implementation.name, *what]
-    if implementation.origin == "file":
-        words += ["--plugin", str(implementation.source)]
-    if level != "standard":
-        words += ["--level", level]
-    return shlex.join([*words, "--seed", str(seed)])
+def _on_example(trial: Trial, example: Example) -> Iterator[Verdict]:
+    """Run on a worked example's numbers, and keep what came out."""
+    problem = trial.problem
+    operands = example_operands(problem, example)
+    true = truth(problem, operands, exact=True)
+    expected = np.reshape(np.asarray(example.y, np.float64), problem.output_shape)
+    mistake = f"the worked example of {problem}"
+    if true.magnitude.max(initial=0) > 2.0 ** PRECISION[problem.dtype]:
+        raise SuiteError([f"{mistake} has sums that {problem.dtype} cannot hold; use smaller numbers"])
+    if not np.array_equal(true.y, expected):
+        raise SuiteError(
+            [f"{mistake} says y = {expected.tolist()}, but its convolution is {true.y.tolist()}"]
+        )
+    y = trial.output(operands)
+    yield replace(trial.compared("example", y, true, exact=True), values=y.tolist())
 
 
 def example_operands(problem: Problem, example: Example) -> Operands:
@@ -222,8 +245,3 @@ def example_operands(problem: Problem, example: Example) -> Operands:
         if example.bias is None
         else np.reshape(np.asarray(example.bias, dtype), (problem.out_channels,)),
     )
-
-
-def _operands_and_truth(problem: Problem, probe: Probe, seed: int) -> tuple[Operands, Truth]:
-    operands = KINDS[probe.kind](problem, seed)
-    return operands, truth(problem, operands, exact=probe.exact_data)

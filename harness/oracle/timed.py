@@ -12,6 +12,8 @@ from ..reference import convolve, truth
 from ..tensors import Operands
 from .comparison import Doubles, first_beyond
 
+WRONG_WHEN_TIMED = "right when verified, wrong when timed"
+
 
 def timed_truth(layers: Sequence[tuple[Any, Operands]], accuracy: Accuracy) -> tuple[Doubles, Doubles]:
     """Return the true output of a chain and how far, elementwise, an implementation's may be.
@@ -39,4 +41,4 @@ def _with_inputs_of(true: Truth, largest: Truth) -> Truth:
 def wrong_when_timed(y: Array, expected: tuple[Doubles, Doubles]) -> str | None:
     """Return what is wrong with the output of a timed call, or None if it is right."""
     found = first_beyond(y, *expected)
-    return None if found is None else f"right when verified, wrong when timed: {found}"
+    return None if found is None else f"{WRONG_WHEN_TIMED}: {found}"

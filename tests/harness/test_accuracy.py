@@ -5,7 +5,6 @@ import pytest
 
 from convharness import PluginError, Problem
 from convharness.accuracy import (
-    CLASSES,
     PRECISION,
     accumulator_bits,
     gamma,
@@ -17,6 +16,7 @@ from convharness.arrays import dtype_of
 from convharness.reference import truth
 from convharness.tensors import KINDS
 
+NAMES = ("direct", "fft", "winograd(2,3)", "winograd(4,3)", "strassen(2)", "low(8)", "low(11)", "low(24)")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -42,7 +42,7 @@ def test_gamma_is_higham_s() -> None:
     assert 0.5 / 0.5 == gamma(2, 0.25)
 
 
-@pytest.mark.parametrize("name", sorted(CLASSES))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_class_is_known_by_name(name: str) -> None:
     """What a plugin declares is what it is held to."""
     assert name == parse(name).name
@@ -89,7 +89,7 @@ def test_the_direct_bound_is_gamma_times_the_magnitude(dtype: str) -> None:
     assert np.allclose(expected, parse("direct").bound(true), rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("name", sorted(CLASSES))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_bound_grows_with_its_data(name: str) -> None:
     """Twice the input, twice the bound: there is no absolute tolerance in it."""
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
@@ -100,7 +100,7 @@ def test_a_bound_grows_with_its_data(name: str) -> None:
     assert np.allclose(2 * one, parse(name).bound(truth(problem, twice)), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(CLASSES))
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_true_output_rounded_once_is_within_every_bound(name: str, dtype: str) -> None:
     """The best answer that the type can hold always passes."""

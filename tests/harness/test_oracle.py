@@ -8,8 +8,8 @@ import pytest
 from convharness import Case, Problem, SuiteError, implementation
 from convharness.oracle import LEVELS, Oracle
 from convharness.suite import Example
+from convharness.zoo.convolution import convolve, made
 from tests.making import case_of, declared, judged
-from tests.mutants.convolution import convolve, made
 
 RIGHT = made(convolve, "right")
 
@@ -145,7 +145,7 @@ def test_a_reason_names_the_element_its_value_and_how_many_there_are() -> None:
 
 def test_a_low_precision_is_told_with_its_bits() -> None:
     """About as many significant bits as the output was computed with."""
-    from tests.mutants.convolution import rounded
+    from convharness.zoo.convolution import rounded
 
     def bfloat16_inside(asked: Any) -> Any:
         return convolve(asked.but(x=rounded(asked.x, 8), weight=rounded(asked.weight, 8)))

@@ -77,12 +77,12 @@ def test_whole_numbers_come_out_to_the_bit(geometry: str, padding_mode: str) -> 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_reals_come_out_within_what_is_said_of_them(geometry: str) -> None:
-    """The true output differs from `y` by at most `doubt`, and Σ|products| is at most `magnitude`."""
+    """The true output differs from `y + tail` by at most `doubt`, and Σ|products| is at most `magnitude`."""
     problem = Problem.parse(f"{geometry}-float64")
     operands = KINDS["reals"](problem, 0)
     true = truth(problem, operands)
 
-    off = by_definition(problem, operands) - _fractions(true.y)
+    off = by_definition(problem, operands) - _fractions(true.y) - _fractions(true.tail)
     absolute = Operands(
         *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias))
     )

@@ -9,11 +9,11 @@ import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
 from convharness.sampling import Effort
+from convharness.zoo.convolution import convolve, made
 from tests.making import case_of, declared
-from tests.mutants.convolution import convolve, made
 
 EFFORT = Effort(rounds=3, least_rounds=1, sample_s=1e-5, budget_s=0.01, warmup_s=0.0)
-TIMED = Settings(timed=True, effort=EFFORT)
+TIMED = Settings(level="quick", timed=True, effort=EFFORT)
 RIGHT = made(convolve, "right")
 CASES = (case_of("n1c2h4w4-o2k3-float32"), case_of("n1c2h4w4-o2k1-float32"))
 
@@ -42,7 +42,7 @@ def test_there_is_a_record_for_every_case_and_implementation_in_order() -> None:
     other = made(convolve, "other")
     found = [(record.case.label, record.implementation.name) for record in records(RIGHT, other, cases=CASES)]
 
-    assert [(case.label, f"mutant.{name}") for case in CASES for name in ("right", "other")] == found
+    assert [(case.label, f"zoo.{name}") for case in CASES for name in ("right", "other")] == found
 
 
 def test_nothing_is_run_before_it_is_asked_for() -> None:
@@ -81,7 +81,7 @@ def test_what_passed_is_timed() -> None:
 
 
 def _asked(x: Any, weight: Any, problem: Problem) -> Any:
-    from tests.mutants.convolution import Asked
+    from convharness.zoo.convolution import Asked
 
     return Asked(
         x, weight, None, problem.stride, problem.pads, problem.dilation, problem.groups, problem.padding_mode
@@ -98,7 +98,7 @@ def test_what_failed_is_not_timed() -> None:
     assert ("wrong", None) == (record.verdict.status, record.measurement)
 
 
-VERIFYING = 5  # calls: one per probe of the standard level
+VERIFYING = 5  # calls of the quick level: the contract, and one per probe
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,8 @@ def test_a_failure_while_timing_is_reproduced_by_timing() -> None:
     """The command is `time`, on the same problem."""
     record = records(after(VERIFYING, lambda asked: None), settings=TIMED)[0]
 
-    command = "convharness time --implementation mutant.turncoat --problem n1c2h4w4-o2k3-float32 --seed 0"
+    command = "convharness time --implementation zoo.turncoat --problem n1c2h4w4-o2k3-float32"
+    command += " --level quick --seed 0"
     assert command == record.verdict.reproduce
 
 

@@ -31,6 +31,12 @@ def doubles(operands: Operands) -> list[np.ndarray]:
     return [array.astype(np.float64) for array in operands.items().values()]
 
 
+def lattice(kind: str, dtype: str) -> tuple[float, float]:
+    """Return the units of x and weight in exact data of a kind."""
+    of_x = 2.0**-8 if dtype == "float16" and kind != "small_integers" else 1.0
+    return (of_x * 2.0**-4, 2.0**-5) if kind == "wide_weight" else (of_x, 1.0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_problem_and_seed_give_the_same_numbers(kind: str) -> None:
     """Data depends on problem, kind and seed alone."""
@@ -85,14 +91,12 @@ def test_no_order_of_summation_can_round(kind: str, shape: str, dtype: str, seed
     magnitude = convolve(
         problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias))
     )
-    lattice = 2.0**-8 if dtype == "float16" and kind != "small_integers" else 1.0
+    of_x, of_weight = lattice(kind, dtype)
 
-    whole = [
-        array / (lattice if name != "weight" else 1.0)
-        for name, array in zip(operands.items(), doubles(operands), strict=True)
-    ]
+    units = {"x": of_x, "weight": of_weight, "bias": of_x * of_weight}
+    whole = [array / units[name] for name, array in zip(operands.items(), doubles(operands), strict=True)]
     assert all(np.array_equal(array, np.rint(array)) for array in whole)
-    assert magnitude.max() / lattice < 2.0 ** accumulator_bits(dtype)
+    assert magnitude.max() / (of_x * of_weight) < 2.0 ** accumulator_bits(dtype)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -121,9 +125,9 @@ def test_float16_holds_the_sums(kind: str, shape: str) -> None:
 def test_wide_integers_are_odd(kind: str, shape: str, dtype: str) -> None:
     """The last bit is set in all of them, so that nothing can be rounded or left out unseen."""
     _problem, operands = made(kind, shape, dtype)
-    lattice = 2.0**-8 if dtype == "float16" else 1.0
+    of_x, of_weight = lattice(kind, dtype)
 
-    arrays = [operands.x.astype(np.float64) / lattice, operands.weight.astype(np.float64)]
+    arrays = [operands.x.astype(np.float64) / of_x, operands.weight.astype(np.float64) / of_weight]
     assert [True, True] == [bool(np.all(np.abs(array) % 2 == 1)) for array in arrays]
 
 
@@ -137,7 +141,8 @@ def test_one_operand_is_as_wide_as_sums_allow(kind: str, wide: str, narrow: str)
         np.abs(getattr(operands, wide)).max() * np.abs(getattr(operands, narrow)).max() * problem.products
     )
 
-    assert 2.0**22 < largest < 2.0**24
+    of_x, of_weight = lattice(kind, "float32")
+    assert 2.0**22 < largest / (of_x * of_weight) < 2.0**24
 
 
 @pytest.mark.parametrize("kind", ["full_x", "full_weight"])

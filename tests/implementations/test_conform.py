@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness import Case, Implementation, Problem, discover, find_suite
+from convharness import Case, Implementation, Problem, Settings, discover, find_suite, run
 from convharness.arrays import adapter
 from convharness.kernel import bind
 from convharness.oracle import Oracle
@@ -232,10 +232,10 @@ def test_the_bottleneck_is_right_layer_by_layer() -> None:
 @pytest.mark.parametrize("suite", [name for name in suite_names() if name in ("seeds", "features", "corner")])
 def test_every_implementation_is_right_on_the_suites_of_features(suite: str) -> None:
     """Every case of the suites that are made to find mistakes."""
-    outcomes = {
-        (case.label, one.name): oracle().judge(one, case)
-        for case in find_suite(suite)
-        for one in REGISTRY.implementations
-    }
+    records = run([find_suite(suite)], REGISTRY.implementations, Settings(jobs=2))
 
-    assert {} == {key: verdict.reason for key, verdict in outcomes.items() if verdict.failed}
+    assert {} == {
+        (record.case.label, record.implementation.name): record.verdict.reason
+        for record in records
+        if record.verdict.failed
+    }

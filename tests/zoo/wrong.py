@@ -1,6 +1,5 @@
-"""A drawer of convolutions that are wrong in one way each; the docstring says in which."""
+"""Wrong in what any data shows: geometry, channels, single elements, precision, the contract."""
 
-from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -9,27 +8,13 @@ import numpy as np
 
 from convharness import Problem
 from convharness.problem import PADDING_MODES
-from tests.mutants.convolution import Asked, Body, Mutant, convolve, made, padded, rounded
+
+from .convolution import WRONG, Asked, Body, Mutant, convolve, made, padded, rounded, wrong
 
 PLAIN = "n2c3h6w7-o4k3-float32"
 BIASED = "n2c3h6w7-o4k3b-float32"
 GROUPED = "n1c6h5w5-o6k3g3-float32"
 DEPTHWISE = "n1c4h5w5-o4k3g4-float32"
-
-MUTANTS: list[Mutant] = []
-
-
-def wrong(
-    problem: str, status: str = "wrong", layer: str | None = "exact", **keywords: Any
-) -> Callable[[Body], Body]:
-    """Put a body into the drawer, with the problem that shows its mistake."""
-
-    def put(body: Body) -> Body:
-        MUTANTS.append(Mutant(made(body, **keywords), Problem.parse(problem), status, layer))
-        return body
-
-    return put
-
 
 # Geometry: the right numbers in the wrong place.
 
@@ -108,7 +93,7 @@ def before_and_after_exchanged(asked: Asked) -> Any:
     return convolve(asked.but(pads=tuple((after, before) for before, after in asked.pads)))
 
 
-@wrong("n1c2h6w6-o3k3p1:-1-float32", "error", "exact")
+@wrong("n1c2h6w6-o3k3p1:-1-float32", "error", "contract")
 def crop_refused(asked: Asked) -> Any:
     """A negative padding reaches a function that knows none."""
     grown = [(0, 0), (0, 0), *asked.pads]
@@ -144,7 +129,7 @@ def _pads_by(used: str) -> Body:
 
 for asked_for, used in permutations(PADDING_MODES, 2):
     mutant = made(_pads_by(used), f"{used}_for_{asked_for}")
-    MUTANTS.append(Mutant(mutant, Problem.parse(f"n1c2h5w6-o3k3p1-{asked_for}-float32"), "wrong", "exact"))
+    WRONG.append(Mutant(mutant, Problem.parse(f"n1c2h5w6-o3k3p1-{asked_for}-float32"), "wrong", "exact"))
 
 
 # Channels, groups, batch and bias.
@@ -234,13 +219,13 @@ def samples_leak(asked: Asked) -> Any:
     return np.cumsum(convolve(asked), axis=0, dtype=np.float32)
 
 
-@wrong(BIASED, layer="bound")
+@wrong(BIASED, "wrong", "bound")
 def bias_ignored(asked: Asked) -> Any:
     """The bias is asked for and left out."""
     return convolve(asked.but(bias=None))
 
 
-@wrong(BIASED, layer="bound")
+@wrong(BIASED, "wrong", "bound")
 def bias_twice(asked: Asked) -> Any:
     """The bias is added twice."""
     return convolve(asked.but(bias=2 * asked.bias))
@@ -264,7 +249,7 @@ def bias_of_the_first_channel(asked: Asked) -> Any:
     return convolve(asked.but(bias=np.full_like(asked.bias, asked.bias[0])))
 
 
-@wrong(BIASED, layer="bound")
+@wrong(BIASED, "wrong", "bound")
 def bias_for_the_first_sample(asked: Asked) -> Any:
     """Only the first sample of a batch has the bias."""
     y = convolve(asked.but(bias=None))
@@ -333,7 +318,7 @@ def first_tap_dropped(asked: Asked) -> Any:
     return convolve(asked.but(weight=weight))
 
 
-@wrong("n1c40h4w4-o2k3-float32", "imprecise")
+@wrong("n1c40h4w4-o2k3-float32", None, None)
 def one_product_twice(asked: Asked) -> Any:
     """Of 360 products one is counted twice, which moves the sum no more than a low precision would."""
     weight = asked.weight.copy()
@@ -388,9 +373,9 @@ for word, bits, layer in (
     ("three_bytes", 16, "precision"),
 ):
     mutant = made(_rounds_inputs(bits), f"{word}_inputs")
-    MUTANTS.append(Mutant(mutant, Problem.parse(PLAIN), "imprecise", layer))
+    WRONG.append(Mutant(mutant, Problem.parse(PLAIN), "imprecise", layer))
 
-MUTANTS.append(
+WRONG.append(
     Mutant(
         made(_rounds_inputs(24), "float32_inputs"),
         Problem.parse("n2c3h6w7-o4k3-float64"),
@@ -424,7 +409,7 @@ def half_accumulator(asked: Asked) -> Any:
     return convolve(asked, work=np.float16)
 
 
-@wrong("n1c64h5w5-o3k3-bfloat16", "imprecise")
+@wrong("n1c64h5w5-o3k3-bfloat16", "wrong", "precision")
 def bfloat_accumulator(asked: Asked) -> Any:
     """Sums of bfloat16 are held in bfloat16, not in float32."""
     y = np.zeros(convolve(asked).shape, ml_dtypes.bfloat16)
@@ -569,20 +554,20 @@ def view_of_its_weight(asked: Asked) -> Any:
     return asked.weight[:, :, 1:2, 1:2]
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def writes_what_is_read_only(asked: Asked) -> Any:
     """The input is written to, which its protection refuses."""
     asked.x[...] = 0
     return convolve(asked)
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def raises(asked: Asked) -> Any:
     """It raises."""
     raise ValueError("not today\nnor tomorrow")
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def raises_without_a_word(asked: Asked) -> Any:
     """It raises something that says nothing."""
     raise RuntimeError
@@ -593,31 +578,31 @@ class _UnprintableError(Exception):
         raise RuntimeError("no text for you")
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def raises_what_cannot_be_printed(asked: Asked) -> Any:
     """It raises an exception whose text raises."""
     raise _UnprintableError
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def exits(asked: Asked) -> Any:
     """It leaves the program."""
     raise SystemExit(0)
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def stops_an_iteration(asked: Asked) -> Any:
     """It raises the one exception that loops take for their end."""
     raise StopIteration
 
 
-@wrong(PLAIN, "error")
+@wrong(PLAIN, "error", "contract")
 def recurses(asked: Asked) -> Any:
     """It calls itself for ever."""
     return recurses(asked)
 
 
-@wrong(PLAIN, "memory")
+@wrong(PLAIN, "memory", "contract")
 def out_of_memory(asked: Asked) -> Any:
     """It asks for more memory than there is."""
     raise MemoryError("Unable to allocate 8 EiB")

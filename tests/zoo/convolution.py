@@ -1,4 +1,4 @@
-"""The correct convolution that mutants are made of: plain enough to be believed, and to be broken."""
+"""The correct convolution that the zoo is made of: plain enough to be believed, and to be broken."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from convharness import Implementation, Problem, implementation
-from tests.making import declared
+from convharness import Implementation, Problem, implementation, plan
+from convharness.plugin import declare, mark_of
 
 ALL_FLOATS = ("float16", "bfloat16", "float32", "float64")
 NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -36,27 +36,86 @@ Body = Callable[[Asked], Any]
 
 @dataclass(frozen=True)
 class Mutant:
-    """An implementation, the problem that shows what is wrong with it, and what the oracle must say."""
+    """An implementation, the problem that shows what is wrong with it, and what the oracle must say.
+
+    None where more than one status would be right, or more than one layer may be the first to see it.
+    """
 
     implementation: Implementation
     problem: Problem
-    status: str
+    status: str | None
     layer: str | None
 
     def __str__(self) -> str:
-        return self.implementation.name.removeprefix("mutant.")
+        return self.implementation.name.removeprefix("zoo.")
+
+
+WRONG: list[Mutant] = []
+RIGHT: list[Implementation] = []
+
+
+def wrong(
+    problem: str, status: str | None = "wrong", layer: str | None = "exact", **keywords: Any
+) -> Callable[[Body], Body]:
+    """Put a body among the wrong ones, with the problem that shows its mistake."""
+
+    def put(body: Body) -> Body:
+        WRONG.append(Mutant(made(body, **keywords), Problem.parse(problem), status, layer))
+        return body
+
+    return put
+
+
+def wrong_plan(
+    problem: str, status: str | None = "wrong", layer: str | None = "exact", **keywords: Any
+) -> Callable[[Body], Body]:
+    """Put a plan among the wrong ones: a body that is asked without x and returns a function of it."""
+
+    def put(body: Body) -> Body:
+        WRONG.append(Mutant(planned(body, **keywords), Problem.parse(problem), status, layer))
+        return body
+
+    return put
+
+
+def right(**keywords: Any) -> Callable[[Body], Body]:
+    """Put a body among the right ones, with what it declares."""
+
+    def put(body: Body) -> Body:
+        RIGHT.append(made(body, **keywords))
+        return body
+
+    return put
+
+
+def planned(body: Body, name: str | None = None, **keywords: Any) -> Implementation:
+    """Return the implementation that plans with `body`."""
+    keywords = {"ndim": (1, 2, 3), "dtype": ALL_FLOATS, **keywords}
+
+    @plan(name=f"zoo.{name or body.__name__}", **keywords)
+    def make(weight, bias, stride, pads, dilation, groups, padding_mode):
+        return body(Asked(None, weight, bias, stride, pads, dilation, groups, padding_mode))
+
+    make.__doc__ = body.__doc__
+    return _declared(make)
 
 
 def made(body: Body, name: str | None = None, **keywords: Any) -> Implementation:
     """Return the implementation whose whole work is `body`."""
     keywords = {"ndim": (1, 2, 3), "dtype": ALL_FLOATS, **keywords}
 
-    @implementation(name=f"mutant.{name or body.__name__}", **keywords)
+    @implementation(name=f"zoo.{name or body.__name__}", **keywords)
     def run(x, weight, bias, stride, pads, dilation, groups, padding_mode):
         return body(Asked(x, weight, bias, stride, pads, dilation, groups, padding_mode))
 
     run.__doc__ = body.__doc__
-    return declared(run, "mutant", origin="built-in")
+    return _declared(run)
+
+
+def _declared(function: Callable[..., Any]) -> Implementation:
+    mark = mark_of(function)
+    assert mark is not None
+    return declare(function, mark, "zoo", origin="built-in")
 
 
 def padded(asked: Asked, **how: Any) -> Any:

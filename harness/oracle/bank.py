@@ -1,0 +1,54 @@
+"""The inputs of one problem and their true outputs, made when first asked for and kept for all comers."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..accuracy import Accuracy, Truth
+from ..problem import Problem
+from ..reference import truth
+from ..tensors import Operands
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One kind of data: who makes it, and whether all sums of it are exact in any order.
+
+    `make` takes a problem and a seed, and for exact data the significand bits that an input may use.
+    """
+
+    make: Callable[..., Operands]
+    exact: bool = False
+
+    def __str__(self) -> str:
+        return self.make.__name__.replace("_", " ")
+
+
+class Bank:
+    """The data of one problem, drawn from one seed."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self.problem = problem
+        self.seed = seed
+        self._kept: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made under a key, making it the first time."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: T = self._kept[key]
+        return kept
+
+    def deal(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
+        """Return a probe's operands and their true output; who keeps fewer bits gets data of so many."""
+        bits = accuracy.bits if probe.exact and accuracy.exact else None
+        return self.once((probe, draw, bits), lambda: self._deal(probe, draw, bits))
+
+    def _deal(self, probe: Probe, draw: int, bits: int | None) -> tuple[Operands, Truth]:
+        if bits is None:
+            operands = probe.make(self.problem, self.seed + draw)
+        else:
+            operands = probe.make(self.problem, self.seed + draw, bits)
+        return operands, truth(self.problem, operands, exact=probe.exact)

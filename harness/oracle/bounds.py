@@ -1,0 +1,49 @@
+"""The bound layer: real numbers, elementwise against what theory allows the declared class."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..problem import Problem
+from ..tensors import Operands, generator, operands_of, reals
+from ..verdict import Verdict
+from .bank import Probe
+
+if TYPE_CHECKING:
+    from .trial import Trial
+
+
+def check(trial: "Trial") -> Iterator[Verdict]:
+    """Compare on signed numbers, then on positive ones, whose sums show every rounding."""
+    for draw in range(trial.draws):
+        yield trial.judged("bound", _REALS, draw)
+        if trial.level != "quick":
+            yield trial.judged("bound", _POSITIVE, draw)
+    if trial.is_thorough:
+        yield trial.judged("bound", _NEGATIVE)
+        yield trial.judged("bound", _NEGATIVE_WEIGHTS)
+
+
+def positive(problem: Problem, seed: int) -> Operands:
+    """Return numbers from 0 to 1: no sign cancels, so every lost bit stays lost."""
+    random = generator(problem, "positive", seed)
+    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
+    return operands_of(problem, *(random.random(shape) for shape in shapes))
+
+
+def negative(problem: Problem, seed: int) -> Operands:
+    """Return an x from −1 to 0."""
+    operands = reals(problem, seed)
+    return replace(operands, x=-positive(problem, seed).x)
+
+
+def negative_weights(problem: Problem, seed: int) -> Operands:
+    """Return weights from −1 to 0."""
+    operands = reals(problem, seed)
+    return replace(operands, weight=-positive(problem, seed).weight)
+
+
+_REALS = Probe(reals)
+_POSITIVE = Probe(positive)
+_NEGATIVE = Probe(negative)
+_NEGATIVE_WEIGHTS = Probe(negative_weights)

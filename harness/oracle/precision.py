@@ -1,0 +1,124 @@
+"""The precision layer: whether every bit of the inputs is used, and every bit of a sum held."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..accuracy import PRECISION
+from ..problem import Problem
+from ..tensors import (
+    Operands,
+    full_weight,
+    full_x,
+    generator,
+    held_bits,
+    impulses,
+    odd,
+    operands_of,
+    whole_numbers,
+)
+from ..verdict import Verdict
+from .bank import Probe
+from .comparison import significant_bits
+
+if TYPE_CHECKING:
+    from .trial import Trial
+
+_SHORT = 7
+"""Significant bits of the inputs that a narrower type would keep."""
+
+_BEYOND = {"float16": 0, "bfloat16": 0, "float32": 20, "float64": 48}
+"""Binary places behind the leading bit of the change that a narrower type would not see."""
+
+
+def check(trial: "Trial") -> Iterator[Verdict]:
+    """Single products with full significands, saturated sums; of transforms, whether they listen."""
+    if not trial.accuracy.exact:
+        if trial.level != "quick":
+            yield trial.judged("precision", _IMPULSES)
+        yield from _listens(trial)
+        return
+    yield trial.judged("precision", _FULL_X)
+    yield trial.judged("precision", _FULL_WEIGHT)
+    if trial.level == "quick":
+        return
+    # Sums and single products need no large problem to show how many bits they have.
+    small = trial.small or trial
+    yield small.judged("precision", _IMPULSES)
+    yield small.judged("precision", _SATURATED)
+    for draw in range(1, trial.draws):
+        yield trial.judged("precision", _FULL_X, draw)
+        yield trial.judged("precision", _FULL_WEIGHT, draw)
+
+
+def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
+    """Return positive odd integers whose sums fill the accumulator's significand.
+
+    All in the upper half of their range, so that every sum is between a quarter and all of what it
+    holds: whoever sums in fewer bits loses some of most sums.
+    """
+    random = generator(problem, "saturated", seed)
+    held = 0.98 * 2.0 ** held_bits(problem, bits)
+    storage = 2.0 ** (bits or PRECISION[problem.dtype]) - 1
+    each = (held / (problem.products + 1)) ** 0.5
+    limits = [int(min(storage, max(1.0, each))) for _ in range(2)]
+    x, weight = (
+        np.abs(odd(random, shape, limit)) | 1
+        for shape, limit in zip((problem.input_shape, problem.weight_shape), limits, strict=True)
+    )
+    return whole_numbers(problem, x, weight, np.ones(problem.out_channels))
+
+
+def _listens(trial: "Trial") -> Iterator[Verdict]:
+    """Move the inputs by less than a narrower type can see: an output that stays did not look.
+
+    Bounds of transforms are too wide to tell a rounding of the inputs from their own. But inputs of
+    few bits, and the same with one bit far behind, become equal in any narrower type, by rounding
+    or by cutting, and then so do the outputs.
+    """
+    problem = trial.problem
+    places = _BEYOND[problem.dtype]
+    if trial.accuracy.bits is not None:
+        places = min(places, trial.accuracy.bits - 3)
+    if not places or problem.batch_size == 0:
+        return
+    short = trial.bank.once("short", lambda: _short(problem, trial.bank.seed))
+    y = trial.output(short)
+    if not y.any():
+        return
+    for name in ("x", "weight"):
+        moved = Operands(
+            x=short.x + np.ldexp(short.x, -places) if name == "x" else short.x,
+            weight=short.weight + np.ldexp(short.weight, -places) if name == "weight" else short.weight,
+            bias=short.bias,
+        )
+        if np.array_equal(trial.output(moved), y):
+            reason = f"its output stays the same when every {name} moves by 2^-{places} of itself"
+            yield trial.failure("imprecise", reason, "precision")
+            return
+    yield Verdict("passed", seed=trial.bank.seed)
+
+
+def _short(problem: Problem, seed: int) -> Operands:
+    random = generator(problem, "short", seed)
+    limit = 2**_SHORT - 1
+    x, weight = (odd(random, shape, limit) for shape in (problem.input_shape, problem.weight_shape))
+    return operands_of(problem, x * 2.0**-_SHORT, weight * 2.0**-_SHORT, np.zeros(problem.out_channels))
+
+
+def bits_of(trial: "Trial") -> int:
+    """Return about how many significant bits an implementation computes with."""
+    probe = _FULL_X if trial.accuracy.exact else _IMPULSES
+    operands, true = trial.deal(probe)
+    # Transforms spread an error over outputs that are nearly zero, so theirs is taken of the largest.
+    if not trial.accuracy.exact:
+        true = replace(true, magnitude=np.full_like(true.magnitude, true.magnitude.max(initial=0)))
+    return min(PRECISION[trial.problem.dtype], significant_bits(trial.output(operands), true))
+
+
+_FULL_X = Probe(full_x, exact=True)
+_FULL_WEIGHT = Probe(full_weight, exact=True)
+_IMPULSES = Probe(impulses)
+_SATURATED = Probe(saturated, exact=True)

@@ -1,0 +1,35 @@
+"""A small problem of the same kind as a large one, for the layers that call a kernel many times."""
+
+from ..problem import Problem
+
+_SMALL_MACS = 30_000
+_OUTPUTS = 4
+_CHANNELS = 3
+
+
+def smaller(problem: Problem) -> Problem:
+    """Return the problem itself if it is small, else one with the same kernel and fewer of the rest.
+
+    Stride, padding, dilation, padding mode, bias and data type stay, as does what is odd about the
+    groups: none, several, as many as channels.
+    """
+    if problem.dense_macs <= _SMALL_MACS:
+        return problem
+    groups = min(problem.groups, 2)
+    inputs = min(problem.in_channels // problem.groups, _CHANNELS)
+    outputs = min(problem.out_channels // problem.groups, _CHANNELS)
+    return problem.replace(
+        batch_size=min(problem.batch_size, 2),
+        groups=groups,
+        in_channels=groups * inputs,
+        out_channels=groups * outputs,
+        input_size=tuple(_length(problem, axis) for axis in range(problem.ndim)),
+    )
+
+
+def _length(problem: Problem, axis: int) -> int:
+    """Return an input size that gives a few outputs and that the padding fits."""
+    before, after = problem.pads[axis]
+    needed = problem.kernel_span[axis] + (_OUTPUTS - 1) * problem.stride[axis] - before - after
+    most = max(before, after, 0) + 1 if problem.padding_mode in ("reflect", "circular") else 1
+    return min(problem.input_size[axis], max(needed, most))

@@ -1,0 +1,295 @@
+"""The state layer: many calls, of which none may leave anything behind for another."""
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..accuracy import Truth
+from ..arrays import Array, adapter
+from ..errors import ProblemError
+from ..kernel import Bound, KernelError, guarded
+from ..problem import PADDING_MODES, Problem
+from ..reference import truth
+from ..tensors import Operands, reals, wide_weight
+from ..verdict import Verdict
+from .bank import Probe
+from .contract import BreachError, checked_output
+
+if TYPE_CHECKING:
+    from .trial import Trial
+
+_CALLS = {"standard": 24, "thorough": 150}
+_SECONDS = {"standard": 0.02, "thorough": 0.1}
+"""Enough for one in a hundred calls to show, and no longer than a slow implementation is worth."""
+
+_CALLS_AT_ONCE = 6
+_MOST_KEPT = 24
+_LATE_S = 0.5
+"""How long threads that calls have left behind are waited for."""
+
+_REPEATS = {"standard": 3, "thorough": 8}
+_THREADS = 4
+_REALS = Probe(reals)
+
+
+@dataclass
+class _Kept:
+    """An output as it was returned, a copy of it, and what it was returned for."""
+
+    raw: Any
+    copy: Array
+
+
+def check(trial: "Trial") -> Iterator[Verdict]:
+    """Call again: with the same, with other content in the same memory, with other shapes, at once."""
+    trial = trial.small or trial
+    yield from _repeats(trial)
+    session = _Session(trial, trial.deal(trial.sharp)[0])
+    yield from session.refills()
+    yield from session.survives_its_caller()
+    yield from _other_problems(trial, session)
+    yield from session.many()
+    session.compare_the_kept()
+    if trial.is_thorough:
+        yield from _at_once(trial)
+
+
+Content = tuple[Operands, Truth]
+
+
+class _Session:
+    """Calls on one set of buffers, the latest outputs kept."""
+
+    def __init__(self, trial: "Trial", operands: Operands) -> None:
+        self._trial = trial
+        self._bound = trial.bound(operands)
+        self._kept: deque[_Kept] = deque(maxlen=_MOST_KEPT)
+
+    def call(self, operands: Operands) -> Array:
+        """Return what a call gives, and keep it."""
+        raw = self._bound.output()
+        y = checked_output(self._bound, raw, operands)
+        self._kept.append(_Kept(raw, y))
+        return y
+
+    def judged(self, content: Content, given: str) -> Verdict:
+        """Fill the buffers, call and compare."""
+        operands, true = content
+        self.fill(operands)
+        return self._trial.compared("state", self.call(operands), true, exact=True, given=given)
+
+    def fill(self, operands: Operands) -> None:
+        """Put other content into the same memory; whoever plans, plans anew where weights change."""
+        given = self._bound.given.items()
+        changed = [
+            name for name, array in operands.items().items() if array.tobytes() != given[name].tobytes()
+        ]
+        for name in changed:
+            self._bound.refill(name, operands.items()[name])
+        if self._trial.implementation.is_plan and set(changed) - {"x"}:
+            self._bound = self._trial.bound(operands, self._bound.given)
+
+    def refills(self) -> Iterator[Verdict]:
+        """Change x, the weight and the bias in place: all of it, its signs, its size, one element."""
+        trial = self._trial
+        first, second = trial.deal(trial.sharp)[0], trial.deal(trial.sharp, 1)[0]
+        now = first
+        for name, array in second.items().items():
+            now = replace(now, **{name: array})
+            yield self.judged(_content(trial, now, f"other {name}"), f"other numbers in the same {name}")
+        changes = _CHANGES if trial.is_thorough else _CHANGES[:1]
+        for word, change in changes:
+            for name, array in now.items().items():
+                if array.size == 0:
+                    continue
+                now = replace(now, **{name: change(array)})
+                yield self.judged(_content(trial, now, f"{word} {name}"), f"{word} in the same {name}")
+        if trial.is_thorough and trial.accuracy.exact and now.weight.size:
+            wide = trial.deal(Probe(wide_weight, exact=True))
+            yield self.judged(wide, "wide weights")
+            moved = replace(wide[0], weight=_one_moved(wide[0].weight))
+            yield self.judged(
+                _content(trial, moved, "wide moved"), "one number moved in the same wide weight"
+            )
+
+    def survives_its_caller(self) -> Iterator[Verdict]:
+        """Overwrite what was returned, as its owner may; call after a NaN has passed through."""
+        content = self._trial.deal(self._trial.sharp)
+        self.fill(content[0])
+        raw = self._bound.output()
+        y = adapter(self._trial.implementation.arrays).take_back(raw)
+        if y.flags.writeable and y.size:
+            y[...] = np.nan
+        yield self.judged(content, "its last output overwritten")
+        if self._trial.is_thorough:
+            self.fill(replace(content[0], x=np.full_like(content[0].x, np.nan)))
+            self._bound.output()
+            yield self.judged(content, "a NaN in the call before")
+
+    def many(self) -> Iterator[Verdict]:
+        """Call on and on, x changing, until something happens or time is up."""
+        trial = self._trial
+        first = trial.deal(trial.sharp)[0]
+        contents = [
+            _content(trial, replace(first, x=trial.deal(trial.sharp, draw)[0].x), f"x of draw {draw}")
+            for draw in range(3)
+        ]
+        end = perf_counter() + _SECONDS[trial.level]
+        for count in range(_CALLS[trial.level]):
+            verdict = self.judged(contents[count % len(contents)], f"{count + 1} calls before")
+            if verdict.failed or perf_counter() > end:
+                yield verdict
+                return
+        yield Verdict("passed", seed=trial.bank.seed)
+
+    def compare_the_kept(self) -> None:
+        """Look at the latest outputs again: later calls must have left them alone, and threads too."""
+        end = perf_counter() + _LATE_S
+        while set(threading.enumerate()) - self._trial.threads and perf_counter() < end:
+            sleep(0.01)
+        for kept in self._kept:
+            y = adapter(self._trial.implementation.arrays).take_back(kept.raw)
+            if y.tobytes() != kept.copy.tobytes():
+                raise BreachError("changed an output that it had returned before, want a new one every call")
+
+
+def _content(trial: "Trial", operands: Operands, word: str) -> Content:
+    """Return operands with their true output, made once per problem and kind of data."""
+    key = ("state", word, trial.accuracy.bits, trial.accuracy.exact)
+    return trial.bank.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
+
+
+def _negated(array: Array) -> Array:
+    return -array
+
+
+def _halved(array: Array) -> Array:
+    return (array.astype(np.float64) / 2).astype(array.dtype)
+
+
+def _exchanged(array: Array) -> Array:
+    """Return an array with two elements exchanged: first, last, sum and norm stay as they were."""
+    flat = array.reshape(-1).copy()
+    middle = flat.size // 2
+    others = np.flatnonzero(flat != flat[middle])
+    if others.size:
+        other = others[others.size // 2]
+        flat[[middle, other]] = flat[[other, middle]]
+    return flat.reshape(array.shape)
+
+
+def _one_moved(array: Array) -> Array:
+    """Return an array whose last element is nearer to zero by its last bit that is set."""
+    flat = array.reshape(-1).copy()
+    numerator, denominator = float(flat[-1]).as_integer_ratio()
+    last_bit = (numerator & -numerator) / denominator
+    flat[-1] = float(flat[-1]) - np.copysign(last_bit, float(flat[-1]))
+    return flat.reshape(array.shape)
+
+
+_CHANGES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("two numbers exchanged", _exchanged),
+    ("all signs turned round", _negated),
+    ("all numbers halved", _halved),
+    ("one number moved", _one_moved),
+)
+
+
+def _repeats(trial: "Trial") -> Iterator[Verdict]:
+    """Call on the same real numbers: bit for bit the same, unless it is declared otherwise."""
+    operands, true = trial.deal(_REALS)
+    bound = trial.bound(operands)
+    first = checked_output(bound, bound.output(), operands)
+    yield trial.compared("state", first, true, exact=False)
+    for count in range(_REPEATS[trial.level]):
+        again = checked_output(bound, bound.output(), operands)
+        yield trial.compared("state", again, true, exact=False, given=f"{count + 1} equal calls before")
+        if trial.implementation.deterministic and not np.array_equal(first, again):
+            reason = "gave two results for the same call; if it may, declare deterministic=False"
+            yield trial.failure("wrong", reason, "state")
+
+
+def _other_problems(trial: "Trial", session: _Session) -> Iterator[Verdict]:
+    """Call on a larger, a smaller and an otherwise different problem in between."""
+    content = trial.deal(trial.sharp)
+    for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
+        if problem is None or trial.implementation.refuses(problem):
+            continue
+        other = trial.on(problem)
+        operands, true = other.deal(other.sharp)
+        if (problem.input_shape, problem.weight_shape) == (
+            trial.problem.input_shape,
+            trial.problem.weight_shape,
+        ):
+            operands, true = _content(other, content[0], f"as of {trial.problem}")
+        y = other.output(operands)
+        yield other.compared("state", y, true, exact=True, given=f"{problem} after {trial.problem}")
+        yield session.judged(content, f"{problem} called before")
+
+
+def _neighbours(problem: Problem, *, thorough: bool) -> Iterator[Problem | None]:
+    """Yield problems that somebody who remembers the wrong things would take for this one."""
+    longer = tuple(size + 2 * stride for size, stride in zip(problem.input_size, problem.stride, strict=True))
+    yield problem.replace(input_size=longer, batch_size=problem.batch_size + 1)
+    shorter = tuple(
+        size - stride if outputs > 1 and size - stride > max(*pads, 0) else size
+        for size, stride, outputs, pads in zip(
+            problem.input_size, problem.stride, problem.output_size, problem.pads, strict=True
+        )
+    )
+    yield problem.replace(input_size=shorter, batch_size=1)
+    if not thorough:
+        return
+    yield _changed(problem, padding=tuple((after, before) for before, after in problem.pads))
+    yield _changed(problem, padding=0, padding_mode="zeros")
+    for mode in PADDING_MODES:
+        if mode != problem.padding_mode and any(max(pair) > 0 for pair in problem.pads):
+            yield _changed(problem, padding_mode=mode)
+    yield _changed(problem, stride=tuple(stride % 2 + 1 for stride in problem.stride))
+    yield _changed(problem, dilation=tuple(dilation % 2 + 1 for dilation in problem.dilation))
+
+
+def _changed(problem: Problem, **changes: Any) -> Problem | None:
+    try:
+        return problem.replace(**changes)
+    except ProblemError:
+        return None
+
+
+def _at_once(trial: "Trial") -> Iterator[Verdict]:
+    """Call from several threads at once, each with content of its own."""
+    contents = [trial.deal(trial.sharp, draw) for draw in range(3)]
+    bounds = [(trial.bound(operands), operands, true) for operands, true in contents]
+    bounds += [(trial.bound(contents[0][0]), *contents[0])]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            outputs = list(pool.map(_calls, [bound for bound, _, _ in bounds]))
+    finally:
+        sys.setswitchinterval(interval)
+    for (bound, operands, true), raws in zip(bounds, outputs, strict=True):
+        for raw in raws:
+            if isinstance(raw, KernelError):
+                raise raw
+            y = checked_output(bound, raw, operands)
+            yield trial.compared("state", y, true, exact=True, given=f"{_THREADS} threads at once")
+
+
+def _calls(bound: Bound) -> list[Any]:
+    """Return what some calls give, or raise; errors are returned to be raised in order."""
+    outputs: list[Any] = []
+    for _ in range(_CALLS_AT_ONCE):
+        try:
+            with guarded(bound.implementation):
+                outputs.append(bound.call())
+        except KernelError as error:
+            outputs.append(error)
+    return outputs

@@ -1,0 +1,169 @@
+"""The tester tested: the zoo of wrong and unusual kernels, and what each layer of the oracle sees of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+from .oracle import LAYERS, Oracle
+from .plugin import Implementation
+from .problem import Problem
+from .suite import Case
+
+PROBLEMS = (
+    "n2c3h6w7-o4k3b-float32",
+    "n1c4h7w7-o6k3s2p1g2b-float64",
+    "n1c2w9-o3k3p1:2d2-reflect-float32",
+    "n1c2d4h4w4-o2k2p1-circular-float32",
+    "n1c6h4w5-o2k3x2p2:-1b-replicate-float16",
+    "n2c5h4w4-o2k3b-bfloat16",
+)
+"""On what the unusual kernels, which are right, must pass."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the oracle said of one kernel on one problem: its verdict, and of every layer alone.
+
+    `layers` has the status that each layer would have given by itself; `seconds` is what the
+    verdict cost.
+    """
+
+    kernel: str
+    is_wrong: bool
+    about: str
+    problem: str
+    status: str
+    layer: str | None
+    reason: str | None
+    layers: Mapping[str, str]
+    seconds: float
+
+    @property
+    def is_as_it_should_be(self) -> bool:
+        """Say whether what is wrong was refused, and what is right was not."""
+        refused = self.status not in ("passed", "unsupported")
+        return refused == self.is_wrong
+
+
+@dataclass(frozen=True)
+class Score:
+    """The kill rate over wrong kernels and the false-alarm rate over right ones, with their counts."""
+
+    wrong: int
+    killed: int
+    right: int
+    alarms: int
+    seconds: float
+
+    @property
+    def is_perfect(self) -> bool:
+        """Say whether nothing wrong passed and nothing right failed."""
+        return self.killed == self.wrong and self.alarms == 0
+
+    def __str__(self) -> str:
+        kills = 100 * self.killed / self.wrong if self.wrong else 100
+        alarms = 100 * self.alarms / self.right if self.right else 0
+        return (
+            f"{self.killed} of {self.wrong} wrong kernels refused ({kills:.4g} %),"
+            f" {self.alarms} of {self.right} right ones refused ({alarms:.4g} %), in {self.seconds:.1f} s"
+        )
+
+
+def size() -> int:
+    """Return how many findings a whole selftest has."""
+    zoo = _zoo()
+    return len(zoo.WRONG) + len(zoo.RIGHT) * len(PROBLEMS)
+
+
+def findings(*, level: str = "thorough", seed: int = 0) -> Iterator[Finding]:
+    """Yield a finding for every wrong kernel on the problem that shows it, and for every right one on all."""
+    zoo = _zoo()
+    oracle = Oracle(level=level, seed=seed)
+    for mutant in zoo.WRONG:
+        yield _finding(oracle, mutant.implementation, mutant.problem, is_wrong=True)
+    for text in PROBLEMS:
+        for one in zoo.RIGHT:
+            yield _finding(oracle, one, Problem.parse(text), is_wrong=False)
+
+
+def score(found: Sequence[Finding]) -> Score:
+    """Return the rates of some findings; a right kernel counts once, however often it was refused."""
+    wrong = [one for one in found if one.is_wrong]
+    right = {one.kernel for one in found if not one.is_wrong}
+    alarms = {one.kernel for one in found if not one.is_wrong and not one.is_as_it_should_be}
+    killed = sum(one.is_as_it_should_be for one in wrong)
+    return Score(len(wrong), killed, len(right), len(alarms), sum(one.seconds for one in found))
+
+
+def rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return findings as flat rows, a column per layer: the kill matrix."""
+    flat = []
+    for one in found:
+        row = asdict(one)
+        layers = row.pop("layers")
+        flat.append({**row, **{name: layers.get(name) for name in LAYERS}})
+    return flat
+
+
+def marks(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return the kill matrix for people: wrong kernels with a mark for every layer that refuses them.
+
+    Right kernels follow where one was refused.
+    """
+    return [
+        {
+            "kernel": one.kernel,
+            "verdict": one.status if one.is_as_it_should_be else f"{one.status} (!)",
+            "by": one.layer,
+            **{name: "x" if _refused(one, name) else "" for name in LAYERS},
+            "about": one.about,
+        }
+        for one in found
+        if one.is_wrong or not one.is_as_it_should_be
+    ]
+
+
+def layer_rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return for every layer how many wrong kernels it refuses, and how many nothing else would."""
+    wrong = [one for one in found if one.is_wrong]
+    refusers = [{name for name in LAYERS if _refused(one, name)} for one in wrong]
+    return [
+        {
+            "layer": name,
+            "refuses": sum(name in layers for layers in refusers),
+            "names itself": sum(one.layer == name for one in wrong),
+            "is alone": sum(layers == {name} for layers in refusers),
+        }
+        for name in LAYERS
+    ]
+
+
+def _refused(one: Finding, layer: str) -> bool:
+    return one.layers.get(layer, "passed") not in ("passed", "unsupported")
+
+
+def _zoo() -> Any:
+    """Return the zoo: a guest, which the engine looks up as it looks up implementations."""
+    return import_module(f"{__package__}.zoo")
+
+
+def _finding(oracle: Oracle, one: Implementation, problem: Problem, *, is_wrong: bool) -> Finding:
+    begin = perf_counter()
+    verdict = oracle.judge(one, Case(str(problem), (problem,)))
+    seconds = perf_counter() - begin
+    layers: dict[str, str] = {}
+    if verdict.status != "unsupported":
+        layers = {name: seen.status for name, seen in oracle.seen_by(one, problem).items()}
+    return Finding(
+        kernel=one.name.removeprefix("zoo."),
+        is_wrong=is_wrong,
+        about=one.description,
+        problem=str(problem),
+        status=verdict.status,
+        layer=verdict.layer,
+        reason=verdict.reason,
+        layers=layers,
+        seconds=seconds,
+    )

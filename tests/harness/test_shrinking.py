@@ -1,0 +1,53 @@
+"""Shrinking: from a problem that fails to the smallest one that still does."""
+
+import shlex
+from typing import Any
+
+import pytest
+
+from convharness import Problem, Settings, Suite, run
+from convharness.shrinking import shrink
+from convharness.zoo.convolution import Asked, convolve, made
+from tests.making import case_of
+
+LARGE = Problem.parse("n8c32h28w30-o64k3x5s2x1p1x2:0d1x2g4b-reflect-float32")
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected"),
+    [
+        (lambda problem: True, "n1c1w1-o1k1-float32"),
+        (lambda problem: problem.bias, "n1c1w1-o1k1b-float32"),
+        (lambda problem: problem.groups > 1, "n1c2w1-o2k1g2-float32"),
+        (lambda problem: problem.batch_size > 2, "n3c1w1-o1k1-float32"),
+        (lambda problem: problem.ndim == 2 and problem.stride[0] == 2, "n1c1h1w1-o1k1s2x1-float32"),
+        (lambda problem: max(problem.kernel_size) > 3, "n1c1w4-o1k4-float32"),
+        (lambda problem: problem.in_channels >= 17, "n1c17w1-o1k1-float32"),
+        (lambda problem: problem.padding_mode == "reflect", "n1c1w1-o1k1-reflect-float32"),
+    ],
+)
+def test_only_what_matters_is_left(fails: Any, expected: str) -> None:
+    """Every field is as simple as the failure lets it be."""
+    assert expected == str(shrink(LARGE, fails))
+
+
+def test_what_fails_nowhere_else_stays_as_it_is() -> None:
+    """There is no simpler neighbour."""
+    assert shrink(LARGE, lambda problem: False) == LARGE
+
+
+def test_a_failure_is_led_back_by_the_runner() -> None:
+    """The reason names the smallest problem, and the reproducer runs it."""
+
+    def flipped(asked: Asked) -> Any:
+        """Flip the kernel's last axis."""
+        return convolve(asked.but(weight=asked.weight[..., ::-1]))
+
+    suite = Suite("mine", (case_of("n2c4h9w8-o4k3x2p1g2b-float32"),))
+    record = next(iter(run([suite], [made(flipped)], Settings(shrink=True))))
+
+    words = shlex.split(record.verdict.reproduce or "")
+    smallest = words[words.index("--problem") + 1]
+    assert "n1c1w2-o1k2-float32" == smallest
+    assert (record.verdict.reason or "").startswith(f"shrunk to {smallest}: y[0, 0, 0] is ")
+    assert "n2c4h9w8-o4k3x2p1g2b-float32" == str(record.case)

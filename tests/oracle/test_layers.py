@@ -1,0 +1,189 @@
+"""Layers: which there are, what each is told apart by, and what a kernel is free to do."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convharness import implementation
+from convharness.oracle import LAYERS, Oracle
+from convharness.oracle.small import smaller
+from convharness.problem import Problem
+from convharness.zoo.convolution import Asked, convolve, made
+from tests.making import case_of, declared
+
+PLAIN = "n2c3h6w7-o4k3-float32"
+
+
+def verdict_of(body: Any, text: str = PLAIN, level: str = "thorough", **keywords: Any) -> Any:
+    """Return the verdict on a body."""
+    return Oracle(level=level).judge(made(body, **keywords), case_of(text))
+
+
+def test_layers_are_asked_from_the_cheapest_on() -> None:
+    """The order in which a verdict names them."""
+    expected = "contract exact precision bound values non-finite layout state memory"
+
+    assert tuple(expected.split()) == LAYERS
+
+
+def test_every_layer_can_be_asked_alone() -> None:
+    """A wrong sign is seen by all that compare numbers."""
+
+    def negative(asked: Asked) -> Any:
+        """Return the opposite."""
+        return -convolve(asked)
+
+    seen = Oracle(level="thorough").seen_by(made(negative), Problem.parse(PLAIN))
+    assert list(LAYERS) == list(seen)
+    assert {"contract"} == {name for name, verdict in seen.items() if not verdict.failed}
+
+
+def test_traits_say_what_a_kernel_is_free_to_do() -> None:
+    """How far a NaN spreads, what becomes of an infinity and of subnormals, how many bits there are."""
+    expected = {
+        "deterministic": True,
+        "significand_bits": 24,
+        "subnormals": "kept",
+        "locality": "window",
+        "infinity": "kept",
+    }
+
+    assert expected == dict(verdict_of(convolve).traits)
+
+
+def test_a_claim_that_is_too_modest_is_a_trait() -> None:
+    """A direct kernel that is declared a transform is exact all the same."""
+    traits = verdict_of(convolve, accuracy="fft").traits
+
+    assert (True, 24) == (traits["exact_on_integers"], traits["significand_bits"])
+
+
+@pytest.mark.parametrize(
+    ("keywords", "status"),
+    [({}, "wrong"), ({"locality": "sample"}, "passed"), ({"accuracy": "fft"}, "passed")],
+)
+def test_a_nan_may_spread_as_far_as_is_declared(keywords: dict, status: str) -> None:
+    """Through a whole sample for who says so, or says that it transforms."""
+
+    def spreading(asked: Asked) -> Any:
+        """Spoil a sample with a NaN in it."""
+        y = convolve(asked)
+        y[~np.isfinite(asked.x).all(axis=(1, 2, 3))] = np.nan
+        return y
+
+    assert status == verdict_of(spreading, **keywords).status
+
+
+@pytest.mark.parametrize(("keywords", "status"), [({}, "wrong"), ({"flushes_subnormals": True}, "passed")])
+def test_subnormals_may_be_flushed_by_who_says_so(keywords: dict, status: str) -> None:
+    """It is a trait of processors, and not of every one."""
+
+    def flushing(asked: Asked) -> Any:
+        """Clear what is subnormal."""
+        y = convolve(asked)
+        y[np.abs(y) < np.finfo(np.float32).tiny] = 0
+        return y
+
+    verdict = verdict_of(flushing, **keywords)
+    assert status == verdict.status
+    assert status == "wrong" or verdict.traits["subnormals"] == "flushed"
+
+
+def test_padding_that_is_all_there_is_proves_nothing() -> None:
+    """Zeros are right, and anybody can return them."""
+    verdict = verdict_of(convolve, "n1c1h1w1-o1k1x1s3p2x2-float32")
+
+    assert verdict.status in ("passed", "mistrusted")
+    assert "mistrusted" == verdict_of(convolve, "n1c1h2w2-o1k1s9p2x2-float32").status
+
+
+def test_a_kernel_that_refuses_an_empty_batch_is_not_wrong() -> None:
+    """It cannot be declared, and there is nothing to be wrong about."""
+
+    def at_least_one(asked: Asked) -> Any:
+        """Refuse to do nothing."""
+        if len(asked.x) == 0:
+            raise ValueError("no samples")
+        return convolve(asked)
+
+    assert "passed" == verdict_of(at_least_one).status
+    verdict = verdict_of(at_least_one, "n0c3h6w7-o4k3-float32")
+    assert ("unsupported", "raises on an empty batch: ValueError: no samples") == (
+        verdict.status,
+        verdict.reason,
+    )
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (lambda y: y[..., None], "returned shape (2, 4, 4, 5, 1), want (2, 4, 4, 5)"),
+        (lambda y: y.astype(np.float64), "returned dtype float64, want float32"),
+        (lambda y: float(y.sum()), "returned a float, want numpy.ndarray"),
+        (lambda y: None, "returned nothing, want numpy.ndarray"),
+        (lambda y: y.view(np.matrix) if y.ndim == 2 else np.ma.array(y), "returned a numpy.MaskedArray"),
+        (lambda y: np.zeros((4096, 4096), np.float32), "returned shape (4096, 4096), want (2, 4, 4, 5)"),
+    ],
+)
+@pytest.mark.parametrize("given", ["always", "a large input"])
+def test_what_is_no_output_is_told(returned: Any, words: str, given: str) -> None:
+    """Whether it comes at once, or only when one layer asks."""
+
+    def odd(asked: Asked) -> Any:
+        """Return something else."""
+        y = convolve(asked)
+        asked_for = given == "always" or (
+            np.isfinite(asked.x).all() and np.abs(asked.x).max(initial=0) > 1e30
+        )
+        return returned(y) if asked_for else y
+
+    verdict = verdict_of(odd)
+    assert "contract" == verdict.status
+    assert words in (verdict.reason or "")
+    assert ("contract" if given == "always" else "values") == verdict.layer
+
+
+def test_a_kernel_that_raises_in_one_layer_only_is_an_error_there() -> None:
+    """The verdict says where."""
+
+    @implementation(ndim=2)
+    def picky(x, weight):
+        if not x.flags.c_contiguous:
+            raise ValueError("x must be contiguous")
+        return convolve(Asked(x, weight, None, (1, 1), ((0, 0), (0, 0)), (1, 1), 1, "zeros"))
+
+    verdict = Oracle().judge(declared(picky), case_of(PLAIN))
+    assert ("error", "layout", "ValueError: x must be contiguous") == (
+        verdict.status,
+        verdict.layer,
+        verdict.reason,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n8c256h56w56-o512k3s2p1-float32",
+        "n2c64d20h30w30-o64k3p1-reflect-float32",
+        "n1c512h20w20-o512k3p1g512-bfloat16",
+        "n1c3h224w224-o64k7s2p3b-float32",
+        "n1c64w5000-o64k9p4:2d8-circular-float64",
+    ],
+)
+def test_a_smaller_problem_is_of_the_same_kind(text: str) -> None:
+    """Kernel, stride, padding, dilation, mode, bias and type stay; the rest shrinks."""
+    large = Problem.parse(text)
+    small = smaller(large)
+
+    kept = ("kernel_size", "stride", "padding", "dilation", "padding_mode", "bias", "dtype")
+    assert [getattr(large, name) for name in kept] == [getattr(small, name) for name in kept]
+    assert small.dense_macs < large.dense_macs / 100
+    assert (large.groups > 1) == (small.groups > 1)
+
+
+def test_a_small_problem_stays_as_it_is() -> None:
+    """There is nothing to gain."""
+    problem = Problem.parse(PLAIN)
+
+    assert problem is smaller(problem)

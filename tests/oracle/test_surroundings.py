@@ -1,0 +1,67 @@
+"""What calls share with the process: a change is seen, named and put back."""
+
+import decimal
+import os
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convharness.oracle.surroundings import Surroundings
+
+
+def _replace_clock() -> None:
+    time.perf_counter = lambda: 0.0
+
+
+CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
+    "error handling": ("numpy's error handling", lambda: np.seterr(all="ignore")),
+    "numpy's dice": ("numpy's random generator", np.random.rand),
+    "Python's dice": ("Python's random generator", random.random),
+    "environment": ("the environment", lambda: os.environ.update(CONVHARNESS_TEST="1")),
+    "folder": ("the working folder", lambda: os.chdir("/")),
+    "printing": ("numpy's way to print", lambda: np.set_printoptions(precision=3)),
+    "clock": ("time.perf_counter", _replace_clock),
+}
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES.values(), ids=CHANGES)
+def test_a_change_is_named(name: str, change: Callable[[], Any]) -> None:
+    """By what was changed."""
+    with Surroundings() as surroundings:
+        change()
+        found = surroundings.changed()
+
+    assert name == found
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES.values(), ids=CHANGES)
+def test_a_change_is_put_back(name: str, change: Callable[[], Any]) -> None:
+    """The next one finds everything as it was."""
+    with Surroundings() as before, np.errstate():
+        with Surroundings():
+            change()
+        found = before.changed()
+
+    assert found in (None, "numpy's error handling")
+
+
+def test_nothing_is_found_where_nothing_was_changed() -> None:
+    """Looking changes nothing."""
+    with Surroundings() as surroundings:
+        decimal.getcontext()
+        found = surroundings.changed()
+
+    assert found is None
+
+
+def test_a_plan_may_draw_random_numbers() -> None:
+    """Modules do that when they are built."""
+    with Surroundings() as surroundings:
+        random.random()
+        found = surroundings.changed(but_random=True)
+
+    assert found is None

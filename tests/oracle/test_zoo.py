@@ -1,0 +1,125 @@
+"""The oracle refuses every wrong kernel of the zoo, names what it saw, and refuses nothing that is right."""
+
+import numpy as np
+import pytest
+
+from convharness import Case, Implementation, Problem
+from convharness.oracle import LEVELS, Oracle
+from convharness.selftest import PROBLEMS
+from convharness.verdict import FAILURES, Verdict
+from convharness.zoo import RIGHT, WRONG, Mutant
+from convharness.zoo.convolution import Asked, convolve, made, rounded
+
+TWIN = made(convolve, "twin")
+
+SHOWING = sorted({str(mutant.problem) for mutant in WRONG})
+
+# Seen by more than a few calls, by more than one thread, or by a page that may not be read.
+ONLY_THOROUGHLY = ("one_call_in_ninety", "scratch_shared_by_threads", "peeks_beyond_its_input")
+
+
+def judge(
+    implementation: Implementation, problem: Problem, level: str = "standard", seed: int = 0
+) -> Verdict:
+    """Return the oracle's verdict on one problem."""
+    return Oracle(level=level, seed=seed).judge(implementation, Case(str(problem), (problem,)))
+
+
+@pytest.mark.parametrize("mutant", WRONG, ids=str)
+def test_a_wrong_kernel_is_refused(mutant: Mutant) -> None:
+    """Each way to be wrong gets the status that it deserves from the layer that can see it."""
+    verdict = judge(mutant.implementation, mutant.problem, "thorough")
+
+    assert verdict.status in ({mutant.status} if mutant.status else FAILURES)
+    assert verdict.layer == (mutant.layer or verdict.layer)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("mutant", [one for one in WRONG if str(one) not in ONLY_THOROUGHLY], ids=str)
+def test_a_wrong_kernel_is_refused_at_the_usual_level_on_any_data(mutant: Mutant, seed: int) -> None:
+    """Whatever numbers are drawn."""
+    assert judge(mutant.implementation, mutant.problem, "standard", seed).failed
+
+
+@pytest.mark.parametrize("mutant", WRONG, ids=str)
+def test_a_refusal_says_why_in_one_line_and_how_to_see_it_again(mutant: Mutant) -> None:
+    """A failed verdict holds a reason of one line and the command that reproduces it."""
+    verdict = judge(mutant.implementation, mutant.problem, "thorough")
+
+    command = f"convharness verify --implementation {mutant.implementation.name} --problem {mutant.problem}"
+    assert 1 == len((verdict.reason or "").splitlines())
+    assert f"{command} --level thorough --seed 0" == verdict.reproduce
+
+
+@pytest.mark.parametrize("one", [*(mutant.implementation for mutant in WRONG), *RIGHT], ids=str)
+def test_every_kernel_says_what_it_is(one: Implementation) -> None:
+    """The zoo is labelled: one sentence each."""
+    assert one.description.endswith(".")
+
+
+def test_no_two_kernels_bear_one_name() -> None:
+    """A name in the kill matrix means one kernel."""
+    names = [*(mutant.implementation.name for mutant in WRONG), *(one.name for one in RIGHT)]
+
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("problem", SHOWING)
+def test_the_twin_passes_where_others_fail(problem: str) -> None:
+    """It is the mistake that is refused, not the problem that shows it."""
+    assert "passed" == judge(TWIN, Problem.parse(problem), "thorough").status
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda one: one.name.removeprefix("zoo."))
+def test_what_is_right_passes(implementation: Implementation, problem: str, level: str) -> None:
+    """No order of summation, memory layout or honestly declared algorithm is held against a kernel."""
+    verdict = judge(implementation, Problem.parse(problem), level)
+
+    assert verdict.status in ("passed", "unsupported"), verdict.reason
+
+
+@pytest.mark.parametrize("implementation", RIGHT, ids=lambda one: one.name.removeprefix("zoo."))
+def test_what_is_right_stays_within_the_bound(implementation: Implementation) -> None:
+    """The error that is reported is never above the bound that is reported beside it."""
+    verdict = judge(implementation, Problem.parse(PROBLEMS[0]))
+
+    assert verdict.status == "unsupported" or verdict.error_u <= verdict.error_bound_u
+
+
+@pytest.mark.parametrize("operand", ["x", "weight"])
+def test_one_operand_that_lost_its_last_bit_is_refused(operand: str) -> None:
+    """An input or a weight that is rounded to 23 bits is not float32."""
+
+    def one_bit_less(asked: Asked) -> object:
+        """Return what 23 bits give."""
+        return convolve(asked.but(**{operand: rounded(getattr(asked, operand), 23)}))
+
+    assert judge(made(one_bit_less), Problem.parse("n2c3h6w7-o4k3-float32"), "quick").failed
+
+
+def test_tf32_is_refused_quickly_on_many_channels() -> None:
+    """Eleven bits are not float32, however many products there are."""
+
+    def tf32(asked: Asked) -> object:
+        """Return what 11 bits give."""
+        return convolve(asked.but(x=rounded(asked.x, 11), weight=rounded(asked.weight, 11)))
+
+    assert judge(made(tf32), Problem.parse("n1c256h4w4-o8k3-float32"), "quick").failed
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (1, 2, 3, 4), (0, 3, 2, 1)])
+def test_one_wrong_element_is_named(place: tuple[int, ...]) -> None:
+    """A verdict says which element is wrong, what it is and what it should be."""
+
+    def off_by_one_bit(asked: Asked) -> object:
+        """Return one element that is off by its last bit."""
+        y = convolve(asked)
+        if y.shape == (2, 4, 4, 5):
+            y[place] = np.nextafter(y[place], np.float32(np.inf))
+        return y
+
+    verdict = judge(made(off_by_one_bit), Problem.parse("n2c3h6w7-o4k3-float32"))
+    assert str(list(place)) == verdict.where
+    assert (verdict.reason or "").startswith(f"y[{', '.join(map(str, place))}] is ")

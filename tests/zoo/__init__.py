@@ -1,0 +1,9 @@
+"""The tester tested: wrong implementations that the oracle must refuse, unusual ones that it must not.
+
+Every kernel is one function whose docstring says what is wrong, or unusual, about it.
+"""
+
+from . import unusual, wrong, wrong_memory, wrong_special, wrong_state, wrong_values  # noqa: F401 they fill the lists
+from .convolution import RIGHT, WRONG, Mutant
+
+__all__ = ["RIGHT", "WRONG", "Mutant"]
