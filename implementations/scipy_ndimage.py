@@ -54,8 +54,10 @@ def _add_correlation(y, planes, kernel, dilation):
         every = (..., *(slice(start, None, d) for start, d in zip(phase, dilation, strict=True)))
         target = y[every]
         if target.size:
-            # The sample's axis has a kernel of one element; results lie at the kernel's centre.
-            centred = ndimage.correlate(planes[every], kernel[np.newaxis], np.float64, mode="constant")
+            # It drops taps where an axis of its input is broadcast (SciPy 1.17), so it gets a copy. The
+            # sample's axis has a kernel of one element; results lie at the kernel's centre.
+            image = np.ascontiguousarray(planes[every])
+            centred = ndimage.correlate(image, kernel[np.newaxis], np.float64, mode="constant")
             valid = zip(kernel.shape, target.shape[1:], strict=True)
             target += centred[(..., *(slice(k // 2, k // 2 + length) for k, length in valid))]
 

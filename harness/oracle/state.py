@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .trial import Trial
 
 _CALLS = {"standard": 24, "thorough": 150}
-_SECONDS = {"standard": 0.02, "thorough": 0.1}
+_SECONDS = {"standard": 0.03, "thorough": 0.4}
 """Enough for one in a hundred calls to show, and no longer than a slow implementation is worth."""
 
 _CALLS_AT_ONCE = 6

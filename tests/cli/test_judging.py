@@ -1,0 +1,191 @@
+"""The commands that judge: check, shrink, selftest, and verify in several processes."""
+
+import csv
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from convharness.oracle import LAYERS
+from tests.cli.test_cli import BUGGY, Command, Done, command
+
+__all__ = ["command"]
+
+PAIR = '''"""One right, one wrong, both quick to judge."""
+import numpy as np
+
+from convharness import implementation
+
+
+def _product(x, weight):
+    n, c, *size = x.shape
+    y = np.matmul(weight.reshape(len(weight), c), x.reshape(n, c, int(np.prod(size))))
+    return y.reshape(n, len(weight), *size)
+
+
+@implementation(kernel_size=1, dtype="float32")
+def right(x, weight):
+    """A matrix product."""
+    return _product(x, weight)
+
+
+@implementation(kernel_size=1, dtype="float32")
+def wrong(x, weight):
+    """A matrix product that forgets the last column."""
+    y = _product(x, weight)
+    y[..., -1:] = 0
+    return y
+'''
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """Return a file with a right and a wrong implementation."""
+    path = tmp_path / "pair.py"
+    path.write_text(PAIR, "utf-8")
+    return path
+
+
+def failed(done: Done) -> set[str]:
+    """Return the implementations of which a record failed."""
+    return {row["implementation"] for row in done.rows if row["status"] == "wrong"}
+
+
+def test_check_tries_every_implementation_of_a_file(command: Command, pair: Path) -> None:
+    """On features and corner, thoroughly; those that come along are left alone."""
+    done = command("check", pair, "--format", "json")
+
+    assert 1 == done.code
+    assert {"pair.right", "pair.wrong"} == {row["implementation"] for row in done.rows}
+    assert {"features", "corner"} == {row["suite"] for row in done.rows}
+    assert {"pair.wrong"} == failed(done)
+    passed = next(row for row in done.rows if row["status"] == "passed")
+    assert "window" == passed["traits"]["locality"]
+
+
+def test_check_takes_a_name_too(command: Command) -> None:
+    """Or a glob of names."""
+    done = command("check", "pointwise.numpy_matmul", "--level", "quick", "--format", "json")
+
+    assert 0 == done.code
+    assert {"pointwise.numpy_matmul"} == {row["implementation"] for row in done.rows}
+
+
+def test_check_needs_something_to_check(command: Command) -> None:
+    """One line says so."""
+    assert 2 == command("check").code
+
+
+def test_a_file_without_implementations_is_a_mistake(command: Command, tmp_path: Path) -> None:
+    """Which is told in one line."""
+    empty = tmp_path / "empty.py"
+    empty.write_text("x = 1\n", "utf-8")
+    done = command("check", empty)
+
+    assert (2, "") == (done.code, done.out)
+    assert [f"convharness: error: {empty} marks no function; put @implementation above one"] == done.err
+
+
+def test_an_implementation_can_be_left_at_its_first_failure(command: Command, pair: Path) -> None:
+    """Others go on."""
+    done = command("check", pair, "-x", "--level", "quick", "--format", "json")
+    counts = dict.fromkeys(("pair.right", "pair.wrong"), 0)
+    for row in done.rows:
+        counts[row["implementation"]] += row["status"] in ("passed", "wrong")
+
+    assert 1 == counts["pair.wrong"] < counts["pair.right"]
+
+
+def test_several_processes_give_the_same_records(command: Command, pair: Path) -> None:
+    """In the same order, whoever was first."""
+    words = ("verify", "--plugin", pair, "-k", "pair.*", "-k", "numpy_arrays.*", "--suite", "seeds")
+    alone = command(*words, "--format", "json")
+    together = command(*words, "--format", "json", "--jobs", "2")
+
+    def key(done: Done) -> list[tuple]:
+        names = ("case", "implementation", "status", "reason", "error_u", "reproduce")
+        return [tuple(row[name] for name in names) for row in done.rows]
+
+    assert (alone.code, key(alone)) == (together.code, key(together))
+
+
+def test_a_process_that_dies_is_told(command: Command, tmp_path: Path) -> None:
+    """With what to do next."""
+    path = tmp_path / "deadly.py"
+    path.write_text(
+        "import os\nfrom convharness import implementation\n\n\n"
+        "@implementation\ndef kernel(x, weight):\n    os._exit(3)\n",
+        "utf-8",
+    )
+    done = command("verify", "--plugin", path, "-k", "deadly.*", "--suite", "seeds", "-j", "2")
+
+    assert 2 == done.code
+    assert "an implementation ended its process; run with --jobs 1" in done.err[-1]
+
+
+def test_a_failure_is_shrunk_to_what_shows_it(command: Command, tmp_path: Path) -> None:
+    """And the reproducer of the smallest problem reproduces it."""
+    path = tmp_path / "buggy.py"
+    path.write_text(BUGGY, "utf-8")
+    done = command(
+        "shrink",
+        "--plugin",
+        path,
+        "-k",
+        "buggy.*",
+        "--problem",
+        "n2c3h9w8-o4k3x2-float32",
+        "--format",
+        "json",
+    )
+    again = command(*shlex.split(done.rows[0]["reproduce"])[1:], "--format", "json")
+
+    assert (1, 1) == (done.code, again.code)
+    assert done.rows[0]["reason"].startswith("shrunk to n1c1h1w2-o1k1x2-float32: y[0, 0, 0, 0] is ")
+    assert "n1c1h1w2-o1k1x2-float32" == again.rows[0]["problem"]
+
+
+@pytest.fixture
+def small_zoo(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Return a function that leaves so many wrong and right kernels in the zoo."""
+
+    def keep(wrong: int, right: int) -> None:
+        from convharness import zoo
+
+        monkeypatch.setattr(zoo, "WRONG", zoo.WRONG[:wrong])
+        monkeypatch.setattr(zoo, "RIGHT", zoo.RIGHT[:right])
+
+    return keep
+
+
+def test_selftest_prints_and_stores_the_kill_matrix(
+    command: Command, small_zoo: Callable[[int, int], None], tmp_path: Path
+) -> None:
+    """Exit 0, where everything wrong is refused and nothing right is."""
+    small_zoo(3, 2)
+    done = command("selftest")
+
+    assert 0 == done.code
+    assert "3 of 3 wrong kernels refused (100 %), 0 of 2 right ones refused (0 %)" in done.out
+    with (tmp_path / "results" / "selftest" / "thorough-0.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert ["True"] * 3 + ["False"] * 12 == [row["is_wrong"] for row in rows]
+    assert {"wrong"} == {row["exact"] for row in rows[:3]}
+    assert set(LAYERS) <= set(rows[0])
+
+
+def test_selftest_fails_where_something_wrong_survives(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right kernel that is labelled wrong must survive."""
+    from convharness import Problem, zoo
+
+    mislabelled = zoo.Mutant(zoo.RIGHT[0], Problem.parse("n1c2h4w4-o2k3-float32"), "wrong", None)
+    monkeypatch.setattr(zoo, "WRONG", [mislabelled])
+    monkeypatch.setattr(zoo, "RIGHT", [])
+    done = command("selftest", "--level", "quick", "--format", "json")
+
+    assert 1 == done.code
+    assert ["passed"] == [row["status"] for row in json.loads(done.out)]
