@@ -118,7 +118,7 @@ for word, doc, test in (
     wrong(PLAIN, "wrong", None)(counting)
 
 
-@wrong(PLAIN)
+@wrong(PLAIN, "wrong", None)
 def repeats_are_wrong(asked: Asked, _last: list[Any] = [None]) -> Any:  # noqa: B006 that is the mistake
     """The second call with the same input in a row is wrong."""
     y = convolve(asked)
