@@ -1,7 +1,5 @@
 """The contract layer: what a call may return, and what it must leave as it was."""
 
-import os
-import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from ..arrays import Array, ForeignOutputError, adapter, dtype_of, is_channels_l
 from ..kernel import Bound
 from ..tensors import Operands
 from ..verdict import Verdict
+from . import threads
 from .surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class BreachError(Exception):
 def check(trial: "Trial") -> Iterator[Verdict]:
     """Look at the first call: its output, what it leaves running, and what it changes for others."""
     operands, _ = trial.deal(trial.sharp)
-    threads = _threads()
+    running = threads.count()
     with Surroundings() as surroundings:
         bound = trial.bound(operands)
         # Building a module draws random weights, as every library does.
@@ -38,7 +37,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
     with Surroundings() as surroundings:
         raw = bound.output()
         y = checked_output(bound, raw, operands)
-        if _threads() > threads:
+        if threads.count() > running:
             time.sleep(_LATE_S)
         if not _same_bits(y, checked_output(bound, raw, operands)):
             raise BreachError("went on writing its output after it had returned")
@@ -113,11 +112,3 @@ def _misplaced(bound: Bound, y: Array) -> str | None:
     if bound.implementation.layout == "channels_last" and not is_channels_last(y):
         return "returned another memory order than the declared channels_last"
     return None
-
-
-def _threads() -> int:
-    """Return how many threads the process runs, where the system tells, else those of Python."""
-    try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208 it is asked for often, and a path is slow
-    except OSError:
-        return threading.active_count()

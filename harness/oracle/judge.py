@@ -19,7 +19,7 @@ from ..reference import truth
 from ..suite import Case, Example
 from ..tensors import Operands
 from ..verdict import Verdict
-from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
+from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, threads, values
 from .bank import Bank
 from .contract import BreachError
 from .room import too_large
@@ -197,6 +197,8 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     yield "significand_bits", precision.bits_of(trial)
     yield "subnormals", "kept" if values.keeps_subnormals(trial.small or trial) else "flushed"
     yield from nonfinite.traits(trial).items()
+    several = threads.are_used_by(trial.bound(trial.deal(trial.sharp)[0]).output)
+    yield "threads", "several" if several else "one"
     if trial.accuracy.name != "direct":
         yield "exact_on_integers", exact.is_exact(trial)
 

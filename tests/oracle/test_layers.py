@@ -1,5 +1,6 @@
 """Layers: which there are, what each is told apart by, and what a kernel is free to do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -47,9 +48,21 @@ def test_traits_say_what_a_kernel_is_free_to_do() -> None:
         "subnormals": "kept",
         "locality": "window",
         "infinity": "kept",
+        "threads": "one",
     }
 
     assert expected == dict(verdict_of(convolve).traits)
+
+
+def test_a_kernel_that_lets_other_threads_work_is_found_out() -> None:
+    """Whatever it was told about how many it may use."""
+
+    def handing_on(asked: Asked) -> Any:
+        """Let another thread do it."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(convolve, asked).result()
+
+    assert "several" == verdict_of(handing_on).traits["threads"]
 
 
 def test_a_claim_that_is_too_modest_is_a_trait() -> None:
