@@ -1,11 +1,11 @@
 """The array types that implementations are handed and return, each behind one adapter.
 
 The only place of the engine that touches an array library other than NumPy, and it imports that
-library when an implementation of it is used, not before.
+library when an array is handed over, not before.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +20,10 @@ class ForeignOutputError(Exception):
 
 ALIGNMENT = 64
 """Bytes: one cache line. Kernels differ by 10 to 20 % between buffers aligned to 16 and to 64."""
+
+
+class Subclass(np.ndarray[Any, Any]):
+    """An array that is not quite NumPy's own: implementations may be handed one, and return it then."""
 
 
 class Adapter(Protocol):
@@ -73,6 +77,8 @@ class NumpyArrays:
         return array.copy()
 
     def take_back(self, y: Any) -> Array:
+        if type(y) is Subclass:
+            return y.view(np.ndarray)
         if type(y) is not np.ndarray:
             raise ForeignOutputError(f"{kind_of(y)}, want {self.type_name}")
         return y
@@ -89,10 +95,11 @@ class TorchArrays:
 
     type_name = "torch.Tensor"
 
-    def __init__(self) -> None:
+    @cached_property
+    def _torch(self) -> Any:
         import torch
 
-        self._torch = torch
+        return torch
 
     def hand_over(self, array: Array) -> Any:
         if array.dtype == dtype_of("bfloat16"):
@@ -152,7 +159,7 @@ def kind_of(value: Any) -> str:
 
 @cache
 def adapter(library: str) -> Adapter:
-    """Return the adapter of an array library, importing it."""
+    """Return the adapter of an array library."""
     return _ADAPTERS[library]()
 
 
@@ -179,6 +186,13 @@ def aligned_copy(array: Array, layout: str = "contiguous") -> Array:
     return np.moveaxis(copy, -1, 1) if layout == "channels_last" else copy
 
 
+def root_of(array: Array) -> Array:
+    """Return the array that owns the memory of which this one is a view, or itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 def is_channels_last(array: Array) -> bool:
     """Say whether (N, C, *size) is stored as (N, *size, C)."""
-    return bool(np.moveaxis(array, 1, -1).flags.c_contiguous)
+    return array.ndim > 2 and bool(np.moveaxis(array, 1, -1).flags.c_contiguous)

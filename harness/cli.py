@@ -260,8 +260,9 @@ def _run(  # noqa: PLR0913 what the options say
 def _discover(plugins: Sequence[str]) -> "Registry":
     """Return the registry, having told what could not be had and why."""
     from .registry import discover
+    from .workers import examined
 
-    registry = discover(plugins)
+    registry = discover(plugins, examine=examined)
     for mistake in registry.broken:
         say(f"error: {mistake}")
     for one in registry.unavailable:
@@ -311,9 +312,8 @@ def _recorded(
 
     from . import environment
     from .results import RunWriter, compact, new_run
-    from .runner import load_libraries, run
+    from .runner import run
 
-    load_libraries(implementations, settings.threads)
     facts = environment.describe(settings.threads)
     total = sum(len(suite) for suite in suites) * len(implementations)
     planned = None if settings.exit_first else total

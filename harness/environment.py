@@ -21,13 +21,17 @@ _THREAD_VARIABLES = (
 _LIBRARIES = ("convharness", "numpy", "scipy", "torch", "pandas", "asv", "ml_dtypes")
 
 
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return the environment in which libraries start pools of so many threads."""
+    return dict.fromkeys(_THREAD_VARIABLES, str(threads))
+
+
 def limit_threads(threads: int) -> None:
     """Allow every thread pool of this process so many threads.
 
     Pools read the environment when their library loads; those that are loaded are told directly.
     """
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
+    os.environ.update(thread_variables(threads))
     if "numpy" in sys.modules:
         from threadpoolctl import threadpool_limits
 

@@ -1,40 +1,70 @@
 """One implementation bound to one problem's data: hand over, plan, call, take back.
 
-The only place that runs code of a plugin. It judges nothing and times nothing but the plan.
+The only place that runs code of a plugin. It judges nothing: it reports facts, wherever it runs.
 """
 
 import inspect
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
-from .arrays import Array, adapter, aligned_copy
+import numpy as np
+
+from .arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
+from .heap import poisoned_heap
 from .plugin import Implementation
 from .problem import Problem
 from .tensors import Operands
+from .threads import are_used_by
 
 Call = Callable[[], Any]
 Apply = Callable[[Any], Any]
 
+MOST_KEPT = 24
+"""Outputs that are kept of those that were asked for one by one."""
+
 
 class KernelError(Exception):
-    """What a plugin's code raised, in one line; `is_memory` where it ran out of memory."""
+    """Why there is no output, in one line; `status` is what a record then says."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+    @classmethod
+    def of(cls, error: BaseException) -> "KernelError":
+        """Return what a plugin's code raised, by its type and the first line of what it says."""
         try:
             text = str(error).strip().split("\n", 1)[0]
         except Exception:  # noqa: BLE001 an error of a plugin may fail even to say what it is
             text = ""
-        super().__init__(f"{type(error).__name__}: {text}" if text else type(error).__name__)
-        self.is_memory = isinstance(error, MemoryError) or "can't allocate memory" in text
+        is_memory = isinstance(error, MemoryError) or "can't allocate memory" in text
+        name = type(error).__name__
+        return cls("memory" if is_memory else "error", f"{name}: {text}" if text else name)
 
 
 @dataclass(frozen=True)
+class Output:
+    """What a call returned: a copy of its numbers, and facts about the original.
+
+    `y` is None where it is no array of the library, which `foreign` then words. `alias` names an
+    input whose memory it shares.
+    """
+
+    y: Array | None
+    foreign: str | None = None
+    alias: str | None = None
+    channels_last: bool = False
+
+
+@dataclass
 class Bound:
-    """An implementation that holds its operands.
+    """An implementation that holds its operands, in this process.
 
     `given` are the very buffers it was handed, so that a change in them shows, and `own` the same as
     arrays of its library. `apply` takes such an input, `x` is the one that was bound.
@@ -48,15 +78,75 @@ class Bound:
     apply: Apply
     call: Call
     plan_s: float | None
+    _raw: deque[Any] = field(default_factory=lambda: deque(maxlen=MOST_KEPT), repr=False)
+    _threads: frozenset[threading.Thread] = field(default_factory=lambda: frozenset(threading.enumerate()))
 
-    def output(self) -> Any:
+    def run(self) -> Any:
         """Return what one call returns; raises `KernelError` for whatever it raises."""
         with guarded(self.implementation):
             return self.call()
 
+    def output(self, poison: float | None = None) -> Output:
+        """Call once and return what came of it; with `poison` fresh memory is full of that number.
+
+        Raises `KernelError`.
+        """
+        with poisoned_heap(self.implementation.arrays, poison):
+            raw = self.run()
+        seen = self.look(raw)
+        # The copy comes before anything else, so that nothing that happens later can improve it.
+        kept = replace(seen, y=None if seen.y is None else seen.y.copy())
+        self._raw.append(raw)
+        return kept
+
+    def look(self, raw: Any) -> Output:
+        """Return the facts of something returned, with its numbers where they lie."""
+        try:
+            y = adapter(self.implementation.arrays).take_back(raw)
+        except ForeignOutputError as error:
+            return Output(None, foreign=str(error))
+        alias = next(
+            (name for name, array in self.given.items().items() if np.may_share_memory(y, array)), None
+        )
+        return Output(y, alias=alias, channels_last=is_channels_last(y))
+
+    def kept(self, wait_s: float = 0.0) -> list[Output]:
+        """Return the latest outputs as they are now, the newest last.
+
+        Threads that were started since it was bound, and still run, are waited for so long.
+        """
+        end = perf_counter() + wait_s
+        while set(threading.enumerate()) - self._threads and perf_counter() < end:
+            sleep(0.01)
+        return [self.look(raw) for raw in self._raw]
+
+    def overwrite(self) -> None:
+        """Put NaN into the latest output, as its owner may."""
+        y = self.look(self._raw.pop()).y
+        if y is not None and y.flags.writeable and y.size:
+            y[...] = np.nan
+
     def refill(self, name: str, content: Array) -> None:
         """Put other numbers into a buffer that it was handed, as its caller may between two calls."""
         adapter(self.implementation.arrays).fill(self.own[name], self.given.items()[name], content)
+
+    def whole(self, name: str) -> bytes:
+        """Return all of the memory of which the buffer that it was handed is a part."""
+        return root_of(self.given.items()[name]).tobytes()
+
+    def opened(self) -> str | None:
+        """Return which input was made writable, or made to record gradients, or None."""
+        for name, own in self.own.items():
+            flags = getattr(own, "flags", None)
+            if flags is not None and flags.writeable:
+                return f"made its input {name} writable"
+            if getattr(own, "requires_grad", False):
+                return f"made its input {name} require gradients"
+        return None
+
+    def uses_threads(self) -> bool:
+        """Say whether other threads than the calling one work during a call."""
+        return are_used_by(self.run)
 
 
 @contextmanager
@@ -68,7 +158,7 @@ def guarded(implementation: Implementation) -> Iterator[None]:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a plugin may raise anything, SystemExit included
-            raise KernelError(error) from error
+            raise KernelError.of(error) from error
 
 
 def bind(
@@ -81,11 +171,7 @@ def bind(
     Raises `KernelError` for whatever the plan raises.
     """
     library = adapter(implementation.arrays)
-    given = given or Operands(
-        aligned_copy(operands.x, implementation.layout),
-        aligned_copy(operands.weight),
-        None if operands.bias is None else aligned_copy(operands.bias),
-    )
+    given = given or plainly_given(implementation, operands)
     values: dict[str, Any] = {
         name: getattr(problem, name)
         for name in ("stride", "padding", "pads", "dilation", "groups", "padding_mode")
@@ -105,6 +191,15 @@ def bind(
         return Bound(implementation, problem, given, own, x, function, partial(function, x), plan_s)
     call, apply = _named(function, values), _of_x(function, values)
     return Bound(implementation, problem, given, own, x, apply, call, plan_s)
+
+
+def plainly_given(implementation: Implementation, operands: Operands) -> Operands:
+    """Return copies as an implementation is handed them where nothing else is said."""
+    return Operands(
+        aligned_copy(operands.x, implementation.layout),
+        aligned_copy(operands.weight),
+        None if operands.bias is None else aligned_copy(operands.bias),
+    )
 
 
 def chained(bounds: Sequence[Bound]) -> Call:

@@ -1,84 +1,166 @@
 """Judging in several processes: the same verdicts, in the same order, sooner.
 
-Every process finds the implementations for itself; cases go there, verdicts come back.
+Each of them is a judge with workers of its own; cases go there, verdicts come back. Each judge has
+its share of the implementations, so that most workers are started once, and helps out with another's
+when it has nothing left to do.
 """
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing.util import Finalize
 from typing import Any
 
 from .environment import limit_threads
 from .errors import PluginError
 from .oracle import Oracle
 from .plugin import Implementation
-from .registry import discover
 from .suite import Case
 from .verdict import Verdict
+from .workers import Limits, Staff, die_with_parent, read_facts, written_facts
 
 Verdicts = Mapping[str, Verdict]
+
+_AT_HAND = 2
+"""Tasks that a judge has at hand: one that it does, and one so that it need not wait for the next."""
 
 
 @dataclass(frozen=True)
 class Judging:
-    """How every process judges; `load` makes libraries ready for so many threads."""
+    """How every process judges."""
 
     level: str
     seed: int
     threads: int
-    load: Callable[[Sequence[Implementation], int], None]
+    limits: Limits
 
 
 def judged_by_many(
     jobs: int,
-    cases: Iterable[Case],
+    cases: Sequence[Case],
     implementations: Sequence[Implementation],
     *,
     wanted: Callable[[], Sequence[Implementation]],
     judging: Judging,
+    ahead: int,
 ) -> Iterator[Verdicts]:
     """Yield the verdicts on each case, by implementation, in the order of the cases.
 
-    `wanted` says, when a case is given out, whom to judge on it.
+    `wanted` says, when a case is given out, whom to judge on it; so many cases are given out ahead.
 
-    Raises `PluginError` where a process ends before its verdict.
+    Raises `PluginError` where a judging process ends before its verdict.
     """
-    plugins = sorted({str(one.source) for one in implementations if one.origin == "file"})
-    waiting: deque[Future[Verdicts]] = deque()
-    context = multiprocessing.get_context("spawn")
-    arguments = (plugins, [one.name for one in implementations], judging)
-    with ProcessPoolExecutor(jobs, context, _prepare, arguments) as executor:
+    with ExitStack() as stack:
+        judges = [
+            _Judge(
+                stack.enter_context(_pool(implementations, judging)),
+                {one.name for one in implementations[start::jobs]},
+            )
+            for start in range(jobs)
+        ]
+        backlog = _Backlog()
+        verdicts: list[dict[str, Verdict]] = []
+        missing: list[int] = []
+        given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
         try:
-            for case in cases:
-                if len(waiting) > 2 * jobs:
-                    yield waiting.popleft().result()
-                waiting.append(executor.submit(_judge, case, [one.name for one in wanted()]))
-            while waiting:
-                yield waiting.popleft().result()
+            for current in range(len(cases)):
+                while len(verdicts) < min(len(cases), current + ahead + 1):
+                    names = [one.name for one in wanted()]
+                    backlog.add(len(verdicts), names)
+                    verdicts.append({})
+                    missing.append(len(names))
+                while True:
+                    for judge in judges:
+                        while judge.tasks < _AT_HAND and (task := backlog.take(judge)) is not None:
+                            judge.tasks += 1
+                            given[judge.submit(cases[task[0]], task[1])] = (judge, *task)
+                    if not missing[current]:
+                        break
+                    for future in wait(given, return_when=FIRST_COMPLETED).done:
+                        judge, index, name = given.pop(future)
+                        judge.tasks -= 1
+                        missing[index] -= 1
+                        verdicts[index][name] = future.result()
+                yield verdicts[current]
+                verdicts[current] = {}
         except BrokenProcessPool:
             raise PluginError(
-                "an implementation ended its process; run with --jobs 1 to see which, and the records so far"
+                "a judging process was ended from outside; go on with --resume, or with --jobs 1"
             ) from None
         finally:
-            executor.shutdown(cancel_futures=True)
+            for judge in judges:
+                judge.pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass
+class _Judge:
+    """A judging process: the implementations that are its own, and how many tasks it has at hand."""
+
+    pool: ProcessPoolExecutor
+    own: set[str]
+    tasks: int = 0
+
+    def submit(self, case: Case, name: str) -> "Future[Verdict]":
+        """Give it a task; what is started for it ignores the person's interrupt, which is for us."""
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return self.pool.submit(_judge, case, name)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+
+class _Backlog:
+    """What is still to be judged: the cases of each implementation, in order."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, deque[int]] = {}
+
+    def add(self, case: int, names: Iterable[str]) -> None:
+        """Add a case for some implementations."""
+        for name in names:
+            self._cases.setdefault(name, deque()).append(case)
+
+    def take(self, judge: _Judge) -> tuple[int, str] | None:
+        """Return the judge's next task: the earliest of its own, else one of whoever is furthest behind.
+
+        Who takes another's implementation over becomes an owner too, with a worker of his own.
+        """
+        left = [name for name, cases in self._cases.items() if cases]
+        own = [name for name in left if name in judge.own]
+        if not left:
+            return None
+        if own:
+            name = min(own, key=lambda name: self._cases[name][0])
+        else:
+            name = max(left, key=lambda name: len(self._cases[name]))
+            judge.own.add(name)
+        return self._cases[name].popleft(), name
+
+
+def _pool(implementations: Sequence[Implementation], judging: Judging) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    facts = [written_facts(one) for one in implementations]
+    return ProcessPoolExecutor(1, context, _prepare, (facts, judging))
 
 
 _prepared: dict[str, Any] = {}
-"""What a process of the pool holds: the oracle and the implementations by name."""
+"""What a judging process holds: the oracle, and the implementations by name."""
 
 
-def _prepare(plugins: Sequence[str], names: Sequence[str], judging: Judging) -> None:
+def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:
+    die_with_parent()
     limit_threads(judging.threads)
-    found = discover([Path(plugin) for plugin in plugins]).implementations
-    chosen = {one.name: one for one in found if one.name in set(names)}
-    judging.load(list(chosen.values()), judging.threads)
-    _prepared.update(implementations=chosen, oracle=Oracle(level=judging.level, seed=judging.seed))
+    staff = Staff(judging.limits, judging.threads, alone=False)
+    Finalize(None, staff.close, exitpriority=10)  # before the interpreter goes
+    oracle = Oracle(level=judging.level, seed=judging.seed, host=staff.host)
+    _prepared.update(oracle=oracle, implementations={one["name"]: read_facts(one) for one in facts})
 
 
-def _judge(case: Case, names: Sequence[str]) -> Verdicts:
+def _judge(case: Case, name: str) -> Verdict:
     oracle: Oracle = _prepared["oracle"]
-    return {name: oracle.judge(_prepared["implementations"][name], case) for name in names}
+    return oracle.judge(_prepared["implementations"][name], case)

@@ -17,7 +17,7 @@ COLUMNS = (
     *("status", "reason", "layer", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "where"),
     *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
     *("parameters", "macs", "dense_macs", "flops", "min_bytes", "gflops", "gbytes_s"),
-    *("peak_fraction", "peak_memory_bytes", "seed", "reproduce", "versus"),
+    *("peak_fraction", "peak_memory_bytes", "seed", "reproduce", "versus", "printed"),
 )
 """The columns of a record, in order; `samples_s`, `values` and `traits` come on top."""
 
@@ -85,6 +85,7 @@ class Record:
             "seed": verdict.seed,
             "reproduce": verdict.reproduce,
             "versus": case.versus,
+            "printed": verdict.printed,
             "samples_s": list(self.measurement.samples_s) if self.measurement else None,
             "values": verdict.values,
             "traits": dict(verdict.traits),

@@ -79,17 +79,24 @@ class Registry:
         return f"no implementation matches {pattern!r}{hint}"
 
 
+Examine = Callable[[Path, str, str], Registry]
+"""Returns what a source offers: a file, or an entry of an installed package, its origin and family."""
+
+
 def discover(
     plugins: Iterable[Path | str] | Path | str = (),
     *,
     folder: Path | None = None,
     entry_points: bool = True,
+    examine: "Examine | None" = None,
 ) -> Registry:
     """Return what there is: the built-in files (or those of `folder`), installed packages, `plugins`.
 
+    `examine` looks at what is not built in, for instance in another process; else it is imported here.
+
     Raises `PluginError` only where two implementations bear one name.
     """
-    scan = _Scan()
+    scan = _Scan(examine)
     plugins = [plugins] if isinstance(plugins, (str, Path)) else plugins
     for path in sorted((folder or _built_in_folder()).glob("*.py")):
         if not path.name.startswith("_"):
@@ -98,6 +105,20 @@ def discover(
         scan.entry_point(entry)
     for plugin in plugins:
         scan.plugin(Path(plugin))
+    return scan.registry()
+
+
+def held_by(source: Path, origin: str, family: str) -> Registry:
+    """Return what one file, or for the origin 'installed' the entry of that name, offers."""
+    scan = _Scan()
+    if origin == "built-in":
+        own = source.parent == _built_in_folder()
+        scan.file(source, _module_name(source, None if own else source.parent), origin)
+    elif origin == "installed":
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=family):
+            scan.entry_point(entry)
+    else:
+        scan.plugin(source)
     return scan.registry()
 
 
@@ -134,7 +155,8 @@ def library_version(library: str) -> str | None:
 class _Scan:
     """Collects implementations module by module."""
 
-    def __init__(self) -> None:
+    def __init__(self, examine: "Examine | None" = None) -> None:
+        self._examine = examine
         self._found: dict[str, Implementation] = {}
         self._unavailable: list[Unavailable] = []
         self._broken: list[str] = []
@@ -176,6 +198,9 @@ class _Scan:
         if any(one.source and one.source.resolve() == path.resolve() for one in self._found.values()):
             return  # named twice, or one of the built-in files
         counts = len(self._found) + len(self._unavailable) + len(self._broken)
+        if self._examine is not None:
+            self._take(self._examine(path, "file", path.stem))
+            return
         resolved = path.resolve()
         self.file(path, f"convharness_plugin_{abs(hash(resolved))}_{path.stem}", "file")
         if counts == len(self._found) + len(self._unavailable) + len(self._broken):
@@ -184,6 +209,9 @@ class _Scan:
     def entry_point(self, entry: importlib.metadata.EntryPoint) -> None:
         """Import what an installed package offers."""
         source = f"entry point {entry.name} = {entry.value}"
+        if self._examine is not None:
+            self._take(self._examine(Path(entry.name), "installed", entry.name))
+            return
         try:
             module = entry.load()
         except ModuleNotFoundError as error:
@@ -207,12 +235,22 @@ class _Scan:
             except PluginError as error:
                 self._broken.append(f"{path or family}: {error}")
                 continue
-            known = self._found.setdefault(found.name, found)
-            if known is not found:
-                raise PluginError(
-                    f"two implementations are called {found.name!r}: one in {known.source}, one in {path};"
-                    " rename one of them with name="
-                )
+            self._add(found)
+
+    def _take(self, registry: Registry) -> None:
+        """Add what another process has found."""
+        self._unavailable += registry.unavailable
+        self._broken += registry.broken
+        for found in registry.implementations:
+            self._add(found)
+
+    def _add(self, found: Implementation) -> None:
+        known = self._found.setdefault(found.name, found)
+        if known is not found:
+            raise PluginError(
+                f"two implementations are called {found.name!r}: one in {known.source},"
+                f" one in {found.source}; rename one of them with name="
+            )
 
 
 def _marked(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Mark]]:

@@ -16,6 +16,7 @@ from .shrinking import shrunk
 from .suite import Case, Suite
 from .timing import TimingFailure, time_case
 from .verdict import Verdict
+from .workers import Limits, Staff
 
 Outcomes = Mapping[str, Measurement | TimingFailure]
 
@@ -25,7 +26,8 @@ class Settings:
     """How to judge, and whether and how to time; `yardstick` as in `timing.time_case`.
 
     `jobs` processes judge, one times. With `exit_first` an implementation is done with at its first
-    failure; with `shrink` a failure is led back to the smallest problem that shows it.
+    failure; with `shrink` a failure is led back to the smallest problem that shows it. `timeout_s`
+    is what one call may take, `memory_bytes` what the process of an implementation may.
     """
 
     level: str = "standard"
@@ -34,9 +36,16 @@ class Settings:
     jobs: int = 1
     exit_first: bool = False
     shrink: bool = False
+    timeout_s: float = Limits.call_s
+    memory_bytes: int = field(default_factory=lambda: Limits().memory_bytes)
     timed: bool = False
     yardstick: bool = False
     effort: Effort = field(default_factory=Effort)
+
+    @property
+    def limits(self) -> Limits:
+        """Return what an implementation may take."""
+        return Limits(self.timeout_s, self.memory_bytes)
 
 
 def run(
@@ -49,20 +58,21 @@ def run(
     With `settings.timed` those that passed a case are timed side by side before its records come.
     """
     settings = settings or Settings()
-    load_libraries(implementations, settings.threads)
-    session = _Session(settings, implementations)
+    _limit_threads(implementations, settings.threads)
     cases = [(suite, case) for suite in suites for case in suite]
-    for (suite, case), verdicts in zip(cases, session.judged([case for _, case in cases]), strict=True):
-        yield from session.records(suite, case, verdicts)
+    with Staff(settings.limits, settings.threads) as staff:
+        session = _Session(settings, implementations, staff)
+        for (suite, case), verdicts in zip(cases, session.judged([case for _, case in cases]), strict=True):
+            yield from session.records(suite, case, verdicts)
 
 
-def load_libraries(implementations: Sequence[Implementation], threads: int) -> None:
-    """Load the array libraries that implementations use, and allow all of them so many threads.
+def _limit_threads(implementations: Sequence[Implementation], threads: int) -> None:
+    """Allow this process so many threads, and the libraries of what runs in it.
 
     Pools read their size when they load and are told again when they have, whichever came first.
     """
     limit_threads(threads)
-    for library in {one.arrays for one in implementations if is_installed(one.arrays)}:
+    for library in {one.arrays for one in implementations if one.source is None and is_installed(one.arrays)}:
         adapter(library).limit_threads(threads)
     limit_threads(threads)
 
@@ -75,11 +85,12 @@ def _lacking(one: Implementation) -> str | None:
 class _Session:
     """What the cases of a run share: settings, the oracle, the source of random orders."""
 
-    def __init__(self, settings: Settings, implementations: Sequence[Implementation]) -> None:
+    def __init__(self, settings: Settings, implementations: Sequence[Implementation], staff: Staff) -> None:
         self._settings = settings
+        self._staff = staff
         self._implementations = implementations
         self._failed: set[str] = set()
-        self._oracle = Oracle(level=settings.level, seed=settings.seed)
+        self._oracle = Oracle(level=settings.level, seed=settings.seed, host=staff.host)
         self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
 
     def judged(self, cases: Sequence[Case]) -> Iterator[Mapping[str, Verdict]]:
@@ -96,7 +107,8 @@ class _Session:
             cases,
             self._implementations,
             wanted=self._wanted,
-            judging=Judging(settings.level, settings.seed, settings.threads, load_libraries),
+            judging=Judging(settings.level, settings.seed, settings.threads, settings.limits),
+            ahead=0 if settings.timed else 8 * settings.jobs,
         )
 
     def _wanted(self) -> Sequence[Implementation]:
@@ -107,7 +119,7 @@ class _Session:
         verdicts = {
             one.name: self._verdict(suite, case, one, judged)
             for one in self._implementations
-            if one.name in judged or _lacking(one)
+            if (one.name in judged and one.name not in self._failed) or _lacking(one)
         }
         outcomes = self._timed(
             case, [one for one in self._implementations if one.name in verdicts and verdicts[one.name].ok]
@@ -130,12 +142,19 @@ class _Session:
     ) -> Verdict:
         if library := _lacking(one):
             return Verdict("unavailable", missing(library))
-        verdict = judged[one.name]
+        verdict = self._as_run(judged[one.name])
         if verdict.layer == "example":
             return replace(verdict, reproduce=self._again("verify", suite, case, one))
         if verdict.failed and self._settings.shrink and len(case.problems) == 1:
-            return shrunk(self._oracle, one, case.problems[0], verdict)
+            return self._as_run(shrunk(self._oracle, one, case.problems[0], verdict))
         return verdict
+
+    def _as_run(self, verdict: Verdict) -> Verdict:
+        """Return a verdict whose reproducer runs as this run does, where that may matter."""
+        words = f" --threads {self._settings.threads}"
+        if verdict.reproduce is None or self._settings.threads == 1 or verdict.reproduce.endswith(words):
+            return verdict
+        return replace(verdict, reproduce=verdict.reproduce + words)
 
     def _timed(self, case: Case, implementations: Sequence[Implementation]) -> Outcomes:
         settings = self._settings
@@ -148,6 +167,7 @@ class _Session:
             seed=settings.seed,
             random=self._random,
             yardstick=settings.yardstick,
+            host=self._staff.host,
         )
 
     def _again(self, command: str, suite: Suite, case: Case, one: Implementation) -> str:
@@ -156,4 +176,5 @@ class _Session:
             what: tuple[str, ...] = ("--problem", str(case))
         else:
             what = ("--suite", suite.source, "--case", case.label)
-        return reproduction(command, one, what, self._settings.level, self._settings.seed)
+        again = reproduction(command, one, what, self._settings.level, self._settings.seed)
+        return f"{again} --threads {self._settings.threads}" if self._settings.threads > 1 else again

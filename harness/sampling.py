@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from random import Random
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 Clock = Callable[[], float]
 
@@ -33,13 +33,99 @@ class Effort:
     warmup_s: float = 0.02
 
 
-@dataclass(frozen=True)
-class Rival:
-    """Something to be timed: a name, a call without arguments, and the context that it runs in."""
+class Rival(Protocol):
+    """Something to be timed, wherever it runs."""
 
-    name: str
-    call: Callable[[], Any]
-    context: Callable[[], AbstractContextManager[Any]] = nullcontext
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    def warm_up(self, effort: Effort) -> tuple[float, float]:
+        """Call until it is warm; return the seconds of the first call and of the fastest."""
+
+    def sample(self, number: int) -> float:
+        """Return the seconds per call of so many calls, after an untimed one."""
+
+    def last(self) -> Any:
+        """Return what the last timed call returned."""
+
+    def fresh(self, calls: int) -> list[float]:
+        """Return the seconds of so many calls, each on input that was never there before."""
+
+
+class Stopwatch:
+    """Times a call without arguments in this process.
+
+    `context` is what it runs in; `look` is applied to what the last call returned; `renew` is called
+    with a number to change the input, and with zero to put it back.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        call: Callable[[], Any],
+        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        *,
+        look: Callable[[Any], Any] = lambda y: y,
+        renew: Callable[[int], None] = lambda _: None,
+        clock: Clock = perf_counter,
+    ) -> None:
+        self.name = name
+        self._call = call
+        self._context = context
+        self._look = look
+        self._renew = renew
+        self._clock = clock
+        self._last: Any = None
+
+    def warm_up(self, effort: Effort) -> tuple[float, float]:
+        """Call until caches, code and clocks are warm.
+
+        Short calls need some ten of them; a call of over a second is as warm as it gets.
+        """
+        clock = self._clock
+        first = fastest = float("inf")
+        with self._context(), _no_garbage_collection():
+            start = clock()
+            for count in range(1, 1_000_000):
+                before = clock()
+                self._call()
+                after = clock()
+                first = after - before if count == 1 else first
+                fastest = min(fastest, after - before)
+                least = 1 if fastest > 1.0 else 2 if fastest > 1e-3 else 10
+                if count >= least and after - start >= effort.warmup_s:
+                    break
+        return first, fastest
+
+    def sample(self, number: int) -> float:
+        """Time so many calls; the untimed one before takes back the caches from whoever ran last."""
+        call, clock = self._call, self._clock
+        self._last = None  # so that its memory can be used again
+        with self._context(), _no_garbage_collection():
+            call()
+            start = clock()
+            for _ in repeat(None, number):
+                y = call()
+            end = clock()
+        self._last = y
+        return (end - start) / number
+
+    def last(self) -> Any:
+        """Return what became of the last timed call's output."""
+        return self._look(self._last)
+
+    def fresh(self, calls: int) -> list[float]:
+        """Change the input before each of so many calls; only the calls are timed."""
+        seconds = []
+        with self._context(), _no_garbage_collection():
+            for count in range(1, calls + 1):
+                self._renew(count)
+                start = self._clock()
+                self._call()
+                seconds.append(self._clock() - start)
+        self._renew(0)
+        return seconds
 
 
 @dataclass
@@ -57,13 +143,7 @@ class Samples:
     error: BaseException | None = None
 
 
-def measure(
-    rivals: Sequence[Rival],
-    effort: Effort,
-    *,
-    random: Random,
-    clock: Clock = perf_counter,
-) -> dict[str, Samples]:
+def measure(rivals: Sequence[Rival], effort: Effort, *, random: Random) -> dict[str, Samples]:
     """Time rivals in rounds and return the samples of each by name.
 
     First each is called until it is warm, which also tells how many calls fill a sample. Then in
@@ -74,37 +154,22 @@ def measure(
     rounds: dict[str, int] = {}
     with _no_garbage_collection():
         for rival in random.sample(rivals, len(rivals)):
-            with _caught(samples[rival.name]), rival.context():
-                call_s = _warm_up(rival, samples[rival.name], effort, clock)
-                samples[rival.name].number = max(1, round(effort.sample_s / call_s)) if call_s else 1
-                rounds[rival.name] = _rounds(call_s, samples[rival.name].number, effort)
+            taken = samples[rival.name]
+            with _caught(taken):
+                taken.first_call_s, call_s = rival.warm_up(effort)
+                taken.number = max(1, round(effort.sample_s / call_s)) if call_s else 1
+                rounds[rival.name] = _rounds(call_s, taken.number, effort)
         for turn in range(max(rounds.values(), default=0)):
             active = [rival for rival in rivals if rounds.get(rival.name, 0) > turn]
             for rival in random.sample(active, len(active)):
                 taken = samples[rival.name]
-                if taken.error is None:
-                    with _caught(taken), rival.context():
-                        _take_sample(rival, taken, clock)
+                if taken.error is not None:
+                    continue
+                with _caught(taken):
+                    taken.seconds.append(rival.sample(taken.number))
+                    if turn == rounds[rival.name] - 1:
+                        taken.last = rival.last()  # at once: what is not there yet will be missing
     return samples
-
-
-def _warm_up(rival: Rival, samples: Samples, effort: Effort, clock: Clock) -> float:
-    """Call until caches, code and clocks are warm; return the seconds of the fastest call.
-
-    Short calls need some ten of them; a call of over a second is as warm as it gets.
-    """
-    start = clock()
-    fastest = float("inf")
-    for count in range(1, 1_000_000):
-        before = clock()
-        rival.call()
-        after = clock()
-        samples.first_call_s = after - before if samples.first_call_s is None else samples.first_call_s
-        fastest = min(fastest, after - before)
-        least = 1 if fastest > 1.0 else 2 if fastest > 1e-3 else 10
-        if count >= least and after - start >= effort.warmup_s:
-            break
-    return fastest
 
 
 def _rounds(call_s: float, number: int, effort: Effort) -> int:
@@ -112,18 +177,6 @@ def _rounds(call_s: float, number: int, effort: Effort) -> int:
     turn_s = (number + 1) * call_s
     affordable = int(effort.budget_s / turn_s) if turn_s else effort.rounds
     return max(effort.least_rounds, min(effort.rounds, affordable))
-
-
-def _take_sample(rival: Rival, samples: Samples, clock: Clock) -> None:
-    call, number = rival.call, samples.number
-    samples.last = None  # so that its memory can be used again
-    call()
-    start = clock()
-    for _ in repeat(None, number):
-        y = call()
-    end = clock()
-    samples.seconds.append((end - start) / number)
-    samples.last = y
 
 
 @contextmanager
@@ -140,8 +193,9 @@ def _caught(samples: Samples) -> Iterator[None]:
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     was_enabled = gc.isenabled()
-    gc.collect()
-    gc.disable()
+    if was_enabled:
+        gc.collect()
+        gc.disable()
     try:
         yield
     finally:

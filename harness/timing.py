@@ -4,15 +4,16 @@ What was right when it was verified may be wrong when it is timed, so the output
 call is compared with the true one before its time counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from random import Random
 from typing import Any
 
 from .accuracy import Accuracy
-from .arrays import Array, adapter
-from .kernel import Bound, KernelError, bind, chained
+from .arrays import Array
+from .host import Held, Host, LocalHost
+from .kernel import KernelError
 from .oracle.at_size import AtSize, is_decided_exactly
 from .oracle.contract import BreachError, checked_output
 from .oracle.timed import WRONG_WHEN_TIMED, timed_truth, wrong_when_timed
@@ -20,7 +21,7 @@ from .plugin import Implementation
 from .problem import Problem
 from .records import Measurement
 from .reference import convolve
-from .sampling import Effort, Rival, Samples, measure
+from .sampling import Effort, Rival, Samples, Stopwatch, measure
 from .suite import Case
 from .tensors import KINDS, Operands
 
@@ -45,6 +46,7 @@ def time_case(
     seed: int,
     random: Random,
     yardstick: bool = False,
+    host: Callable[[Implementation], Host] = LocalHost,
 ) -> dict[str, Measurement | TimingFailure]:
     """Time implementations side by side on one case, on data that the oracle has not used.
 
@@ -54,15 +56,17 @@ def time_case(
     kind = "timed_integers" if len(case.problems) == 1 else "timed"  # sums of a chain are not exact
     layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
     outcomes: dict[str, Measurement | TimingFailure] = {}
-    chains: dict[str, list[Bound]] = {}
+    chains: dict[str, list[Held]] = {}
+    rivals: list[Rival] = []
     for one in implementations:
         try:
-            chains[one.name] = [bind(one, problem, operands) for problem, operands in layers]
+            chain = [host(one).bind(problem, operands) for problem, operands in layers]
+            rivals.append(host(one).rival(one.name, chain))
+            chains[one.name] = chain
         except KernelError as error:
             outcomes[one.name] = _raised(error)
-    rivals = [_rival(name, chain) for name, chain in chains.items()]
     if yardstick:
-        rivals.append(Rival(YARDSTICK, partial(_reference_call, layers)))
+        rivals.append(Stopwatch(YARDSTICK, partial(_reference_call, layers)))
     taken = measure(rivals, effort, random=random)
     expected = _Expected(layers, seed)
     for name, chain in chains.items():
@@ -93,16 +97,12 @@ class _Expected:
         return wrong_when_timed(y, self._bounds[accuracy])
 
 
-def _rival(name: str, chain: Sequence[Bound]) -> Rival:
-    return Rival(name, chained(chain), adapter(chain[0].implementation.arrays).running)
-
-
 def _reference_call(layers: Layers) -> None:
     for problem, operands in layers:
         convolve(problem, operands.x, operands.weight, operands.bias)
 
 
-def _measurement(chain: Sequence[Bound], taken: Samples, yardstick: Samples | None) -> Measurement:
+def _measurement(chain: Sequence[Held], taken: Samples, yardstick: Samples | None) -> Measurement:
     plans = [bound.plan_s for bound in chain if bound.plan_s is not None]
     return Measurement(
         tuple(taken.seconds),
@@ -114,13 +114,14 @@ def _measurement(chain: Sequence[Bound], taken: Samples, yardstick: Samples | No
 
 
 def _failure(
-    chain: Sequence[Bound], taken: Samples, pristine: Operands, expected: "_Expected"
+    chain: Sequence[Held], taken: Samples, pristine: Operands, expected: "_Expected"
 ) -> TimingFailure | None:
     """Return what went wrong while it was timed, or None."""
+    last = chain[-1]
     if taken.error is not None:
-        return _raised(KernelError(taken.error))
+        return _raised(taken.error if isinstance(taken.error, KernelError) else KernelError.of(taken.error))
     try:
-        y = checked_output(chain[-1], taken.last, pristine)
+        y = checked_output(last.implementation, last.problem, taken.last, last.given, pristine)
     except BreachError as breach:
         return TimingFailure("contract", f"when timed: {breach}")
     reason = expected.complaint(y, chain[-1].implementation.accuracy)
@@ -128,4 +129,4 @@ def _failure(
 
 
 def _raised(error: KernelError) -> TimingFailure:
-    return TimingFailure("memory" if error.is_memory else "error", f"when timed: {error}")
+    return TimingFailure(error.status, f"when timed: {error}")

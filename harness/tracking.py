@@ -18,7 +18,7 @@ from .errors import ResultsError
 from .records import Record
 from .registry import Registry, discover
 from .results import RunWriter, compact, new_run
-from .runner import Settings, load_libraries, run
+from .runner import Settings, run
 from .suite import Suite
 
 Figure = Literal["time", "relative_time", "error"]
@@ -35,7 +35,6 @@ def record_commit(suites: Sequence[Suite]) -> None:
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     environment.limit_threads(threads)
     implementations = _commit_registry().implementations
-    load_libraries(implementations, threads)
     settings = Settings(threads=threads, timed=True, yardstick=True)
     facts = environment.describe(threads)
     if commit := os.environ.get("ASV_COMMIT"):

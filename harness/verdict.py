@@ -27,7 +27,8 @@ class Verdict:
 
     `error_u` is the largest error in units of u·max(|x|⋆|w| + |b|), with u the unit roundoff of the
     data type, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
-    of the first bad element, `values` an implementation's own output on a worked example.
+    of the first bad element, `values` an implementation's own output on a worked example, `printed`
+    the end of what it printed, where it failed.
     """
 
     status: str
@@ -41,6 +42,7 @@ class Verdict:
     seed: int | None = None
     reproduce: str | None = None
     values: Any = None
+    printed: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
 
     @property

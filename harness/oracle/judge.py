@@ -12,6 +12,7 @@ import numpy as np
 from ..accuracy import PRECISION
 from ..arrays import dtype_of
 from ..errors import PluginError, ProblemError, SuiteError
+from ..host import Host, LocalHost
 from ..kernel import KernelError
 from ..plugin import Implementation
 from ..problem import Problem
@@ -19,7 +20,7 @@ from ..reference import truth
 from ..suite import Case, Example
 from ..tensors import Operands
 from ..verdict import Verdict
-from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, threads, values
+from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank
 from .contract import BreachError
 from .room import too_large
@@ -65,15 +66,22 @@ def layers_of(level: str) -> tuple[Layer, ...]:
 class Oracle:
     """Judges implementations with data drawn from one seed.
 
-    Data and true results are made once per problem and serve every implementation; those of the
-    last few problems are kept.
+    `host` says where an implementation runs. Data and true results are made once per problem and
+    serve every implementation; those of the last few problems are kept.
     """
 
-    def __init__(self, *, level: str = "standard", seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        level: str = "standard",
+        seed: int = 0,
+        host: Callable[[Implementation], Host] = LocalHost,
+    ) -> None:
         if level not in LEVELS:
             raise ValueError(f"level={level!r} is not known; levels are {', '.join(LEVELS)}")
         self.level = level
         self.seed = seed
+        self._host = host
         self._banks = lru_cache(maxsize=12)(self._bank)
 
     def _bank(self, problem: Problem) -> Bank:
@@ -85,36 +93,36 @@ class Oracle:
         Raises `SuiteError` if the case's worked example contradicts itself.
         """
         try:
-            reason = refusal(implementation, case)
-        except PluginError as error:
-            return Verdict("error", str(error), "contract", seed=self.seed)
+            host = self._host(implementation)
+            reason = _refusal(host, case)
+        except (PluginError, KernelError) as error:
+            status = error.status if isinstance(error, KernelError) else "error"
+            return Verdict(status, str(error), "contract", seed=self.seed)
         if reason:
             return Verdict("unsupported", reason)
         verdict = Verdict("passed", seed=self.seed)
         for index, problem in enumerate(case.problems):
-            one = self._judge_problem(implementation, problem, case.example)
+            one = self._judge_problem(host, problem, case.example)
             if one.reason:
                 one = replace(one, reason=_in_layer(case, index, one.reason))
             verdict = verdict.and_(one)
             if verdict.failed:
-                break
+                return replace(verdict, printed=host.printed())
         return verdict
 
-    def trial(self, implementation: Implementation, problem: Problem) -> Trial:
+    def trial(self, host: Host, problem: Problem) -> Trial:
         """Return what the layers are asked with."""
-        return Trial(implementation, self._banks(problem), self.level, self._banks)
+        return Trial(host, self._banks(problem), self.level, self._banks)
 
     def seen_by(self, implementation: Implementation, problem: Problem) -> dict[str, Verdict]:
         """Return the verdict of every layer by itself: which of them would have been enough."""
-        trial = self.trial(implementation, problem)
+        trial = self.trial(self._host(implementation), problem)
         return {layer.name: self._ask(layer, trial) for layer in layers_of(self.level)}
 
-    def _judge_problem(
-        self, implementation: Implementation, problem: Problem, example: Example | None
-    ) -> Verdict:
+    def _judge_problem(self, host: Host, problem: Problem, example: Example | None) -> Verdict:
         if reason := too_large(problem):
             return Verdict("mistrusted", reason, seed=self.seed)
-        trial = self.trial(implementation, problem)
+        trial = self.trial(host, problem)
         verdict = Verdict("passed", seed=self.seed)
         try:
             if example is not None:
@@ -145,10 +153,9 @@ class Oracle:
                 if verdict.failed and verdict.status != "imprecise":
                     break
         except KernelError as error:
-            if trial.problem.batch_size == 0:
+            if trial.problem.batch_size == 0 and error.status == "error":
                 return Verdict("unsupported", f"raises on an empty batch: {error}")
-            status = "memory" if error.is_memory else "error"
-            verdict = verdict.and_(trial.failure(status, str(error), layer.name))
+            verdict = verdict.and_(trial.failure(error.status, str(error), layer.name))
         except BreachError as breach:
             name = layer.name if layer in _FURTHER else "contract"
             verdict = verdict.and_(trial.failure("contract", str(breach), name))
@@ -197,19 +204,19 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     yield "significand_bits", precision.bits_of(trial)
     yield "subnormals", "kept" if values.keeps_subnormals(trial.small or trial) else "flushed"
     yield from nonfinite.traits(trial).items()
-    several = threads.are_used_by(trial.bound(trial.deal(trial.sharp)[0]).output)
+    several = trial.bound(trial.deal(trial.sharp)[0]).uses_threads()
     yield "threads", "several" if several else "one"
     if trial.accuracy.name != "direct":
         yield "exact_on_integers", exact.is_exact(trial)
 
 
-def refusal(implementation: Implementation, case: Case) -> str | None:
+def _refusal(host: Host, case: Case) -> str | None:
     """Return why an implementation does not support a case, or None if it supports every layer.
 
-    Raises `PluginError` if its own `when=` fails.
+    Raises `PluginError` if its own `when=` fails, and `KernelError` if it ends its process.
     """
     for index, problem in enumerate(case.problems):
-        if reason := implementation.refuses(problem):
+        if reason := host.refuses(problem):
             return _in_layer(case, index, reason)
     return None
 

@@ -1,26 +1,23 @@
 """The state layer: many calls, of which none may leave anything behind for another."""
 
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from time import perf_counter, sleep
+from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..accuracy import Truth
-from ..arrays import Array, adapter
+from ..arrays import Array
 from ..errors import ProblemError
-from ..kernel import Bound, KernelError, guarded
+from ..kernel import MOST_KEPT
 from ..problem import PADDING_MODES, Problem
 from ..reference import truth
 from ..tensors import Operands, reals, wide_weight
 from ..verdict import Verdict
 from .bank import Probe
-from .contract import BreachError, checked_output
+from .contract import BreachError
 
 if TYPE_CHECKING:
     from .trial import Trial
@@ -30,21 +27,11 @@ _SECONDS = {"standard": 0.03, "thorough": 0.4}
 """Enough for one in a hundred calls to show, and no longer than a slow implementation is worth."""
 
 _CALLS_AT_ONCE = 6
-_MOST_KEPT = 24
 _LATE_S = 0.5
 """How long threads that calls have left behind are waited for."""
 
 _REPEATS = {"standard": 3, "thorough": 8}
-_THREADS = 4
 _REALS = Probe(reals)
-
-
-@dataclass
-class _Kept:
-    """An output as it was returned, a copy of it, and what it was returned for."""
-
-    raw: Any
-    copy: Array
 
 
 def check(trial: "Trial") -> Iterator[Verdict]:
@@ -70,13 +57,12 @@ class _Session:
     def __init__(self, trial: "Trial", operands: Operands) -> None:
         self._trial = trial
         self._bound = trial.bound(operands)
-        self._kept: deque[_Kept] = deque(maxlen=_MOST_KEPT)
+        self._kept: deque[Array] = deque(maxlen=MOST_KEPT)
 
     def call(self, operands: Operands) -> Array:
         """Return what a call gives, and keep it."""
-        raw = self._bound.output()
-        y = checked_output(self._bound, raw, operands)
-        self._kept.append(_Kept(raw, y))
+        y = self._trial.checked(self._bound, self._bound.output(), operands)
+        self._kept.append(y)
         return y
 
     def judged(self, content: Content, given: str) -> Verdict:
@@ -95,6 +81,7 @@ class _Session:
             self._bound.refill(name, operands.items()[name])
         if self._trial.implementation.is_plan and set(changed) - {"x"}:
             self._bound = self._trial.bound(operands, self._bound.given)
+            self._kept.clear()
 
     def refills(self) -> Iterator[Verdict]:
         """Change x, the weight and the bias in place: all of it, its signs, its size, one element."""
@@ -123,14 +110,13 @@ class _Session:
         """Overwrite what was returned, as its owner may; call after a NaN has passed through."""
         content = self._trial.deal(self._trial.sharp)
         self.fill(content[0])
-        raw = self._bound.output()
-        y = adapter(self._trial.implementation.arrays).take_back(raw)
-        if y.flags.writeable and y.size:
-            y[...] = np.nan
+        self._bound.output()
+        self._bound.overwrite()
         yield self.judged(content, "its last output overwritten")
         if self._trial.is_thorough:
-            self.fill(replace(content[0], x=np.full_like(content[0].x, np.nan)))
-            self._bound.output()
+            spoilt = replace(content[0], x=np.full_like(content[0].x, np.nan))
+            self.fill(spoilt)
+            self.call(spoilt)
             yield self.judged(content, "a NaN in the call before")
 
     def many(self) -> Iterator[Verdict]:
@@ -151,12 +137,9 @@ class _Session:
 
     def compare_the_kept(self) -> None:
         """Look at the latest outputs again: later calls must have left them alone, and threads too."""
-        end = perf_counter() + _LATE_S
-        while set(threading.enumerate()) - self._trial.threads and perf_counter() < end:
-            sleep(0.01)
-        for kept in self._kept:
-            y = adapter(self._trial.implementation.arrays).take_back(kept.raw)
-            if y.tobytes() != kept.copy.tobytes():
+        now = self._bound.kept(_LATE_S)
+        for before, after in zip(reversed(self._kept), reversed(now), strict=False):
+            if after.y is None or before.tobytes() != after.y.tobytes():
                 raise BreachError("changed an output that it had returned before, want a new one every call")
 
 
@@ -206,10 +189,10 @@ def _repeats(trial: "Trial") -> Iterator[Verdict]:
     """Call on the same real numbers: bit for bit the same, unless it is declared otherwise."""
     operands, true = trial.deal(_REALS)
     bound = trial.bound(operands)
-    first = checked_output(bound, bound.output(), operands)
+    first = trial.checked(bound, bound.output(), operands)
     yield trial.compared("state", first, true, exact=False)
     for count in range(_REPEATS[trial.level]):
-        again = checked_output(bound, bound.output(), operands)
+        again = trial.checked(bound, bound.output(), operands)
         yield trial.compared("state", again, true, exact=False, given=f"{count + 1} equal calls before")
         if trial.implementation.deterministic and not np.array_equal(first, again):
             reason = "gave two results for the same call; if it may, declare deterministic=False"
@@ -220,7 +203,7 @@ def _other_problems(trial: "Trial", session: _Session) -> Iterator[Verdict]:
     """Call on a larger, a smaller and an otherwise different problem in between."""
     content = trial.deal(trial.sharp)
     for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
-        if problem is None or trial.implementation.refuses(problem):
+        if problem is None or trial.host.refuses(problem):
             continue
         other = trial.on(problem)
         operands, true = other.deal(other.sharp)
@@ -266,30 +249,11 @@ def _changed(problem: Problem, **changes: Any) -> Problem | None:
 def _at_once(trial: "Trial") -> Iterator[Verdict]:
     """Call from several threads at once, each with content of its own."""
     contents = [trial.deal(trial.sharp, draw) for draw in range(3)]
-    bounds = [(trial.bound(operands), operands, true) for operands, true in contents]
-    bounds += [(trial.bound(contents[0][0]), *contents[0])]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            outputs = list(pool.map(_calls, [bound for bound, _, _ in bounds]))
-    finally:
-        sys.setswitchinterval(interval)
-    for (bound, operands, true), raws in zip(bounds, outputs, strict=True):
-        for raw in raws:
-            if isinstance(raw, KernelError):
-                raise raw
-            y = checked_output(bound, raw, operands)
-            yield trial.compared("state", y, true, exact=True, given=f"{_THREADS} threads at once")
-
-
-def _calls(bound: Bound) -> list[Any]:
-    """Return what some calls give, or raise; errors are returned to be raised in order."""
-    outputs: list[Any] = []
-    for _ in range(_CALLS_AT_ONCE):
-        try:
-            with guarded(bound.implementation):
-                outputs.append(bound.call())
-        except KernelError as error:
-            outputs.append(error)
-    return outputs
+    contents.append(contents[0])
+    held = [trial.bound(operands) for operands, _ in contents]
+    for bound, (operands, true), outputs in zip(
+        held, contents, trial.host.at_once(held, _CALLS_AT_ONCE), strict=True
+    ):
+        for output in outputs:
+            y = trial.checked(bound, output, operands)
+            yield trial.compared("state", y, true, exact=True, given=f"{len(held)} threads at once")

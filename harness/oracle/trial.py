@@ -1,7 +1,6 @@
 """One implementation on trial on one problem: runs it, compares, and words what is wrong."""
 
 import shlex
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,7 +8,8 @@ from typing import Any
 
 from ..accuracy import LOCALITIES, Accuracy, Truth
 from ..arrays import Array
-from ..kernel import Bound, bind
+from ..host import Held, Host
+from ..kernel import Output
 from ..plugin import Implementation
 from ..problem import Problem
 from ..tensors import Operands, sparse_integers, wide_x
@@ -32,15 +32,18 @@ class Trial:
     `bank` holds the data; `banks` finds those of other problems.
     """
 
-    implementation: Implementation
+    host: Host
     bank: Bank
     level: str
     banks: Any = field(repr=False)
     """Called with a problem, returns its bank."""
-    threads: frozenset[threading.Thread] = field(default_factory=lambda: frozenset(threading.enumerate()))
-    """The threads that were there before the first call."""
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
     """The output of the first call, by what it was asked with."""
+
+    @property
+    def implementation(self) -> Implementation:
+        """Return the implementation that is judged."""
+        return self.host.implementation
 
     @property
     def problem(self) -> Problem:
@@ -95,7 +98,7 @@ class Trial:
         problem = smaller(self.problem)
         if problem == self.problem:
             return self
-        if self.implementation.refuses(problem):
+        if self.host.refuses(problem):
             return None
         return self.on(problem)
 
@@ -107,17 +110,21 @@ class Trial:
         """Return a probe's operands and their true output."""
         return self.bank.deal(probe, self.accuracy, draw)
 
-    def bound(self, operands: Operands, given: Operands | None = None) -> Bound:
+    def bound(self, operands: Operands, given: Operands | None = None) -> Held:
         """Return the implementation bound to operands; raises `KernelError`."""
-        return bind(self.implementation, self.problem, operands, given)
+        return self.host.bind(self.problem, operands, given)
 
-    def output(self, operands: Operands, given: Operands | None = None) -> Array:
-        """Return a private copy of what one call gives, if it keeps the contract.
+    def output(self, operands: Operands, given: Operands | None = None, poison: float | None = None) -> Array:
+        """Return what one call gives, if it keeps the contract; with `poison` in memory full of that.
 
         Raises `KernelError` and `BreachError`.
         """
-        bound = self.bound(operands, given)
-        return checked_output(bound, bound.output(), operands)
+        handed, output = self.host.tried(self.problem, operands, given, poison)
+        return checked_output(self.implementation, self.problem, output, handed, operands)
+
+    def checked(self, bound: Held, output: Output, operands: Operands) -> Array:
+        """Return an output's numbers, if it keeps the contract; raises `BreachError`."""
+        return checked_output(self.implementation, self.problem, output, bound.given, operands)
 
     def judged(self, layer: str, probe: Probe, draw: int = 0) -> Verdict:
         """Run once on a probe's data and compare."""

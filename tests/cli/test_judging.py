@@ -111,18 +111,23 @@ def test_several_processes_give_the_same_records(command: Command, pair: Path) -
     assert (alone.code, key(alone)) == (together.code, key(together))
 
 
-def test_a_process_that_dies_is_told(command: Command, tmp_path: Path) -> None:
-    """With what to do next."""
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_kernel_that_ends_its_process_has_crashed(command: Command, tmp_path: Path, jobs: int) -> None:
+    """And nothing else is lost."""
     path = tmp_path / "deadly.py"
     path.write_text(
         "import os\nfrom convharness import implementation\n\n\n"
         "@implementation\ndef kernel(x, weight):\n    os._exit(3)\n",
         "utf-8",
     )
-    done = command("verify", "--plugin", path, "-k", "deadly.*", "--suite", "seeds", "-j", "2")
+    chosen = ("-k", "deadly.*", "-k", "numpy_arrays.im2col", "--problem", "c2h4w4-o2k3")
+    done = command("verify", "--plugin", path, *chosen, "--format", "json", "-j", str(jobs))
 
-    assert 2 == done.code
-    assert "an implementation ended its process; run with --jobs 1" in done.err[-1]
+    assert 1 == done.code
+    assert {
+        "deadly.kernel": ("crashed", "ended its own process, with exit code 3"),
+        "numpy_arrays.im2col": ("passed", None),
+    } == {row["implementation"]: (row["status"], row["reason"]) for row in done.rows}
 
 
 def test_a_failure_is_shrunk_to_what_shows_it(command: Command, tmp_path: Path) -> None:

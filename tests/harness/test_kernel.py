@@ -28,7 +28,7 @@ def test_a_function_gets_what_its_signature_asks_for() -> None:
         return problem, pads, stride, groups, dilation, padding_mode, padding
 
     expected = (PROBLEM, ((1, 2), (0, 0)), (2, 1), 2, (1, 2), "reflect", ((1, 2), 0))
-    assert expected == bound(asks).output()
+    assert expected == bound(asks).run()
 
 
 def test_operands_are_those_of_the_problem_in_buffers_of_their_own() -> None:
@@ -38,7 +38,7 @@ def test_operands_are_those_of_the_problem_in_buffers_of_their_own() -> None:
     def asks(bias, x, weight):
         return x, weight, bias
 
-    arrays = bound(asks).output()
+    arrays = bound(asks).run()
     assert all(np.array_equal(a, b) for a, b in zip(arrays, OPERANDS.items().values(), strict=True))
     assert [False] * 3 == [array.flags.writeable for array in arrays]
     assert [0] * 3 == [array.ctypes.data % ALIGNMENT for array in arrays]
@@ -55,7 +55,7 @@ def test_without_a_bias_it_is_none() -> None:
         return bias
 
     problem = PROBLEM.replace(bias=False)
-    assert None is bind(declared(asks), problem, KINDS["reals"](problem, 0)).output()
+    assert None is bind(declared(asks), problem, KINDS["reals"](problem, 0)).run()
 
 
 def test_a_plan_is_made_once_and_called_often() -> None:
@@ -68,7 +68,7 @@ def test_a_plan_is_made_once_and_called_often() -> None:
         return lambda x: x.shape
 
     kernel = bound(asks)
-    assert [PROBLEM.input_shape] * 2 == [kernel.output(), kernel.output()]
+    assert [PROBLEM.input_shape] * 2 == [kernel.run(), kernel.run()]
     assert [((2, 1), 2, PROBLEM.weight_shape)] == made
     assert kernel.plan_s is not None
 
@@ -112,9 +112,9 @@ def test_whatever_a_call_raises_is_one_line(raised: BaseException, text: str, is
         raise raised
 
     with pytest.raises(KernelError) as refused:
-        bound(fails).output()
+        bound(fails).run()
 
-    assert (text, is_memory) == (str(refused.value), refused.value.is_memory)
+    assert (text, "memory" if is_memory else "error") == (str(refused.value), refused.value.status)
 
 
 @pytest.mark.parametrize(("raised", "text", "is_memory"), RAISED, ids=lambda value: type(value).__name__)
@@ -128,7 +128,7 @@ def test_whatever_a_plan_raises_is_one_line(raised: BaseException, text: str, is
     with pytest.raises(KernelError) as refused:
         bound(fails)
 
-    assert (text, is_memory) == (str(refused.value), refused.value.is_memory)
+    assert (text, "memory" if is_memory else "error") == (str(refused.value), refused.value.status)
 
 
 def test_a_plan_must_return_a_function() -> None:
@@ -152,7 +152,7 @@ def test_a_person_s_interrupt_is_not_a_kernel_s_failure() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bound(fails).output()
+        bound(fails).run()
 
 
 @pytest.mark.parametrize("marked", ["positional", "keyword-only", "plan"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from convharness.sampling import Effort, Rival, measure
+from convharness.sampling import Clock, Effort, Stopwatch, measure
 
 
 class World:
@@ -22,7 +22,14 @@ class World:
         """Return the time; asking takes none."""
         return self.now
 
-    def rival(self, name: str, call_s: float, act: Callable[[int], Any] = lambda count: None) -> Rival:
+    def rival(
+        self,
+        name: str,
+        call_s: float,
+        act: Callable[[int], Any] = lambda count: None,
+        clock: Clock | None = None,
+        **how: Any,
+    ) -> Stopwatch:
         """Return a rival whose calls take `call_s`; `act` is told how many calls there were."""
         count = 0
 
@@ -33,7 +40,7 @@ class World:
             self.diary.append(name)
             return act(count)
 
-        return Rival(name, call)
+        return Stopwatch(name, call, clock=clock or self.clock, **how)
 
 
 EFFORT = Effort(rounds=5, least_rounds=2, sample_s=0.004, budget_s=1.0, warmup_s=0.01)
@@ -42,7 +49,7 @@ EFFORT = Effort(rounds=5, least_rounds=2, sample_s=0.004, budget_s=1.0, warmup_s
 def test_a_sample_is_seconds_per_call() -> None:
     """As many calls as fill a sample, and the mean of them."""
     world = World()
-    samples = measure([world.rival("a", 0.002)], EFFORT, random=Random(0), clock=world.clock)["a"]
+    samples = measure([world.rival("a", 0.002)], EFFORT, random=Random(0))["a"]
 
     assert (2, pytest.approx(0.002), None) == (samples.number, samples.first_call_s, samples.error)
     assert [pytest.approx(0.002)] * 5 == samples.seconds
@@ -56,7 +63,8 @@ def test_short_calls_are_timed_many_at_once(call_s: float, number: int) -> None:
     world = World()
     tick = iter(range(10**6))
     clock = world.clock if call_s else lambda: next(tick) // 4 * 1.0
-    assert number == measure([world.rival("a", call_s)], EFFORT, random=Random(0), clock=clock)["a"].number
+    rival = world.rival("a", call_s, clock=clock)
+    assert number == measure([rival], EFFORT, random=Random(0))["a"].number
 
 
 @pytest.mark.parametrize(("call_s", "calls"), [(0.0001, 100), (0.002, 5), (0.02, 2), (2.0, 1)])
@@ -65,7 +73,7 @@ def test_a_rival_is_called_until_it_is_warm(call_s: float, calls: int) -> None:
     world = World()
     rival = world.rival("a", call_s)
     effort = Effort(rounds=1, least_rounds=1, sample_s=call_s, budget_s=1e9, warmup_s=0.01)
-    measure([rival], effort, random=Random(0), clock=world.clock)
+    measure([rival], effort, random=Random(0))
 
     assert calls == pytest.approx(len(world.diary) - 2, abs=1 if call_s < 0.001 else 0)
 
@@ -74,7 +82,7 @@ def test_every_sample_follows_an_untimed_call_of_its_own_rival() -> None:
     """What another rival left in the caches is gone before the clock starts."""
     world = World()
     rivals = [world.rival(name, 0.004) for name in "abc"]
-    measure(rivals, EFFORT, random=Random(0), clock=world.clock)
+    measure(rivals, EFFORT, random=Random(0))
     warm_up, turns = world.diary[:9], world.diary[9:]
 
     assert ["a", "b", "c"] == sorted(set(warm_up))
@@ -87,8 +95,8 @@ def test_every_round_has_each_rival_once_in_an_order_drawn_anew(seed: int) -> No
     """Rounds are whole: no rival has two turns before another had one."""
     world = World()
     turns: list[str] = []
-    rivals = [Rival(name, world.rival(name, 0.004).call, _noted(turns, name)) for name in "abcd"]
-    measure(rivals, EFFORT, random=Random(seed), clock=world.clock)
+    rivals = [world.rival(name, 0.004, context=_noted(turns, name)) for name in "abcd"]
+    measure(rivals, EFFORT, random=Random(seed))
     rounds = ["".join(turns[start : start + 4]) for start in range(0, len(turns), 4)]
 
     assert ["abcd"] * 6 == ["".join(sorted(one)) for one in rounds]
@@ -109,7 +117,7 @@ def test_the_order_is_the_random_source_s() -> None:
     diaries = []
     for _ in range(2):
         world = World()
-        measure([world.rival(name, 0.004) for name in "abc"], EFFORT, random=Random(3), clock=world.clock)
+        measure([world.rival(name, 0.004) for name in "abc"], EFFORT, random=Random(3))
         diaries.append(world.diary)
 
     assert diaries[0] == diaries[1]
@@ -119,7 +127,7 @@ def test_the_order_is_the_random_source_s() -> None:
 def test_a_budget_pays_for_so_many_rounds(call_s: float, rounds: int) -> None:
     """Untimed calls included; never fewer than `least_rounds`, never more than `rounds`."""
     world = World()
-    samples = measure([world.rival("a", call_s)], EFFORT, random=Random(0), clock=world.clock)
+    samples = measure([world.rival("a", call_s)], EFFORT, random=Random(0))
 
     assert rounds == len(samples["a"].seconds)
 
@@ -128,7 +136,7 @@ def test_a_slow_rival_does_not_cost_a_fast_one_its_rounds() -> None:
     """Who has used up its budget is left out of the later rounds."""
     world = World()
     rivals = [world.rival("fast", 0.004), world.rival("slow", 0.2)]
-    samples = measure(rivals, EFFORT, random=Random(0), clock=world.clock)
+    samples = measure(rivals, EFFORT, random=Random(0))
 
     assert (5, 2) == (len(samples["fast"].seconds), len(samples["slow"].seconds))
 
@@ -144,7 +152,7 @@ def test_a_rival_that_raises_leaves_the_others_intact(error: BaseException, at: 
             raise error
 
     rivals = [world.rival("bad", 0.004, act), world.rival("good", 0.004)]
-    samples = measure(rivals, EFFORT, random=Random(0), clock=world.clock)
+    samples = measure(rivals, EFFORT, random=Random(0))
 
     assert (error, kept, at) == (samples["bad"].error, len(samples["bad"].seconds), world.diary.count("bad"))
     assert (None, 5) == (samples["good"].error, len(samples["good"].seconds))
@@ -158,7 +166,7 @@ def test_an_interrupt_ends_everything() -> None:
 
     world = World()
     with pytest.raises(KeyboardInterrupt):
-        measure([world.rival("a", 0.004, act)], EFFORT, random=Random(0), clock=world.clock)
+        measure([world.rival("a", 0.004, act)], EFFORT, random=Random(0))
 
     assert True is gc.isenabled()
 
@@ -166,9 +174,7 @@ def test_an_interrupt_ends_everything() -> None:
 def test_the_last_output_is_that_of_a_timed_call() -> None:
     """So that what was timed can be judged."""
     world = World()
-    samples = measure(
-        [world.rival("a", 0.004, lambda count: count)], EFFORT, random=Random(0), clock=world.clock
-    )["a"]
+    samples = measure([world.rival("a", 0.004, lambda count: count)], EFFORT, random=Random(0))["a"]
 
     assert len(world.diary) == samples.last
 
@@ -181,12 +187,25 @@ def test_garbage_collection_is_off_while_the_clock_runs_and_as_before_afterwards
     (gc.enable if enabled else gc.disable)()
     try:
         rival = world.rival("a", 0.004, lambda count: seen.add(gc.isenabled()))
-        measure([rival], EFFORT, random=Random(0), clock=world.clock)
+        measure([rival], EFFORT, random=Random(0))
         assert ({False}, enabled) == (seen, gc.isenabled())
     finally:
         gc.enable()
 
 
+def test_fresh_calls_are_timed_one_by_one_on_input_that_changes() -> None:
+    """What is done to the input takes no time, and is undone."""
+    world = World()
+    inputs: list[int] = []
+
+    def renew(number: int) -> None:
+        inputs.append(number)
+        world.now += 7.0
+
+    assert [pytest.approx(0.25)] * 3 == world.rival("a", 0.25, renew=renew).fresh(3)
+    assert [1, 2, 3, 0] == inputs
+
+
 def test_no_rivals_make_no_samples() -> None:
     """There is nothing to time."""
-    assert {} == measure([], EFFORT, random=Random(0), clock=World().clock)
+    assert {} == measure([], EFFORT, random=Random(0))

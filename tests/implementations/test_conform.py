@@ -143,7 +143,7 @@ def output(one: Implementation, problem: Problem, x: Any, weight: Any) -> np.nda
     operands.x[...] = np.reshape(x, problem.input_shape)
     operands.weight[...] = np.reshape(weight, problem.weight_shape)
     bound = bind(one, problem, operands)
-    return adapter(one.arrays).take_back(bound.output())
+    return adapter(one.arrays).take_back(bound.run())
 
 
 def supporting(problem: Problem) -> list[Implementation]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness.oracle.surroundings import Surroundings
+from convharness.surroundings import Surroundings
 
 
 def _replace_clock() -> None:

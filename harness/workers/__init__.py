@@ -1,0 +1,13 @@
+"""Implementations in processes of their own, which never hold an expected value.
+
+The parent owns data, seeds, expected values, verdicts and files. A worker holds one implementation
+and its library: `process` starts and ends it and speaks with it, through the `channel` in words and
+through the `arena` in arrays; `child` is what runs there; `remote` is the host that the judge and
+the stopwatch see, and `staff` all workers of a run.
+"""
+
+from .declaration import read_facts, written_facts
+from .process import Limits, die_with_parent
+from .staff import Staff, examined
+
+__all__ = ["Limits", "Staff", "die_with_parent", "examined", "read_facts", "written_facts"]

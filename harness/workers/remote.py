@@ -1,0 +1,358 @@
+"""The host of an implementation that runs in a worker: requests go there, arrays lie between."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from math import prod
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, dtype_of
+from ..host import FirstCall, Held
+from ..kernel import MOST_KEPT, KernelError, Output, plainly_given
+from ..plugin import Implementation
+from ..problem import Problem
+from ..sampling import Effort
+from ..tensors import Operands
+from .arena import Region, Spec
+from .process import Limits, Process
+
+_START_S = 120.0
+"""How long an interpreter and a library may take to load on a busy machine, on top of a call's limit."""
+
+_MOST_TIMEOUTS = 3
+_OVERHEAD_S = 1e-3
+"""What a request for a sample costs beside the calls: messages, and a look at the garbage."""
+
+
+class RemoteHost:
+    """Runs an implementation in a worker, which is started when it is needed, and anew where it ended."""
+
+    def __init__(
+        self, implementation: Implementation, limits: Limits, threads: int, *, alone: bool = True
+    ) -> None:
+        self.implementation = implementation
+        self.pools: Mapping[str, int] = {}
+        self._limits = limits
+        self._threads = threads
+        self._alone = alone
+        self._process: Process | None = None
+        self._names = count()
+        self._released: list[int] = []
+        self._timeouts = 0
+        self._printed: str | None = None
+
+    def refuses(self, problem: Problem) -> str | None:
+        """Return why it does not support a problem; its own `when=` is asked where it is."""
+        if self.implementation.when is None:
+            return self.implementation.refuses(problem)
+        reason: str | None = self.ask("refuses", problem=str(problem))
+        return reason
+
+    def bind(
+        self,
+        problem: Problem,
+        operands: Operands,
+        given: Operands | None = None,
+        poison: float | None = None,
+    ) -> "RemoteBound":
+        """Hand operands over; `given` may be those of an earlier call, or lie in any way."""
+        process = self._running()
+        if isinstance(given, _Shared):
+            shared = given
+        else:
+            shared = _shared(process, given or plainly_given(self.implementation, operands))
+        bound = RemoteBound(self, process, problem, shared, next(self._names))
+        bound.plan_s = self.ask(
+            "bind", bound=bound.name, problem=str(problem), operands=shared.specs, poison=_spelt(poison)
+        )
+        return bound
+
+    def tried(
+        self,
+        problem: Problem,
+        operands: Operands,
+        given: Operands | None = None,
+        poison: float | None = None,
+    ) -> tuple[Operands, Output]:
+        """Bind and call once, in one request."""
+        process = self._running()
+        shared = _shared(process, given or plainly_given(self.implementation, operands))
+        room = _Room(process, problem, 1)
+        told = self.ask(
+            "tried",
+            times=2,
+            problem=str(problem),
+            operands=shared.specs,
+            into=room.ready(),
+            poison=_spelt(poison),
+        )
+        return shared, room.output(told, 0)
+
+    def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
+        """Plan and call for the first time."""
+        process = self._running()
+        shared = _shared(process, plainly_given(self.implementation, operands))
+        room = _Room(process, problem, 2)
+        seen = self.ask("first_call", times=2, problem=str(problem), operands=shared.specs, into=room.ready())
+        output, later = (room.output(told, index) for index, told in enumerate(seen["outputs"]))
+        return FirstCall(shared, output, later, seen["opened"], seen["planned"], seen["called"])
+
+    def at_once(self, held: Sequence[Held], calls: int) -> list[list[Output]]:
+        """Call from several threads of the worker."""
+        bound = [one for one in held if isinstance(one, RemoteBound)]
+        room = _Room(self._running(), bound[0].problem, calls * len(bound))
+        told = self.ask(
+            "at_once",
+            calls=calls,
+            bounds=[one.name for one in bound],
+            into=room.ready(),
+            times=calls * len(bound),
+        )
+        return [
+            [room.output(one, first * calls + index) for index, one in enumerate(outputs)]
+            for first, outputs in enumerate(told)
+        ]
+
+    def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
+        """Call at the edge of memory: if that ends the worker, there will be another."""
+        shared = _shared(self._running(), plainly_given(self.implementation, operands))
+        try:
+            self.ask("at_the_edge", problem=str(problem), operands=shared.specs, edge=edge)
+        except KernelError as error:
+            if error.status != "crashed":
+                raise
+            return str(error).removeprefix("was ended by ")
+        return None
+
+    def rival(self, name: str, chain: Sequence[Held]) -> "RemoteRival":
+        """Put a chain on the worker's stopwatch."""
+        bound = [one for one in chain if isinstance(one, RemoteBound)]
+        self.ask("rival", name=name, bounds=[one.name for one in bound])
+        return RemoteRival(self, name, bound[-1])
+
+    def printed(self) -> str | None:
+        """Return the end of what the implementation has printed."""
+        return self._process.printed() if self._process else self._printed
+
+    def ask(self, word: str, *, times: int = 1, **details: Any) -> Any:
+        """Return the answer of the worker, which has the time for so many calls.
+
+        Raises `KernelError`.
+        """
+        process = self._running()
+        released, self._released = self._released, []
+        try:
+            return process.ask(word, within_s=self._limits.call_s * times, released=released, **details)
+        except KernelError as error:
+            if error.status == "timeout":
+                self._timeouts += 1
+            raise
+
+    def release(self, name: int) -> None:
+        """Let the worker forget what nobody holds any more; it is told with the next request."""
+        self._released.append(name)
+
+    def cpu_s(self) -> float:
+        """Return the processor time of the worker."""
+        return self._process.cpu_s() if self._process else 0.0
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._process is not None:
+            self._process.end()
+            self._printed = self._process.printed()
+            self._process = None
+
+    def _running(self) -> Process:
+        """Return the worker, started if need be."""
+        if self._process is not None and self._process.is_alive:
+            return self._process
+        self.close()
+        if self._timeouts >= _MOST_TIMEOUTS:
+            reason = (
+                f"was too slow {_MOST_TIMEOUTS} times, and is not tried again; --timeout gives it more time"
+            )
+            raise KernelError("timeout", reason)
+        one = self.implementation
+        process = self._process = Process(self._limits, self._threads, alone=self._alone)
+        self._released = []
+        loaded = process.ask(
+            "load",
+            within_s=_START_S + self._limits.call_s,
+            source=str(one.source),
+            origin=one.origin,
+            family=one.family,
+            name=one.name,
+            threads=self._threads,
+            memory_bytes=self._limits.memory_bytes,
+        )
+        self.pools = dict(loaded["pools"])
+        return process
+
+
+class RemoteBound:
+    """An implementation that holds operands in its worker."""
+
+    plan_s: float | None = None
+
+    def __init__(
+        self, host: RemoteHost, process: Process, problem: Problem, given: "_Shared", name: int
+    ) -> None:
+        self.implementation = host.implementation
+        self.problem = problem
+        self.given = given
+        self.name = name
+        self._host = host
+        self._process = process
+        self._room = _Room(process, problem, 1)
+
+    def __del__(self) -> None:
+        self._host.release(self.name)
+
+    def output(self, poison: float | None = None) -> Output:
+        """Call once."""
+        told = self._ask("call", into=self._room.ready(), poison=_spelt(poison))
+        return self._room.output(told, 0)
+
+    def kept(self, wait_s: float = 0.0) -> list[Output]:
+        """Return the latest outputs as they are now."""
+        room = _Room(self._process, self.problem, MOST_KEPT)
+        told = self._ask("kept", into=room.ready(), wait_s=wait_s)
+        return [room.output(one, index) for index, one in enumerate(told)]
+
+    def overwrite(self) -> None:
+        """Put NaN into the latest output."""
+        self._ask("overwrite")
+
+    def refill(self, name: str, content: Array) -> None:
+        """Put other numbers into an input."""
+        _, spec, region = self._process.arena.share(np.ascontiguousarray(content))
+        self._ask("refill", name=name, content=spec)
+        del region
+
+    def whole(self, name: str) -> bytes:
+        """Return all of the memory of which an input is a part."""
+        return self.given.regions[list(self.given.items()).index(name)].bytes.tobytes()
+
+    def uses_threads(self) -> bool:
+        """Say whether other threads work during a call."""
+        return bool(self._ask("uses_threads", times=5))
+
+    def last(self, rival: str) -> Output:
+        """Return what the last timed call returned."""
+        told = self._host.ask("last", name=rival, bound=self.name, into=self._room.ready())
+        return self._room.output(told, 0)
+
+    def _ask(self, word: str, **details: Any) -> Any:
+        if not self._process.is_alive:
+            raise KernelError("crashed", "its process has ended")
+        return self._host.ask(word, bound=self.name, **details)
+
+
+class RemoteRival:
+    """A chain of layers on the worker's stopwatch, beside which the parent's own clock runs."""
+
+    def __init__(self, host: RemoteHost, name: str, last: RemoteBound) -> None:
+        self.name = name
+        self._host = host
+        self._last = last
+        self._told_s = 0.0
+        self._passed_s = 0.0
+        self._worked_s = 0.0
+
+    def warm_up(self, effort: Effort) -> tuple[float, float]:
+        """Call until it is warm."""
+        first, fastest = self._host.ask("warm_up", times=3, name=self.name, effort=asdict(effort))
+        return float(first), float(fastest)
+
+    def sample(self, number: int) -> float:
+        """Time so many calls."""
+        start, worked = perf_counter(), self._host.cpu_s()
+        seconds = float(self._host.ask("sample", times=number + 1, name=self.name, number=number))
+        self._passed_s += perf_counter() - start - _OVERHEAD_S
+        self._worked_s += self._host.cpu_s() - worked - _OVERHEAD_S
+        self._told_s += seconds * (number + 1)
+        return seconds
+
+    def fresh(self, calls: int) -> list[float]:
+        """Time calls on input that is new each time."""
+        return [float(one) for one in self._host.ask("fresh", times=calls, name=self.name, calls=calls)]
+
+    def last(self) -> Output:
+        """Return what the last timed call returned.
+
+        Raises `KernelError` where the worker was busy for much longer than its clock told: something
+        is wrong with the clock, or work goes on behind it. A busy machine makes time pass, and
+        several threads make work; only both together are a sign.
+        """
+        output = self._last.last(self.name)
+        hidden = min(self._passed_s, self._worked_s)
+        if hidden > 2 * self._told_s:
+            reason = f"worked for {hidden:.3g} s while its clock told {self._told_s:.3g} s"
+            raise KernelError("contract", reason)
+        return output
+
+
+@dataclass(frozen=True)
+class _Shared(Operands):
+    """Operands that lie in a worker's arena, with the words for where, and the regions that they hold."""
+
+    specs: tuple[Spec, ...] = ()
+    regions: tuple[Region, ...] = field(default=(), repr=False)
+
+
+def _shared(process: Process, operands: Operands) -> _Shared:
+    parts = [process.arena.share(array) for array in operands.items().values()]
+    arrays = [array for array, _, _ in parts]
+    return _Shared(
+        arrays[0],
+        arrays[1],
+        arrays[2] if len(arrays) > 2 else None,
+        tuple(spec for _, spec, _ in parts),
+        tuple(region for _, _, region in parts),
+    )
+
+
+class _Room:
+    """Where a worker puts outputs of one problem, one behind the other."""
+
+    def __init__(self, process: Process, problem: Problem, outputs: int) -> None:
+        self._problem = problem
+        self._dtype = dtype_of(problem.dtype)
+        self._size = prod(problem.output_shape) * self._dtype.itemsize
+        self.region = process.arena.take(outputs * self._size)
+
+    def ready(self) -> int:
+        """Fill it with what is no number, so that nothing old is taken for new; return where it is."""
+        self.region.bytes.fill(0xFF)
+        return self.region.start
+
+    def output(self, told: Mapping[str, Any], index: int) -> Output:
+        """Return an output of which the worker told, with a copy of its numbers."""
+        facts = {name: told.get(name) for name in ("foreign", "alias")}
+        last = bool(told.get("channels_last"))
+        if told.get("foreign"):
+            return Output(None, **facts, channels_last=last)
+        if "shape" in told:
+            return _misfit(told)
+        start = index * self._size
+        numbers = self.region.bytes[start : start + self._size].copy()
+        return Output(
+            numbers.view(self._dtype).reshape(self._problem.output_shape), **facts, channels_last=last
+        )
+
+
+def _misfit(told: Mapping[str, Any]) -> Output:
+    """Return an output of another shape or type, whose numbers nobody will read."""
+    try:
+        y = np.broadcast_to(np.zeros((), dtype_of(str(told["dtype"]))), [int(size) for size in told["shape"]])
+    except (TypeError, ValueError):
+        return Output(None, foreign=f"an array of type {told['dtype']}")
+    return Output(y)
+
+
+def _spelt(poison: float | None) -> str | None:
+    return None if poison is None else repr(float(poison))
