@@ -11,7 +11,7 @@ import click
 
 from . import options
 from .console import progress, say, show, stdout_kept, tell
-from .errors import HarnessError, SelectionError, did_you_mean
+from .errors import HarnessError, ResultsError, SelectionError, did_you_mean
 
 if TYPE_CHECKING:
     from .plugin import Implementation
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     of convharness, with its traceback.
     """
     try:
-        return cli.main(args=arguments, prog_name="convharness", standalone_mode=False) or PASSED
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
     except HarnessError as error:
         return _complain(error)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _complain(error.format_message())
     except (KeyboardInterrupt, click.Abort):
-        say("interrupted; the records so far are kept")
+        say("interrupted")
         return INTERRUPTED
     except Exception:  # noqa: BLE001 the last resort: what nobody foresaw is our bug
         traceback.print_exc()
@@ -69,7 +70,7 @@ def verify(**chosen: Any) -> int:
 
 
 @cli.command("check")
-@click.argument("names", nargs=-1, required=True, metavar="NAME|FILE...")
+@click.argument("names", nargs=-1, metavar="NAME|FILE...")
 @options.thorough
 @options.seed
 @options.threads
@@ -77,8 +78,12 @@ def verify(**chosen: Any) -> int:
 @options.format_of(*options.FORMATS)
 @options.jobs
 @options.exit_first
+@options.timeout
+@options.resume
 def check(names: Sequence[str], **chosen: Any) -> int:
     """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
+    if not names and chosen["resume"] is None:
+        raise click.UsageError("name an implementation, or a plugin file")
     files = [name for name in names if name.endswith(".py")]
     patterns = [name for name in names if name not in files]
     return _run(
@@ -236,8 +241,12 @@ def _run(  # noqa: PLR0913 what the options say
     cases: Sequence[str],
     dtypes: Sequence[str],
     only_plugins: bool = False,
+    resume: str | None = None,
     **judging: Any,
 ) -> int:
+    resumed = _taken_up(resume, results)
+    if resumed is not None and _is_all_there_is("resume", "results"):
+        return _resume(resumed, results)
     # Thread pools take their size from the environment when their library loads, so this comes first.
     from .environment import limit_threads
 
@@ -250,7 +259,7 @@ def _run(  # noqa: PLR0913 what the options say
         implementations = _select(registry, patterns, plugins if only_plugins else ())
         _check_baseline(baseline, implementations)
         settings = _settings(timed=timed, threads=threads, **judging)
-        run, rows = _recorded(wanted, implementations, settings, results)
+        run, rows = _recorded(wanted, implementations, settings, results, resumed)
     _show_records(rows, [run], format_name, baseline)
     if with_reports:
         _write_reports(rows, run, results, baseline)
@@ -301,31 +310,116 @@ def _settings(*, rounds: int = 20, budget: float = 0.25, **judging: Any) -> "Set
     return Settings(effort=Effort(rounds=rounds, budget_s=budget), **judging)
 
 
+def _taken_up(name: str | None, results: Path) -> Path | None:
+    """Return the folder of the run that is to go on, or None where a new one begins."""
+    if name is None:
+        return None
+    from .journal import interrupted_run
+
+    folder = interrupted_run(name, results)
+    if folder is None:
+        say("there is no run to go on with; this is a new one")
+    return folder
+
+
+def _is_all_there_is(*names: str) -> bool:
+    """Say whether the command line has nothing but these options."""
+    context = click.get_current_context()
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    return given <= set(names)
+
+
+def _resume(folder: Path, results: Path) -> int:
+    """Say again what was said when a run was started, and go on with it."""
+    from .results import read_run
+
+    run = read_run(folder)
+    if not run.arguments:
+        raise ResultsError(f"{folder} was not started from the command line; start it again")
+    if run.folder and Path(run.folder) != Path.cwd():
+        raise ResultsError(f"run {run.id} was started in {run.folder}; go on with it there")
+    words = [*run.arguments, "--resume", str(folder), "--results", str(results)]
+    return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
+
+
+def _without_resume(words: Sequence[str]) -> list[str]:
+    """Return a command line without that option and its value."""
+    kept: list[str] = []
+    before = ""
+    for word in words:
+        is_value = before == "--resume" and not word.startswith("-")
+        if not (is_value or word == "--resume" or word.startswith("--resume=")):
+            kept.append(word)
+        before = word
+    return kept
+
+
 def _recorded(
     suites: "Sequence[Suite]",
     implementations: "Sequence[Implementation]",
     settings: "Settings",
     results: Path,
+    resumed: Path | None = None,
 ) -> "tuple[Run, list[Row]]":
     """Run, append each record to the results at once, and return them as rows."""
     from dataclasses import asdict
 
     from . import environment
-    from .results import RunWriter, compact, new_run
+    from .journal import RunWriter, check_same
+    from .results import compact, is_finished, new_run, read_run
     from .runner import run
+    from .verdict import FAILURES
 
-    facts = environment.describe(settings.threads)
     total = sum(len(suite) for suite in suites) * len(implementations)
-    planned = None if settings.exit_first else total
-    this = new_run(facts, asdict(settings), shlex.join(["convharness", *sys.argv[1:]]), planned)
-    rows = []
-    with RunWriter(results, this) as writer, progress(total) as advance:
-        for record in run(suites, implementations, settings):
-            rows.append(writer.append(record))
-            advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
+    facts = environment.describe(settings.threads)
+    if resumed is None:
+        words = click.get_current_context().obj
+        this = new_run(
+            facts,
+            asdict(settings),
+            shlex.join(["convharness", *words]),
+            None if settings.exit_first else total,
+            arguments=_without_resume(words),
+        )
+    else:
+        this = read_run(resumed)
+        check_same(this, asdict(settings), facts)
+        results = resumed.resolve().parent.parent
+    with RunWriter(results, this, again=resumed is not None) as writer, progress(total) as advance:
+        done = {
+            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
+            for row in writer.rows
+        }
+        if resumed is not None:
+            say(f"run {this.id} has {len(done):,} records and {_state(is_finished(resumed))}")
+        try:
+            for record in run(suites, implementations, settings, done=done):
+                writer.append(record)
+                advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
+        except KeyboardInterrupt:
+            say(
+                f"{len(writer.rows):,} records are in {writer.folder};"
+                f" go on with: convharness run --resume {this.id}{_elsewhere(results)}"
+            )
+            raise
+    if writer.restored:
+        say(f"error: something else wrote into {writer.folder}; what was recorded is there again")
     compact(writer.folder)
     say(f"records are in {writer.folder}")
-    return this, rows
+    return this, writer.rows
+
+
+def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
+    return "is complete" if finished else "goes on"
+
+
+def _elsewhere(results: Path) -> str:
+    """Return the option that names a folder of results that is not the usual one."""
+    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
 
 
 def _show_records(

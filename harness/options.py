@@ -96,7 +96,23 @@ _SELECTING = (
     implementations,
     plugins,
 )
-_JUDGING = (_level, seed, threads, results, format_of(*FORMATS))
+timeout = click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time that one call may take.",
+)
+resume = click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[RUN]",
+    help="Go on with an interrupted run, by default the latest.",
+)
+_JUDGING = (_level, seed, threads, results, format_of(*FORMATS), timeout, resume)
 _TIMING = (
     click.option(
         "--budget",

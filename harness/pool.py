@@ -45,13 +45,14 @@ def judged_by_many(
     cases: Sequence[Case],
     implementations: Sequence[Implementation],
     *,
-    wanted: Callable[[], Sequence[Implementation]],
+    wanted: Callable[[int], Sequence[Implementation]],
     judging: Judging,
     ahead: int,
 ) -> Iterator[Verdicts]:
     """Yield the verdicts on each case, by implementation, in the order of the cases.
 
-    `wanted` says, when a case is given out, whom to judge on it; so many cases are given out ahead.
+    `wanted` says, when a case is given out by its index, whom to judge on it; so many cases are given
+    out ahead.
 
     Raises `PluginError` where a judging process ends before its verdict.
     """
@@ -70,7 +71,7 @@ def judged_by_many(
         try:
             for current in range(len(cases)):
                 while len(verdicts) < min(len(cases), current + ahead + 1):
-                    names = [one.name for one in wanted()]
+                    names = [one.name for one in wanted(len(verdicts))]
                     backlog.add(len(verdicts), names)
                     verdicts.append({})
                     missing.append(len(names))

@@ -132,7 +132,11 @@ def _text(value: tuple[Any, ...]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: when, where and how, and how many records it planned; they lie beside it."""
+    """One run: when, where and how, and how many records it planned; they lie beside it.
+
+    `arguments` are the words of the command line and `folder` where they were said, so that it can go
+    on if it was interrupted.
+    """
 
     id: str
     started_at: str
@@ -140,6 +144,8 @@ class Run:
     environment: Mapping[str, Any]
     settings: Mapping[str, Any]
     planned: int | None = None
+    arguments: Sequence[str] = ()
+    folder: str | None = None
 
     def columns(self) -> dict[str, Any]:
         """Return the columns that all records of the run share."""

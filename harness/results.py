@@ -12,13 +12,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .errors import ResultsError, did_you_mean
-from .records import COLUMNS, NESTED_COLUMNS, Record, Run
+from .records import COLUMNS, NESTED_COLUMNS, Run
 from .verdict import STATUSES
 
 if TYPE_CHECKING:
@@ -27,69 +26,31 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _LARGEST = 2**63
-_RECORDS = "records.jsonl"
-_RUN = "run.json"
+RECORDS_FILE = "records.jsonl"
+RUN_FILE = "run.json"
 
 
 def new_run(
-    environment: Mapping[str, Any], settings: Mapping[str, Any], command: str, planned: int | None = None
+    environment: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    command: str,
+    planned: int | None = None,
+    *,
+    arguments: Sequence[str] = (),
 ) -> Run:
     """Return a run that starts now, with an id of its own that sorts by time."""
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    return Run(run_id, now.isoformat(timespec="seconds"), command, environment, settings, planned)
+    started_at = now.isoformat(timespec="seconds")
+    return Run(run_id, started_at, command, environment, settings, planned, tuple(arguments), str(Path.cwd()))
 
 
-class RunWriter:
-    """Appends the records of a run to its folder; use it as a context.
-
-    Every record is a line that has left this process before the next one begins.
-
-    Raises `ResultsError` where the folder cannot be written.
-    """
-
-    def __init__(self, results: Path, run: Run) -> None:
-        self.run = run
-        self.folder = results / "runs" / run.id
-        self._encoder = msgspec.json.Encoder(enc_hook=_plain)
-        try:
-            self.folder.mkdir(parents=True)
-            header = msgspec.json.format(self._encoder.encode(run))
-            (self.folder / _RUN).write_bytes(header + b"\n")
-            self._file = (self.folder / _RECORDS).open("xb", buffering=0)
-        except OSError as error:
-            raise ResultsError(_cannot("write", self.folder, error)) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def append(self, record: Record) -> Row:
-        """Write a record and return it as a row."""
-        row: Row = _readable(self.run.row(record))
-        try:
-            self._file.write(self._encoder.encode(row) + b"\n")
-        except OSError as error:
-            raise ResultsError(_cannot("write", self.folder / _RECORDS, error)) from None
-        return row
-
-
-def _readable(value: Any) -> Any:
-    """Return texts as Unicode: file names and messages may hold bytes that are none."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return {key: _readable(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def _cannot(what: str, path: Path, error: OSError) -> str:
+def cannot(what: str, path: Path, error: OSError) -> str:
+    """Return why a folder cannot be used, and what to do."""
     return f"cannot {what} {path}: {error.strerror or error}; choose another folder with --results"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return NumPy's numbers as Python's."""
     if hasattr(value, "tolist"):
         return value.tolist()
@@ -98,7 +59,7 @@ def _plain(value: Any) -> Any:
 
 def encode_rows(rows: Iterable[Row], *, lines: bool = False) -> str:
     """Return rows as one JSON array, or as JSON lines; not-a-number and infinity become null."""
-    encoder = msgspec.json.Encoder(enc_hook=_plain)
+    encoder = msgspec.json.Encoder(enc_hook=plain)
     if lines:
         return "".join(f"{encoder.encode(row).decode()}\n" for row in rows)
     return msgspec.json.format(encoder.encode(list(rows))).decode()
@@ -146,7 +107,7 @@ def read_rows(folder: Path) -> Iterator[Row]:
 
     Raises `ResultsError` where the folder is no run, or a line inside the file is damaged.
     """
-    path = folder / _RECORDS
+    path = folder / RECORDS_FILE
     decoder = msgspec.json.Decoder(Row)
     try:
         lines = path.read_bytes().split(b"\n")
@@ -158,11 +119,24 @@ def read_rows(folder: Path) -> Iterator[Row]:
         if not line:
             continue
         try:
-            yield _checked(decoder.decode(line))
-        except msgspec.MsgspecError as error:
+            yield row_of(decoder, line, path, index + 1)
+        except ResultsError:
             if index < len(lines) - 1:
-                raise ResultsError(f"{path}, line {index + 1} is damaged: {error}") from None
+                raise
             sys.stderr.write(f"convharness: {path} ends in the middle of a record, which is left out\n")
+
+
+def row_of(decoder: "msgspec.json.Decoder[Row]", line: bytes, path: Path, number: int) -> Row:
+    """Return the record of a line; raises `ResultsError` where it is none."""
+    try:
+        return _checked(decoder.decode(line))
+    except msgspec.MsgspecError as error:
+        raise ResultsError(f"{path}, line {number} is damaged: {error}") from None
+
+
+def is_finished(folder: Path) -> bool:
+    """Say whether a run came to its end: then its records are there as columns too."""
+    return (folder / "records.parquet").exists()
 
 
 def _checked(row: Row) -> Row:
@@ -180,22 +154,22 @@ def _checked(row: Row) -> Row:
 def read_run(folder: Path) -> Run:
     """Return a run's own facts; raises `ResultsError` where there are none."""
     try:
-        return msgspec.json.decode((folder / _RUN).read_bytes(), type=Run)
+        return msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
     except OSError as error:
-        raise ResultsError(f"cannot read {folder / _RUN}: {error.strerror}; is {folder} a run?") from None
+        raise ResultsError(f"cannot read {folder / RUN_FILE}: {error.strerror}; is {folder} a run?") from None
     except msgspec.MsgspecError as error:
-        raise ResultsError(f"{folder / _RUN} is damaged: {error}") from None
+        raise ResultsError(f"{folder / RUN_FILE} is damaged: {error}") from None
 
 
 def run_folders(results: Path) -> list[Path]:
     """Return the folders of all runs, the oldest first."""
-    return sorted(path.parent for path in (results / "runs").glob(f"*/{_RUN}"))
+    return sorted(path.parent for path in (results / "runs").glob(f"*/{RUN_FILE}"))
 
 
 def find_run(name: str, results: Path) -> Path:
     """Return the folder of a run: by id, the beginning of one, 'latest', or its path."""
     folders = run_folders(results)
-    if Path(name, _RUN).is_file():
+    if Path(name, RUN_FILE).is_file():
         return Path(name)
     if name == "latest" and folders:
         return folders[-1]
@@ -252,7 +226,7 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ResultsError(_cannot("write", path, error)) from None
+        raise ResultsError(cannot("write", path, error)) from None
     return path
 
 

@@ -18,6 +18,9 @@ from .timing import TimingFailure, time_case
 from .verdict import Verdict
 from .workers import Limits, Staff
 
+Key = tuple[str, str, str]
+"""Suite, case and implementation."""
+
 Outcomes = Mapping[str, Measurement | TimingFailure]
 
 
@@ -52,17 +55,21 @@ def run(
     suites: Sequence[Suite],
     implementations: Sequence[Implementation],
     settings: Settings | None = None,
+    *,
+    done: Mapping[Key, bool] | None = None,
 ) -> Iterator[Record]:
     """Yield a record for every case and implementation, case by case, in the given order.
 
     With `settings.timed` those that passed a case are timed side by side before its records come.
+    `done` has suite, case and implementation of what is known from before, and whether it failed: it
+    is left out.
     """
     settings = settings or Settings()
     _limit_threads(implementations, settings.threads)
     cases = [(suite, case) for suite in suites for case in suite]
     with Staff(settings.limits, settings.threads) as staff:
-        session = _Session(settings, implementations, staff)
-        for (suite, case), verdicts in zip(cases, session.judged([case for _, case in cases]), strict=True):
+        session = _Session(settings, implementations, staff, done or {})
+        for (suite, case), verdicts in zip(cases, session.judged(cases), strict=True):
             yield from session.records(suite, case, verdicts)
 
 
@@ -85,41 +92,56 @@ def _lacking(one: Implementation) -> str | None:
 class _Session:
     """What the cases of a run share: settings, the oracle, the source of random orders."""
 
-    def __init__(self, settings: Settings, implementations: Sequence[Implementation], staff: Staff) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        implementations: Sequence[Implementation],
+        staff: Staff,
+        done: Mapping[Key, bool],
+    ) -> None:
         self._settings = settings
+        self._done = done
         self._staff = staff
         self._implementations = implementations
-        self._failed: set[str] = set()
+        self._failed = {name for (_, _, name), failed in done.items() if failed and settings.exit_first}
         self._oracle = Oracle(level=settings.level, seed=settings.seed, host=staff.host)
         self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
 
-    def judged(self, cases: Sequence[Case]) -> Iterator[Mapping[str, Verdict]]:
+    def judged(self, cases: Sequence[tuple[Suite, Case]]) -> Iterator[Mapping[str, Verdict]]:
         """Yield the oracle's verdicts on each case, by implementation."""
         settings = self._settings
         if settings.jobs == 1:
-            for case in cases:
-                yield {one.name: self._oracle.judge(one, case) for one in self._wanted()}
+            for suite, case in cases:
+                yield {one.name: self._oracle.judge(one, case) for one in self._wanted(suite, case)}
             return
         from .pool import Judging, judged_by_many
 
         yield from judged_by_many(
             settings.jobs,
-            cases,
+            [case for _, case in cases],
             self._implementations,
-            wanted=self._wanted,
+            wanted=lambda index: self._wanted(*cases[index]),
             judging=Judging(settings.level, settings.seed, settings.threads, settings.limits),
             ahead=0 if settings.timed else 8 * settings.jobs,
         )
 
-    def _wanted(self) -> Sequence[Implementation]:
-        """Return those that can be run, and of which more is to be known."""
-        return [one for one in self._implementations if one.name not in self._failed and not _lacking(one)]
+    def _wanted(self, suite: Suite, case: Case) -> Sequence[Implementation]:
+        """Return those that can be run on a case, and of which more is to be known."""
+        return [
+            one
+            for one in self._implementations
+            if one.name not in self._failed and not _lacking(one) and not self._is_done(suite, case, one)
+        ]
+
+    def _is_done(self, suite: Suite, case: Case, one: Implementation) -> bool:
+        return (suite.name, case.label, one.name) in self._done
 
     def records(self, suite: Suite, case: Case, judged: Mapping[str, Verdict]) -> Iterator[Record]:
         verdicts = {
             one.name: self._verdict(suite, case, one, judged)
             for one in self._implementations
-            if (one.name in judged and one.name not in self._failed) or _lacking(one)
+            if (one.name in judged and one.name not in self._failed)
+            or (_lacking(one) and not self._is_done(suite, case, one))
         }
         outcomes = self._timed(
             case, [one for one in self._implementations if one.name in verdicts and verdicts[one.name].ok]

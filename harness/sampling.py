@@ -152,6 +152,7 @@ def measure(rivals: Sequence[Rival], effort: Effort, *, random: Random) -> dict[
     """
     samples = {rival.name: Samples() for rival in rivals}
     rounds: dict[str, int] = {}
+    gc.collect()
     with _no_garbage_collection():
         for rival in random.sample(rivals, len(rivals)):
             taken = samples[rival.name]
@@ -193,9 +194,7 @@ def _caught(samples: Samples) -> Iterator[None]:
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
     was_enabled = gc.isenabled()
-    if was_enabled:
-        gc.collect()
-        gc.disable()
+    gc.disable()
     try:
         yield
     finally:

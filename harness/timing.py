@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from random import Random
+from statistics import median
 from typing import Any
 
 from .accuracy import Accuracy
@@ -24,6 +25,11 @@ from .reference import convolve
 from .sampling import Effort, Rival, Samples, Stopwatch, measure
 from .suite import Case
 from .tensors import KINDS, Operands
+
+_FRESH_CALLS = 4
+_FRESH_RATIO = 3.0
+_FRESH_SLACK_S = 20e-6
+"""A call on new input may take so much longer: data has just been written, and code gone cold."""
 
 YARDSTICK = "the reference"
 
@@ -69,8 +75,11 @@ def time_case(
         rivals.append(Stopwatch(YARDSTICK, partial(_reference_call, layers)))
     taken = measure(rivals, effort, random=random)
     expected = _Expected(layers, seed)
+    rival_of = {rival.name: rival for rival in rivals}
     for name, chain in chains.items():
-        failure = _failure(chain, taken[name], layers[-1][1], expected)
+        failure = _failure(chain, taken[name], layers[-1][1], expected) or _memory(
+            rival_of[name], taken[name]
+        )
         outcomes[name] = failure or _measurement(chain, taken[name], taken.get(YARDSTICK))
     return outcomes
 
@@ -126,6 +135,24 @@ def _failure(
         return TimingFailure("contract", f"when timed: {breach}")
     reason = expected.complaint(y, chain[-1].implementation.accuracy)
     return TimingFailure("wrong", reason) if reason else None
+
+
+def _memory(rival: Rival, taken: Samples) -> TimingFailure | None:
+    """Return that a rival remembers results by their input, if new input takes it much longer, or None.
+
+    The fastest of some calls counts, so that a disturbance of one of them is no matter.
+    """
+    try:
+        fresh = min(rival.fresh(_FRESH_CALLS))
+    except KernelError as error:
+        return _raised(error)
+    except Exception as error:  # noqa: BLE001 in this process a call may raise anything
+        return _raised(KernelError.of(error))
+    usual = median(taken.seconds)
+    if fresh <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
+        return None
+    reason = f"takes {fresh:.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
+    return TimingFailure("contract", f"when timed: {reason}; results may not be remembered")
 
 
 def _raised(error: KernelError) -> TimingFailure:

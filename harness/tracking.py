@@ -15,9 +15,10 @@ import msgspec
 
 from . import environment
 from .errors import ResultsError
+from .journal import RunWriter
 from .records import Record
 from .registry import Registry, discover
-from .results import RunWriter, compact, new_run
+from .results import compact, new_run
 from .runner import Settings, run
 from .suite import Suite
 

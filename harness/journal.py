@@ -1,0 +1,172 @@
+"""The records of a run as they are written: each is on disk before the next one begins.
+
+A run that was killed goes on where it ended. What a kernel, or anybody else, does to the file in the
+meantime is found out and undone.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from .errors import ResultsError
+from .records import Record, Run
+from .results import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
+
+
+class RunWriter:
+    """Appends the records of a run to its folder; use it as a context.
+
+    With `again` the folder is that of an earlier run, whose records are kept and given in `rows`: a
+    last line that was cut off is taken away.
+
+    Raises `ResultsError` where the folder cannot be written, or another process is writing it.
+    """
+
+    def __init__(self, results: Path, run: Run, *, again: bool = False) -> None:
+        self.run = run
+        self.folder = results / "runs" / run.id
+        self.rows: list[Row] = []
+        self.restored = False
+        """Whether somebody else had changed the records, which were then put back."""
+        self._encoder = msgspec.json.Encoder(enc_hook=plain)
+        self._header = msgspec.json.format(self._encoder.encode(run)) + b"\n"
+        self._lines = bytearray()
+        self._path = self.folder / RECORDS_FILE
+        try:
+            if not again:
+                self.folder.mkdir(parents=True)
+                self._write_header()
+            self._file = _opened(self._path)
+            if again:
+                self._take_up()
+        except OSError as error:
+            raise ResultsError(cannot("write", self.folder, error)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            if os.pread(self._file, len(self._lines) + 1, 0) != self._lines or self._is_elsewhere():
+                self._restore()
+        os.close(self._file)
+
+    def append(self, record: Record) -> Row:
+        """Write a record and return it as a row.
+
+        Raises `ResultsError` where it cannot be written; what was written before stays whole.
+        """
+        row: Row = _readable(self.run.row(record))
+        line = self._encoder.encode(row) + b"\n"
+        try:
+            if os.fstat(self._file).st_size != len(self._lines) or self._is_elsewhere():
+                self._restore()
+            self._write(line)
+        except OSError as error:
+            advice = f"what was judged before is kept; go on with: convharness run --resume {self.run.id}"
+            raise ResultsError(f"cannot write {self._path}: {error.strerror or error}; {advice}") from None
+        self._lines += line
+        self.rows.append(row)
+        return row
+
+    def _write(self, line: bytes) -> None:
+        """Write a line whole, or not at all."""
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, len(self._lines))
+            raise
+
+    def _take_up(self) -> None:
+        """Read the records that are there, and cut off what is no whole line."""
+        size = os.fstat(self._file).st_size
+        whole = os.pread(self._file, size, 0)
+        kept = whole[: whole.rfind(b"\n") + 1]
+        decoder = msgspec.json.Decoder(Row)
+        for number, line in enumerate(kept.splitlines(), 1):
+            self.rows.append(row_of(decoder, line, self._path, number))
+        if len(kept) < size:
+            os.ftruncate(self._file, len(kept))
+        self._lines += kept
+
+    def _is_elsewhere(self) -> bool:
+        """Say whether the path no longer leads to the file that we write."""
+        try:
+            there, ours = self._path.stat(), os.fstat(self._file)
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
+
+    def _restore(self) -> None:
+        """Put the records back as we wrote them, in a file of our own."""
+        self.restored = True
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / RUN_FILE).exists():
+            self._write_header()
+        part = self._path.with_suffix(".part")
+        part.write_bytes(self._lines)
+        part.replace(self._path)
+        os.close(self._file)
+        self._file = _opened(self._path)
+
+    def _write_header(self) -> None:
+        part = self.folder / f"{RUN_FILE}.part"
+        part.write_bytes(self._header)
+        part.replace(self.folder / RUN_FILE)
+
+
+def interrupted_run(name: str | None, results: Path) -> Path | None:
+    """Return the folder of the run that is to go on: the named one, or the latest if it was interrupted.
+
+    None means that there is nothing to take up. Raises `ResultsError` for a name that is no run.
+    """
+    if name not in (None, "latest"):
+        return find_run(str(name), results)
+    folders = run_folders(results)
+    return folders[-1] if folders else None
+
+
+def check_same(run: Run, settings: dict[str, Any], environment: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run that was started with other settings, on another machine or commit.
+
+    Raises `ResultsError`.
+    """
+    before = msgspec.json.decode(msgspec.json.encode(run.settings))
+    now = msgspec.json.decode(msgspec.json.encode(settings))
+    for name in ("machine", "commit"):
+        before[name], now[name] = run.environment.get(name), environment.get(name)
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    if changed:
+        name = changed[0]
+        raise ResultsError(
+            f"run {run.id} was started with {name}={before.get(name)}, not {now.get(name)}; start a new one"
+        )
+
+
+def _opened(path: Path) -> int:
+    """Return a file that this process alone writes to, at its end."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise ResultsError(f"{path.parent} is being written by another process; wait for it") from None
+    return file
+
+
+def _readable(value: Any) -> Any:
+    """Return texts as Unicode: file names and messages may hold bytes that are none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return {key: _readable(item) for key, item in value.items()} if isinstance(value, dict) else value
