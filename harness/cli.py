@@ -245,8 +245,8 @@ def _run(  # noqa: PLR0913 what the options say
     **judging: Any,
 ) -> int:
     resumed = _taken_up(resume, results)
-    if resumed is not None and _is_all_there_is("resume", "results"):
-        return _resume(resumed, results)
+    if resumed is not None and _is_all_there_is("resume", "results", "format_name"):
+        return _resume(resumed, results, format_name)
     # Thread pools take their size from the environment when their library loads, so this comes first.
     from .environment import limit_threads
 
@@ -333,7 +333,7 @@ def _is_all_there_is(*names: str) -> bool:
     return given <= set(names)
 
 
-def _resume(folder: Path, results: Path) -> int:
+def _resume(folder: Path, results: Path, format_name: str) -> int:
     """Say again what was said when a run was started, and go on with it."""
     from .results import read_run
 
@@ -343,6 +343,8 @@ def _resume(folder: Path, results: Path) -> int:
     if run.folder and Path(run.folder) != Path.cwd():
         raise ResultsError(f"run {run.id} was started in {run.folder}; go on with it there")
     words = [*run.arguments, "--resume", str(folder), "--results", str(results)]
+    if not _is_all_there_is("resume", "results"):
+        words += ["--format", format_name]
     return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
 
 

@@ -94,8 +94,10 @@ class Bound:
         with poisoned_heap(self.implementation.arrays, poison):
             raw = self.run()
         seen = self.look(raw)
-        # The copy comes before anything else, so that nothing that happens later can improve it.
-        kept = replace(seen, y=None if seen.y is None else seen.y.copy())
+        # The copy comes before anything else, so that nothing that happens later can improve it. What
+        # has another shape is not looked at, however large.
+        fits = seen.y is not None and seen.y.shape == self.problem.output_shape
+        kept = replace(seen, y=seen.y.copy()) if seen.y is not None and fits else seen
         self._raw.append(raw)
         return kept
 

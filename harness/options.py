@@ -140,7 +140,7 @@ def verifying(command: Command) -> Command:
 
 def timing(command: Command) -> Command:
     """Add that, how long to measure, and against what to compare."""
-    return _with(command, _SELECTING + _JUDGING + _TIMING)
+    return _with(command, _SELECTING + _JUDGING + (jobs,) + _TIMING)
 
 
 def _with(command: Command, options: tuple[Option, ...]) -> Command:

@@ -12,6 +12,9 @@ from .declaration import read_facts
 from .process import Limits, Process
 from .remote import RemoteHost
 
+EXAMINED_S = 120.0
+"""How long a file may take to be imported, the libraries that it uses included."""
+
 _MOST = 64
 """Workers that are kept; more of them would fill the memory of a machine with idle libraries."""
 
@@ -59,7 +62,9 @@ def examined(source: Path, origin: str, family: str) -> Registry:
     """Return what a file or an entry declares, never run here: a process of its own loads it."""
     process = Process(Limits(), threads=1)
     try:
-        found = process.ask("describe", source=str(source.absolute()), origin=origin, family=family)
+        found = process.ask(
+            "describe", within_s=EXAMINED_S, source=str(source.absolute()), origin=origin, family=family
+        )
         return Registry(
             tuple(read_facts(facts) for facts in found["implementations"]),
             tuple(Unavailable(*facts) for facts in found["unavailable"]),

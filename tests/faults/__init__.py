@@ -1,0 +1,1 @@
+"""Hostile plugins, and what becomes of them."""

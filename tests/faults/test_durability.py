@@ -1,0 +1,238 @@
+"""Records survive: kills, torn lines, full disks, strangers in the results folder, two runs at once."""
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from convharness import Record, ResultsError, Verdict, implementation
+from convharness.journal import RunWriter, interrupted_run
+from convharness.results import is_finished, new_run, read_rows
+from tests.cli.test_cli import Command, command  # noqa: F401 a fixture
+from tests.making import case_of, declared
+from tools.kill_and_resume import kill_and_resume
+
+TINY = ("verify", "--suite", "seeds", "-k", "numpy_arrays.im2col", "-k", "tutorial.*")
+
+
+@implementation
+def nothing(x, weight):
+    """Do nothing."""
+
+
+def record(width: int = 4) -> Record:
+    """Return a record of a plugin that does nothing."""
+    return Record("suite", case_of(f"c2h4w{width}-o2k3"), declared(nothing), Verdict("passed"), None)
+
+
+def begun(results: Path, *records: Record) -> tuple[RunWriter, Path]:
+    """Return the writer of a new run that has some records, and its file."""
+    writer = RunWriter(results, new_run({}, {}, ""))
+    for one in records:
+        writer.append(one)
+    return writer, writer.folder / "records.jsonl"
+
+
+def cases(folder: Path) -> list[str]:
+    """Return the cases of which a run has records, in order."""
+    return [row["case"] for row in read_rows(folder)]
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_records(tmp_path: Path) -> None:
+    """At any moment, more than once, and each record once."""
+    found = kill_and_resume(tmp_path, 3, random.Random(1), TINY)
+
+    assert "equal" == found["verdict"]
+    assert 0 < found["records"]
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
+    """With what there is, in the exit code of interrupts, and without a traceback."""
+    start = "import sys; from convharness.cli import main; sys.exit(main())"
+    words = ("verify", "--suite", "smoke", "-k", "python_loops.*", "--results", str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", start, *words], stderr=subprocess.PIPE, text=True)
+    while not any(path.stat().st_size for path in tmp_path.glob("runs/*/records.jsonl")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    (folder,) = tmp_path.glob("runs/*")
+
+    assert 130 == process.returncode
+    assert f"go on with: convharness run --resume {folder.name} --results {tmp_path}" in said
+    assert "Traceback" not in said
+    assert not is_finished(folder)
+
+
+def test_a_line_that_was_cut_off_is_judged_again(command: Command, tmp_path: Path) -> None:  # noqa: F811
+    """What was in flight is lost, and nothing else."""
+    done = command(*TINY, "--format", "json")
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    file = folder / "records.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:3]) + lines[3][:40])
+    (folder / "records.parquet").unlink()
+    again = command("run", "--resume", "--format", "json")
+
+    assert [row["case"] for row in done.rows] == [row["case"] for row in again.rows]
+    assert 0 == again.code
+    assert f"run {folder.name} has 3 records and goes on" in "\n".join(again.err)
+    assert is_finished(folder)
+
+
+def test_a_run_that_is_complete_is_only_shown(command: Command) -> None:  # noqa: F811
+    """There is nothing to go on with."""
+    done = command(*TINY, "--format", "json")
+    again = command("run", "--resume", "--format", "json")
+
+    assert (0, done.rows) == (again.code, again.rows)
+    assert "is complete" in "\n".join(again.err)
+
+
+def test_without_a_run_to_go_on_with_a_new_one_begins(command: Command) -> None:  # noqa: F811
+    """So that a script may say `--resume` from the first."""
+    done = command(*TINY, "--resume", "--format", "json")
+
+    assert 0 == done.code
+    assert "there is no run to go on with; this is a new one" in "\n".join(done.err)
+
+
+def test_other_settings_are_another_run(command: Command) -> None:  # noqa: F811
+    """Records of two kinds do not belong together."""
+    command(*TINY)
+    again = command(*TINY, "--level", "quick", "--resume")
+
+    assert 2 == again.code
+    assert "was started with level=standard, not quick" in "\n".join(again.err)
+
+
+def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
+    """The second is told to wait."""
+    writer, _ = begun(tmp_path, record())
+
+    with pytest.raises(ResultsError, match="is being written by another process"):
+        RunWriter(tmp_path, writer.run, again=True)
+    with writer:
+        pass
+
+
+def test_two_runs_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
+    """Even if they start in the same second."""
+    writers = [begun(tmp_path, record(4 + index))[0] for index in range(3)]
+    for writer in writers:
+        with writer:
+            pass
+
+    assert [["c2h4w4-o2k3"], ["c2h4w5-o2k3"], ["c2h4w6-o2k3"]] == [cases(one.folder) for one in writers]
+
+
+def _append_a_forged_record(file: Path) -> None:
+    forged = {**json.loads(file.read_bytes().splitlines()[0]), "case": "forged"}
+    with file.open("ab") as lines:
+        lines.write(json.dumps(forged).encode() + b"\n")
+
+
+STRANGERS = {
+    "appends": _append_a_forged_record,
+    "empties": lambda file: os.truncate(file, 0),
+    "removes": lambda file: file.unlink(),
+    "removes all": lambda file: [one.unlink() for one in file.parent.iterdir()] and file.parent.rmdir(),
+    "replaces": lambda file: (file.unlink(), file.write_text("{}\n")),
+    "rewrites": lambda file: file.write_bytes(file.read_bytes().replace(b"passed", b"wrong!")),
+}
+
+
+@pytest.mark.parametrize("act", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("when", ["before the last record", "after it"])
+def test_records_that_a_stranger_changed_are_put_back(when: str, act, tmp_path: Path) -> None:
+    """A kernel may write into the results folder, to no effect."""
+    writer, file = begun(tmp_path, record(4), record(5))
+    with writer:
+        if when == "after it":
+            writer.append(record(6))
+        act(file)
+        if when != "after it":
+            writer.append(record(6))
+
+    assert ["c2h4w4-o2k3", "c2h4w5-o2k3", "c2h4w6-o2k3"] == cases(writer.folder)
+    assert {"passed"} == {row["status"] for row in read_rows(writer.folder)}
+    assert writer.restored
+    assert ["records.jsonl", "run.json"] == sorted(path.name for path in writer.folder.iterdir())
+
+
+def test_a_kernel_that_writes_into_the_results_is_told_of(command: Command, tmp_path: Path) -> None:  # noqa: F811
+    """While the run goes on."""
+    path = tmp_path / "forger.py"
+    path.write_text(
+        "from pathlib import Path\nfrom convharness import implementation\n\n"
+        "@implementation\ndef kernel(x, weight):\n"
+        f"    for file in Path({str(tmp_path)!r}).glob('results/runs/*/records.jsonl'):\n"
+        "        file.write_text('')\n"
+        "    return x\n",
+        "utf-8",
+    )
+    done = command(
+        "verify", "--plugin", path, "-k", "forger.*", "-k", "numpy_arrays.im2col", "--suite", "seeds"
+    )
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+
+    assert 1 == done.code
+    assert "something else wrote into" in "\n".join(done.err)
+    assert {"forger.kernel": 12, "numpy_arrays.im2col": 12} == {
+        name: sum(row["implementation"] == name for row in read_rows(folder))
+        for name in ("forger.kernel", "numpy_arrays.im2col")
+    }
+
+
+def test_a_full_disk_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not half a line more; and the message says how to go on."""
+    writer, file = begun(tmp_path, record(4))
+    whole = file.read_bytes()
+    write = os.write
+
+    def full(number: int, line: memoryview) -> int:
+        write(number, line[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with writer, pytest.raises(ResultsError) as refused:
+        writer.append(record(5))
+
+    assert whole == file.read_bytes()
+    again = f"go on with: convharness run --resume {writer.run.id}"
+    assert f"No space left on device; what was judged before is kept; {again}" in str(refused.value)
+
+
+def test_a_really_full_disk_is_one_line(command: Command) -> None:  # noqa: F811
+    """Where even the folder cannot be made."""
+    done = command(*TINY, "--results", "/proc/results")
+
+    assert 2 == done.code
+    assert "Traceback" not in done.err
+
+
+def test_a_damaged_line_is_not_written_after(tmp_path: Path) -> None:
+    """Somebody has to look at it first."""
+    writer, file = begun(tmp_path, record(4))
+    with writer:
+        pass
+    file.write_bytes(b"{nonsense}\n" + file.read_bytes())
+
+    with pytest.raises(ResultsError, match="line 1 is damaged"):
+        RunWriter(tmp_path, writer.run, again=True)
+
+
+def test_a_run_is_found_by_name_and_the_latest_without(tmp_path: Path) -> None:
+    """And there may be none."""
+    assert interrupted_run(None, tmp_path) is None
+    writer, _ = begun(tmp_path, record())
+
+    assert [writer.folder] * 3 == [
+        interrupted_run(name, tmp_path) for name in (None, "latest", writer.run.id)
+    ]

@@ -1,0 +1,210 @@
+"""Nothing that a kernel does ends the harness, hangs it, deceives it or outlives it."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from convharness import Implementation, Record, Settings, Suite, discover, run
+from convharness.sampling import Effort
+from convharness.workers import examined
+from tests.making import case_of
+
+DRAWER = Path(__file__).with_name("drawer.py")
+CASE = case_of("n2c3h6w7-o4k3-float32")
+
+ENDS = {
+    "segmentation_fault": ("crashed", "was ended by SIGSEGV"),
+    "abort": ("crashed", "was ended by SIGABRT"),
+    "illegal_instruction": ("crashed", "was ended by SIGILL"),
+    "floating_point_exception": ("crashed", "was ended by SIGFPE"),
+    "exit_at_once": ("crashed", "ended its own process, with exit code 0"),
+    "exit_politely": ("error", "SystemExit: 0"),
+    "exit_later": ("crashed", "ended its own process, with exit code 0"),
+    "deep_recursion_in_c": ("crashed", "was ended by SIGSEGV"),
+    "alarm": ("crashed", "was ended by SIGALRM"),
+    "kills_itself": ("crashed", "was ended by SIGKILL"),
+    "sleeps": ("timeout", "gave no answer within"),
+    "spins": ("timeout", "gave no answer within"),
+    "hangs_in_c": ("timeout", "gave no answer within"),
+    "stops_itself": ("timeout", "gave no answer within"),
+    "dead_lock": ("timeout", "gave no answer within"),
+    "memory_of_arrays": ("memory", ""),
+    "memory_in_small_pieces": ("memory", ""),
+    "huge_output": ("contract", "returned shape"),
+    "flood": ("error", "printed more than 64 MiB"),
+    "flood_of_bytes": ("error", "printed more than 64 MiB"),
+    "many_processes": ("contract", "started more than 64 processes"),
+    "leaves_a_child": ("passed", ""),
+    "leaves_a_daemon": ("passed", ""),
+    "returns_twice": ("passed", ""),
+    "goes_on_in_a_thread": ("contract", "went on writing its output after it had returned"),
+    "closes_everything": ("crashed", ""),
+    "closes_everything_and_waits": ("crashed", "closed the harness's channel"),
+    "writes_into_the_channel": ("contract", "wrote into the harness's own channel"),
+    "forges_answers": ("contract", "wrote into the harness's own channel"),
+    "announces_a_huge_message": ("contract", "wrote into the harness's own channel"),
+    "prints_a_verdict": ("wrong", ""),
+    "patches_comparisons": ("contract", "changed numpy"),
+    "patches_numpy": ("contract", ""),
+    "patches_the_harness": ("contract", ""),
+    "looks_for_the_answer": ("wrong", ""),
+    "reads_beside_its_input": ("wrong", ""),
+    "lazy": ("contract", "returned a"),
+    "remembers_by_address": ("wrong", ""),
+    "stale_packed_weights": ("wrong", ""),
+    "garbage_after_a_while": ("wrong", ""),
+    "raises_in_one_layer": ("error", "ValueError: not finite"),
+    "raises_what_cannot_be_told": ("error", "_SilentError"),
+    "returns_objects": ("contract", "returned"),
+    "returns_records": ("contract", "returned"),
+    "changes_the_process": ("contract", "changed the environment"),
+    "remembers_by_content": ("contract", "results may not be remembered"),
+    "lazy_when_warm": ("wrong", "right when verified, wrong when timed"),
+    "slows_the_clock": ("contract", "while its clock told"),
+    "works_behind_the_clock": ("wrong", "right when verified, wrong when timed"),
+}
+TIMED = ("remembers_by_content", "lazy_when_warm", "slows_the_clock", "works_behind_the_clock")
+
+
+@pytest.fixture(scope="module")
+def drawer() -> dict[str, Implementation]:
+    """Return the drawer's kernels by name; nothing of it is loaded here."""
+    registry = examined(DRAWER, "file", "drawer")
+    assert () == registry.broken
+    return {one.name.removeprefix("drawer."): one for one in registry.implementations}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Fail whatever leaves a process behind."""
+    before = {one.pid for one in psutil.process_iter()}
+    yield
+    end = time.monotonic() + 2
+    while (left := _left_since(before)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert [] == left
+
+
+def _left_since(before: set[int]) -> list[str]:
+    """Return the command lines of new processes that bear a worker's mark."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if one.pid not in before and "CONVHARNESS_WORKER" in one.environ():
+                found.append(" ".join(one.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+def records_of(*implementations: Implementation, timed: bool = False) -> list[Record]:
+    """Return what a run has to say of some implementations on one case."""
+    settings = Settings(
+        level="standard",
+        timeout_s=1.0,
+        memory_bytes=2**30,
+        timed=timed,
+        effort=Effort(rounds=4, budget_s=0.2),
+    )
+    return list(run([Suite("faults", (CASE,))], implementations, settings))
+
+
+def test_the_drawer_has_no_kernel_that_nobody_expects(drawer: dict[str, Implementation]) -> None:
+    """Each is told what becomes of it."""
+    assert sorted(ENDS) == sorted(drawer)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_becomes_of_it(name: str, drawer: dict[str, Implementation]) -> None:
+    """A status of its own with a reason, while who comes next is judged as ever."""
+    good = discover().select(["numpy_arrays.tensordot"])
+    record, other = records_of(drawer[name], *good, timed=name in TIMED)
+
+    status, reason = ENDS[name]
+    assert (status, "passed") == (record.verdict.status, other.verdict.status), record.verdict.reason
+    assert reason in (record.verdict.reason or "")
+
+
+def test_what_it_printed_is_in_its_record(drawer: dict[str, Implementation]) -> None:
+    """The end of it, where it failed; for a crash that is where the crash was."""
+    forged, crashed = records_of(drawer["prints_a_verdict"], drawer["segmentation_fault"])
+
+    assert (forged.verdict.printed or "").endswith('{"status": "passed", "error_u": 0}')
+    assert "segmentation_fault" in (crashed.verdict.printed or "")
+
+
+def test_a_kernel_that_hangs_is_not_waited_for_for_ever(drawer: dict[str, Implementation]) -> None:
+    """After three times it is not tried again."""
+    cases = tuple(case_of(f"n1c1h{size}w6-o1k3") for size in (5, 6, 7, 8, 9))
+    settings = Settings(timeout_s=0.3)
+    records = list(run([Suite("faults", cases)], [drawer["sleeps"]], settings))
+
+    assert ["timeout"] * 5 == [record.verdict.status for record in records]
+    assert [False, False, False, True, True] == [
+        "is not tried again" in (record.verdict.reason or "") for record in records
+    ]
+
+
+IMPORTS = {
+    "hangs": ("import time\ntime.sleep(3600)\n", "gave no answer within"),
+    "crashes": ("import ctypes\nctypes.string_at(0)\n", "was ended by SIGSEGV"),
+    "exits": ("import os\nos._exit(0)\n", "ended its own process, with exit code 0"),
+    "floods": ("while True: print('x' * 10**6)\n", "printed more than 64 MiB"),
+    "closes": ("import os\nos.closerange(0, 99)\n", "ended its own process"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), IMPORTS.values(), ids=IMPORTS)
+def test_a_file_may_be_hostile_too(
+    text: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not imported here, and says why it is not there."""
+    monkeypatch.setattr("convharness.workers.staff.EXAMINED_S", 1.0)
+    path = tmp_path / "hostile.py"
+    path.write_text(text, "utf-8")
+    registry = examined(path, "file", "hostile")
+
+    assert (1, ()) == (len(registry.broken), registry.implementations)
+    assert reason in registry.broken[0]
+
+
+def test_a_file_of_the_working_folder_shadows_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers start isolated."""
+    for name in ("numpy.py", "json.py", "socket.py", "msgspec.py"):
+        (tmp_path / name).write_text("raise SystemExit('shadowed')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (record,) = records_of(*discover().select(["numpy_arrays.tensordot"]))
+
+    assert "passed" == record.verdict.status
+
+
+def test_a_condition_that_ends_its_process_is_a_crash(tmp_path: Path) -> None:
+    """`when=` is the plugin's code, and runs where the plugin does."""
+    path = tmp_path / "conditional.py"
+    path.write_text(
+        "import os\nfrom convharness import implementation\n\n"
+        "@implementation(when=lambda problem: os._exit(7))\n"
+        "def kernel(x, weight):\n    return x\n",
+        "utf-8",
+    )
+    (one,) = examined(path, "file", "conditional").implementations
+    (record,) = records_of(one)
+
+    assert ("crashed", "ended its own process, with exit code 7") == (
+        record.verdict.status,
+        record.verdict.reason,
+    )
+
+
+def test_no_shared_memory_has_a_name() -> None:
+    """What has no name is gone with the last process that holds it."""
+    before = set(os.listdir("/dev/shm"))  # noqa: PTH208
+    records_of(*discover().select(["numpy_arrays.tensordot"]))
+
+    assert before == set(os.listdir("/dev/shm"))  # noqa: PTH208
