@@ -173,7 +173,11 @@ def bind(
     Raises `KernelError` for whatever the plan raises.
     """
     library = adapter(implementation.arrays)
-    given = given or plainly_given(implementation, operands)
+    given = given or Operands(
+        aligned_copy(operands.x, implementation.layout),
+        aligned_copy(operands.weight),
+        None if operands.bias is None else aligned_copy(operands.bias),
+    )
     values: dict[str, Any] = {
         name: getattr(problem, name)
         for name in ("stride", "padding", "pads", "dilation", "groups", "padding_mode")
@@ -193,15 +197,6 @@ def bind(
         return Bound(implementation, problem, given, own, x, function, partial(function, x), plan_s)
     call, apply = _named(function, values), _of_x(function, values)
     return Bound(implementation, problem, given, own, x, apply, call, plan_s)
-
-
-def plainly_given(implementation: Implementation, operands: Operands) -> Operands:
-    """Return copies as an implementation is handed them where nothing else is said."""
-    return Operands(
-        aligned_copy(operands.x, implementation.layout),
-        aligned_copy(operands.weight),
-        None if operands.bias is None else aligned_copy(operands.bias),
-    )
 
 
 def chained(bounds: Sequence[Bound]) -> Call:

@@ -73,25 +73,39 @@ class Arena:
                 self._map.madvise(mmap.MADV_REMOVE, 0, min(whole_pages, self.size))
             self._next = 0
 
+    def place(self, array: Array, layout: str = "contiguous") -> tuple[Array, Spec, Region]:
+        """Return a plain copy of an array that starts on a cache line, as `aligned_copy` makes it."""
+        stored = np.moveaxis(array, 1, -1) if layout == "channels_last" else array
+        region = self.take(stored.nbytes)
+        view = region.bytes.view(stored.dtype).reshape(stored.shape)
+        view[...] = stored
+        if layout == "channels_last":
+            view = np.moveaxis(view, -1, 1)
+        return view, self._spec(view, region), region
+
     def share(self, array: Array) -> tuple[Array, Spec, Region]:
         """Return a copy of an array that lies in the arena as the original lies in its own block."""
         root = root_of(array)
         region = self.take(root.nbytes, _address(root))
         region.bytes[...] = root.ravel(order="K").view(np.uint8)
         start = region.start + _address(array) - _address(root)
-        spec = {
-            "block": [region.start, region.size],
-            # A piece of a larger array of its own type may know where it begins in it.
-            "whole": root is not array and root.dtype == array.dtype,
-            "dtype": array.dtype.name,
-            "shape": array.shape,
-            "strides": array.strides,
-            "start": start,
-            "writeable": bool(array.flags.writeable),
-            "subclass": type(array) is Subclass,
-        }
         view: Array = np.ndarray(array.shape, array.dtype, self.bytes, start, array.strides)
-        return view, spec, region
+        # A piece of a larger array of its own type may know where it begins in it.
+        whole = root is not array and root.dtype == array.dtype
+        spec = self._spec(view, region, whole=whole, subclass=type(array) is Subclass)
+        return view, {**spec, "writeable": bool(array.flags.writeable)}, region
+
+    def _spec(self, view: Array, region: Region, *, whole: bool = False, subclass: bool = False) -> Spec:
+        return {
+            "block": [region.start, region.size],
+            "whole": whole,
+            "dtype": view.dtype.name,
+            "shape": view.shape,
+            "strides": view.strides,
+            "start": _address(view) - _address(self.bytes),
+            "writeable": True,
+            "subclass": subclass,
+        }
 
     def close(self) -> None:
         """Give the memory back; arrays that others still hold stay readable."""

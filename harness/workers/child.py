@@ -75,6 +75,9 @@ class _Servant:
             status = failure.status if failure.status == "memory" else "contract"
             return {"raised": [status, f"broke the harness in its process: {failure}"]}
 
+    def ping(self) -> None:
+        """Do nothing."""
+
     def describe(self, source: str, origin: str, family: str) -> dict[str, Any]:
         """Load a file or an entry and say what it declares, what it lacks and what is wrong with it."""
         registry = held_by(Path(source), origin, family)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array, dtype_of
 from ..host import FirstCall, Held
-from ..kernel import MOST_KEPT, KernelError, Output, plainly_given
+from ..kernel import MOST_KEPT, KernelError, Output
 from ..plugin import Implementation
 from ..problem import Problem
 from ..sampling import Effort
@@ -63,7 +63,7 @@ class RemoteHost:
         if isinstance(given, _Shared):
             shared = given
         else:
-            shared = _shared(process, given or plainly_given(self.implementation, operands))
+            shared = _shared(process, self.implementation, operands, given)
         bound = RemoteBound(self, process, problem, shared, next(self._names))
         bound.plan_s = self.ask(
             "bind", bound=bound.name, problem=str(problem), operands=shared.specs, poison=_spelt(poison)
@@ -79,7 +79,7 @@ class RemoteHost:
     ) -> tuple[Operands, Output]:
         """Bind and call once, in one request."""
         process = self._running()
-        shared = _shared(process, given or plainly_given(self.implementation, operands))
+        shared = _shared(process, self.implementation, operands, given)
         room = _Room(process, problem, 1)
         told = self.ask(
             "tried",
@@ -94,7 +94,7 @@ class RemoteHost:
     def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
         """Plan and call for the first time."""
         process = self._running()
-        shared = _shared(process, plainly_given(self.implementation, operands))
+        shared = _shared(process, self.implementation, operands, None)
         room = _Room(process, problem, 2)
         seen = self.ask("first_call", times=2, problem=str(problem), operands=shared.specs, into=room.ready())
         output, later = (room.output(told, index) for index, told in enumerate(seen["outputs"]))
@@ -118,7 +118,7 @@ class RemoteHost:
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call at the edge of memory: if that ends the worker, there will be another."""
-        shared = _shared(self._running(), plainly_given(self.implementation, operands))
+        shared = _shared(self._running(), self.implementation, operands, None)
         try:
             self.ask("at_the_edge", problem=str(problem), operands=shared.specs, edge=edge)
         except KernelError as error:
@@ -304,8 +304,16 @@ class _Shared(Operands):
     regions: tuple[Region, ...] = field(default=(), repr=False)
 
 
-def _shared(process: Process, operands: Operands) -> _Shared:
-    parts = [process.arena.share(array) for array in operands.items().values()]
+def _shared(
+    process: Process, implementation: Implementation, operands: Operands, given: Operands | None
+) -> _Shared:
+    """Return operands in a worker's arena: plain copies, or, if `given`, as those lie."""
+    if given is None:
+        layouts = {"x": implementation.layout}
+        items = operands.items().items()
+        parts = [process.arena.place(array, layouts.get(name, "contiguous")) for name, array in items]
+    else:
+        parts = [process.arena.share(array) for array in given.items().values()]
     arrays = [array for array, _, _ in parts]
     return _Shared(
         arrays[0],
