@@ -1,5 +1,6 @@
 """The command line: words to settings, records to text, statuses to an exit code."""
 
+import errno
 import shlex
 import sys
 import traceback
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .console import progress, say, show, stdout_kept, tell
+from .console import open_standard_streams, progress, say, show, stdout_kept, tell
 from .errors import HarnessError, ResultsError, SelectionError, did_you_mean
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ PASSED, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 Row = dict[str, Any]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one for each exit code
     """Run the command line and return the exit code.
 
     0: all passed or unsupported; 1: something failed; 2: the user's mistake, in one line; 3: a bug
     of convharness, with its traceback.
     """
     try:
+        open_standard_streams()
         words = sys.argv[1:] if arguments is None else list(arguments)
         return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
     except HarnessError as error:
@@ -41,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISTAKE
     except click.ClickException as error:
         return _complain(error.format_message())
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _complain(f"cannot write: {error.strerror}")
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         return INTERRUPTED
@@ -135,7 +141,10 @@ def selftest(level: str, seed: int, results: Path, format_name: str) -> int:
         show(str(reached))
     else:
         _show_rows(matrix, format_name)
-    say(f"{reached}; the kill matrix is {stored}")
+        say(str(reached))
+    if level != "thorough":
+        say(f"level {level} leaves layers out, and so misses some; thorough is what has to refuse all")
+    say(f"the kill matrix is {stored}")
     return PASSED if reached.is_perfect else FAILED
 
 

@@ -1,6 +1,6 @@
 """Named checks of one implementation, for the tests of whoever wrote it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,8 @@ class Check:
 
 def check_implementation(
     implementation: Any, *, suites: Sequence[str] = ("features", "corner"), level: str = "thorough"
-) -> Iterator[Check]:
-    """Yield a check for every case of some suites that an implementation supports.
+) -> list[Check]:
+    """Return a check for every case of some suites that an implementation supports.
 
     Takes an `Implementation` or a marked function. In a test file:
 
@@ -36,10 +36,12 @@ def check_implementation(
     """
     one = _implementation_of(implementation)
     oracle = Oracle(level=level)
-    for suite in map(find_suite, suites):
-        for case in suite:
-            if not any(one.refuses(problem) for problem in case.problems):
-                yield Check(f"{suite.name}/{case.label}", _check(oracle, one, case))
+    return [
+        Check(f"{suite.name}/{case.label}", _check(oracle, one, case))
+        for suite in map(find_suite, suites)
+        for case in suite
+        if not any(one.refuses(problem) for problem in case.problems)
+    ]
 
 
 def _implementation_of(candidate: Any) -> Implementation:
@@ -55,6 +57,7 @@ def _check(oracle: Oracle, implementation: Implementation, case: Case) -> Callab
     def run() -> None:
         verdict = oracle.judge(implementation, case)
         if verdict.failed:
-            raise AssertionError(f"{implementation.name} on {case}: {verdict.status}: {verdict.reason}")
+            what = f"{implementation.name} on {case}: {verdict.status} ({verdict.layer}): {verdict.reason}"
+            raise AssertionError(f"{what}\n{verdict.reproduce}" if verdict.reproduce else what)
 
     return run

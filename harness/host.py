@@ -128,6 +128,12 @@ class Host(Protocol):
     def rival(self, name: str, chain: Sequence[Any]) -> Rival:
         """Return layers held here, each on the output of the one before, as something to be timed."""
 
+    def starts_afresh(self) -> bool:
+        """Forget all that the implementation may remember of earlier problems, if that can be done now.
+
+        Says whether it was done: what follows is what somebody sees who asks about one problem alone.
+        """
+
     def printed(self) -> str | None:
         """Return the end of what the implementation has printed, if it is known."""
 
@@ -215,6 +221,9 @@ class LocalHost:
         running = adapter(self.implementation.arrays).running
         renew = partial(_renewed, chain[0], chain[0].given.x.copy())
         return Stopwatch(name, chained(chain), running, look=chain[-1].look, renew=renew)
+
+    def starts_afresh(self) -> bool:
+        return False
 
     def printed(self) -> str | None:
         return None

@@ -45,6 +45,8 @@ class KernelError(Exception):
             text = ""
         is_memory = isinstance(error, MemoryError) or "can't allocate memory" in text
         name = type(error).__name__
+        if isinstance(error, ValueError) and "read-only" in text:
+            text += " (its inputs are)"
         return cls("memory" if is_memory else "error", f"{name}: {text}" if text else name)
 
 

@@ -321,6 +321,8 @@ def _known(keyword: str, value: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
 def _text(keyword: str, value: Any) -> str:
     if not isinstance(value, str) or len(value.split()) != 1:
         raise PluginError(f"declares {keyword}={value!r}; it must be one word")
+    if set(value) & set("*?[]"):
+        raise PluginError(f"declares {keyword}={value!r}; it may hold none of * ? [ ], which select names")
     return value
 
 

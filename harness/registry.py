@@ -4,6 +4,7 @@ Marks are collected by a scan of modules; there is no global table, so that two 
 side by side. What cannot be had is listed with the reason and never spoils the rest.
 """
 
+import ast
 import importlib.metadata
 import importlib.util
 import inspect
@@ -229,6 +230,7 @@ class _Scan:
             self._collect(module, entry.name, Path(path) if path else None, "installed")
 
     def _collect(self, module: ModuleType, family: str, path: Path | None, origin: str) -> None:
+        self._broken += _defined_twice(path)
         for function, mark in _marked(module):
             try:
                 found = declare(function, mark, family, path, origin)
@@ -251,6 +253,29 @@ class _Scan:
                 f"two implementations are called {found.name!r}: one in {known.source},"
                 f" one in {found.source}; rename one of them with name="
             )
+
+
+def _defined_twice(path: Path | None) -> Iterator[str]:
+    """Yield a complaint for every marked function of a file that a later one of its name replaces."""
+    if path is None or path.suffix != ".py":
+        return
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return
+    lines: dict[str, int] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and any(map(_is_mark, node.decorator_list)):
+            if node.name in lines:
+                where = f"lines {lines[node.name]} and {node.lineno}"
+                yield f"{path} defines two implementations {node.name!r}, in {where}; rename one of them"
+            lines[node.name] = node.lineno
+
+
+def _is_mark(decorator: ast.expr) -> bool:
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+    return name in ("implementation", "plan")
 
 
 def _marked(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Mark]]:
@@ -303,13 +328,15 @@ def _lies_beside(path: Path, module: str) -> bool:
 
 
 def _last_line(error: BaseException) -> str:
-    return traceback.format_exception_only(error)[-1].strip()
+    """Return what an error says, in one line."""
+    lines = traceback.format_exception_only(error)[-1].strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _where(error: BaseException, path: Path) -> str:
     """Return `line N: ` for the deepest frame inside the plugin's file."""
     if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: "
+        return f"line {error.lineno}: " if error.lineno else ""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(error.__traceback__)

@@ -11,6 +11,8 @@ from .problem import Problem
 from .suite import Case
 from .verdict import Verdict
 
+_NUMBERS = {"wrong", "imprecise"}
+
 _MOST_STEPS = 400
 """Verdicts that one reduction may cost; what is found by then is small enough."""
 
@@ -35,15 +37,16 @@ def shrink(problem: Problem, fails: Callable[[Problem], bool]) -> Problem:
 
 
 def shrunk(oracle: Oracle, implementation: Implementation, problem: Problem, verdict: Verdict) -> Verdict:
-    """Return the verdict on the smallest problem that fails with the same status.
+    """Return the verdict on the smallest problem that fails in the same way: in its numbers, or alike.
 
     Its reason names that problem, and its reproducer runs it.
     """
+    alike = _NUMBERS if verdict.status in _NUMBERS else {verdict.status}
     verdicts: dict[Problem, Verdict] = {}
 
     def fails(candidate: Problem) -> bool:
         verdicts[candidate] = oracle.judge(implementation, Case(str(candidate), (candidate,)))
-        return verdicts[candidate].status == verdict.status
+        return verdicts[candidate].status in alike
 
     smallest = shrink(problem, fails)
     if smallest == problem:

@@ -107,8 +107,18 @@ class Oracle:
                 one = replace(one, reason=_in_layer(case, index, one.reason))
             verdict = verdict.and_(one)
             if verdict.failed:
-                return replace(verdict, printed=host.printed())
+                return self._seen_alone(host, case, replace(verdict, printed=host.printed()))
         return verdict
+
+    def _seen_alone(self, host: Host, case: Case, verdict: Verdict) -> Verdict:
+        """Return the failure as it shows to whoever asks about this case alone, if it does."""
+        if not host.starts_afresh():
+            return verdict
+        again = self.judge(host.implementation, case)
+        if again.failed:
+            return again
+        reason = f"{verdict.reason}; passes in a new process: what it did on other problems matters"
+        return replace(verdict, reason=reason)
 
     def trial(self, host: Host, problem: Problem) -> Trial:
         """Return what the layers are asked with."""

@@ -11,7 +11,7 @@ import numpy as np
 from ..accuracy import Truth
 from ..arrays import Array
 from ..errors import ProblemError
-from ..kernel import MOST_KEPT
+from ..kernel import MOST_KEPT, KernelError
 from ..problem import PADDING_MODES, Problem
 from ..reference import truth
 from ..tensors import Operands, reals, wide_weight
@@ -212,8 +212,11 @@ def _other_problems(trial: "Trial", session: _Session) -> Iterator[Verdict]:
             trial.problem.weight_shape,
         ):
             operands, true = _content(other, content[0], f"as of {trial.problem}")
-        y = other.output(operands)
-        yield other.compared("state", y, true, exact=True, given=f"{problem} after {trial.problem}")
+        try:
+            y = other.output(operands)
+        except KernelError as error:
+            raise KernelError(error.status, f"on {problem}: {error}") from None
+        yield other.compared("state", y, true, exact=True, given=f"{problem}, called in between")
         yield session.judged(content, f"{problem} called before")
 
 

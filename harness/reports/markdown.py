@@ -159,7 +159,10 @@ def _failures(rows: pd.DataFrame) -> list[str]:
 def _failure(row: dict[str, Any]) -> str:
     reason = f": {_text(row['reason'])}" if row["reason"] else ""
     command = f"<br>{_code(row['reproduce'])}" if row["reproduce"] else ""
-    return f"- {row['status']}, {_text(row['implementation'])} on {_text(row['label'])}{reason}{command}"
+    layer = f" ({row['layer']})" if row["layer"] else ""
+    return (
+        f"- {row['status']}{layer}, {_text(row['implementation'])} on {_text(row['label'])}{reason}{command}"
+    )
 
 
 def _skipped(rows: pd.DataFrame) -> list[str]:

@@ -182,10 +182,14 @@ def _failures(rows: pd.DataFrame) -> list[Text]:
     lines = []
     for row in failed[:MOST_FAILURES]:
         reason = f": {row['reason']}" if row["reason"] else ""
-        lines.append(Text.assemble(_status(row), f"  {row['implementation']} on {row['label']}{reason}"))
+        layer = f" ({row['layer']})" if row["layer"] else ""
+        lines.append(
+            Text.assemble(_status(row), f"{layer}  {row['implementation']} on {row['label']}{reason}")
+        )
         lines += [Text(f"    {row['reproduce']}", style="cyan")] if row["reproduce"] else []
     more = len(failed) - MOST_FAILURES
-    lines += [Text(f"and {more:,} more")] if more > 0 else []
+    if more > 0:
+        lines.append(Text(f"and {more:,} more: convharness report {failed[0]['run']} --format csv"))
     return [Text("Failed", style="bold red"), *lines, Text()] if lines else []
 
 

@@ -210,7 +210,10 @@ def alternatives(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def failures(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the records that failed, with what went wrong, where, and the command that repeats it."""
+    """Return the records that failed, with what went wrong, where, and the command that repeats it.
+
+    The first failure of every implementation comes before anybody's second.
+    """
     frame = prepare(frame)
     columns = [
         "suite",
@@ -223,7 +226,9 @@ def failures(frame: pd.DataFrame) -> pd.DataFrame:
         "error_u",
         "reproduce",
     ]
-    return frame.loc[frame["status"].isin(FAILURES), columns]
+    failed = frame.loc[frame["status"].isin(FAILURES), [*columns, "run"]]
+    turn = failed.groupby("implementation").cumcount()
+    return failed.loc[turn.sort_values(kind="stable").index]
 
 
 def skipped(frame: pd.DataFrame) -> pd.DataFrame:

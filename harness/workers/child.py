@@ -37,14 +37,12 @@ def main(channel: int, file: int, size: int) -> None:
     die_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
-    own = os.getpid()
     connection = socket.socket(fileno=channel)
     servant = _Servant(attach(file, size))
     os.close(file)
     while (request := receive(connection)) is not None:
         reply = framed({"nonce": request.pop("nonce"), **servant.answer(request)})
-        if os.getpid() != own:  # a copy that the implementation made of this process
-            os._exit(1)
+        servant.end_copies()
         sys.stdout.flush()
         connection.sendall(reply)
     os._exit(0)
@@ -58,6 +56,7 @@ class _Servant:
         self._host: LocalHost
         self._bound: dict[int, Bound] = {}
         self._rivals: dict[str, Stopwatch] = {}
+        self._process = os.getpid()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a request, or what went wrong."""
@@ -74,6 +73,11 @@ class _Servant:
             failure = KernelError.of(error)
             status = failure.status if failure.status == "memory" else "contract"
             return {"raised": [status, f"broke the harness in its process: {failure}"]}
+
+    def end_copies(self) -> None:
+        """End this process, if it is a copy that the implementation has made of the worker."""
+        if os.getpid() != self._process:
+            os._exit(1)
 
     def ping(self) -> None:
         """Do nothing."""
@@ -202,6 +206,7 @@ class _Servant:
 
     def _told(self, bound: Bound, output: Output, into: int) -> dict[str, Any]:
         """Put an output's numbers where the parent wants them, if they fit, and say the rest."""
+        self.end_copies()
         y, problem = output.y, bound.problem
         told: dict[str, Any] = {
             "foreign": output.foreign,

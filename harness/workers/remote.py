@@ -42,6 +42,8 @@ class RemoteHost:
         self._names = count()
         self._released: list[int] = []
         self._timeouts = 0
+        self._problems = 0
+        self._is_renewed = False
         self._printed: str | None = None
 
     def refuses(self, problem: Problem) -> str | None:
@@ -94,6 +96,7 @@ class RemoteHost:
     def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
         """Plan and call for the first time."""
         process = self._running()
+        self._problems += 1
         shared = _shared(process, self.implementation, operands, None)
         room = _Room(process, problem, 2)
         seen = self.ask("first_call", times=2, problem=str(problem), operands=shared.specs, into=room.ready())
@@ -132,6 +135,14 @@ class RemoteHost:
         bound = [one for one in chain if isinstance(one, RemoteBound)]
         self.ask("rival", name=name, bounds=[one.name for one in bound])
         return RemoteRival(self, name, bound[-1])
+
+    def starts_afresh(self) -> bool:
+        """End the worker, once, if it has seen more than one problem; the next request starts another."""
+        if self._is_renewed or self._problems < 2 or not (self._process and self._process.is_alive):
+            return False
+        self._is_renewed = True
+        self.close()
+        return True
 
     def printed(self) -> str | None:
         """Return the end of what the implementation has printed."""
@@ -177,6 +188,7 @@ class RemoteHost:
             )
             raise KernelError("timeout", reason)
         one = self.implementation
+        self._problems = 0
         process = self._process = Process(self._limits, self._threads, alone=self._alone)
         self._released = []
         loaded = process.ask(

@@ -3,6 +3,8 @@
 import csv
 import json
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,3 +196,48 @@ def test_selftest_fails_where_something_wrong_survives(
 
     assert 1 == done.code
     assert ["passed"] == [row["status"] for row in json.loads(done.out)]
+
+
+def test_one_failure_is_enough_however_many_judge(command: Command, tmp_path: Path) -> None:
+    """With `-x` the records are the same, whoever was how far ahead."""
+    path = tmp_path / "buggy.py"
+    path.write_text(BUGGY, "utf-8")
+    chosen = ("--plugin", path, "-k", "buggy.*", "-k", "numpy_arrays.im2col", "--suite", "features", "-x")
+    alone, together = (
+        [
+            (row["case"], row["implementation"], row["status"])
+            for row in command("verify", *chosen, "--level", "quick", "--format", "json", "-j", jobs).rows
+        ]
+        for jobs in ("1", "2")
+    )
+
+    assert alone == together
+    assert 1 == sum(status == "wrong" for _, _, status in alone)
+
+
+def test_two_functions_of_one_name_are_told(command: Command, tmp_path: Path) -> None:
+    """The first would vanish without a word."""
+    path = tmp_path / "twice.py"
+    path.write_text(
+        "from convharness import implementation\n\n\n"
+        "@implementation\ndef one(x, weight):\n    return x\n\n\n"
+        "@implementation\ndef one(x, weight):\n    return x\n",
+        "utf-8",
+    )
+    done = command("list", "--plugin", path)
+
+    assert 2 == done.code
+    assert "twice.py defines two implementations 'one', in lines 5 and 10; rename one of them" in "\n".join(
+        done.err
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_mistake(closed: str, tmp_path: Path) -> None:
+    """Nobody reads, and the records are kept all the same."""
+    start = f"{sys.executable} -c 'import sys; from convharness.cli import main; sys.exit(main())'"
+    words = f"verify --problem c2h4w4-o2k3 -k numpy_arrays.im2col --results {tmp_path}"
+    done = subprocess.run(f"{start} {words} {closed}", shell=True, check=False)
+
+    assert 0 == done.returncode
+    assert 1 == len(list(tmp_path.glob("runs/*/records.parquet")))

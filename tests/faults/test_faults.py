@@ -90,11 +90,12 @@ def nothing_is_left() -> Iterator[None]:
 
 
 def _left_since(before: set[int]) -> list[str]:
-    """Return the command lines of new processes that bear a worker's mark."""
+    """Return the command lines of new processes that bear the mark of a worker of ours."""
     found = []
     for one in psutil.process_iter():
         try:
-            if one.pid not in before and "CONVHARNESS_WORKER" in one.environ():
+            mark = one.environ().get("CONVHARNESS_WORKER", "")
+            if one.pid not in before and mark.startswith(f"{os.getpid()}-"):
                 found.append(" ".join(one.cmdline()))
         except psutil.Error:
             continue
@@ -208,3 +209,21 @@ def test_no_shared_memory_has_a_name() -> None:
     records_of(*discover().select(["numpy_arrays.tensordot"]))
 
     assert before == set(os.listdir("/dev/shm"))  # noqa: PTH208
+
+
+def test_a_failure_that_needs_other_problems_before_it_says_so(tmp_path: Path) -> None:
+    """Whoever runs its command alone sees it pass; where it fails alone too, that is what is recorded."""
+    path = tmp_path / "late.py"
+    path.write_text(
+        "import numpy as np\nfrom convharness import implementation\n\nseen = set()\n\n\n"
+        "@implementation\ndef kernel(x, weight):\n"
+        "    seen.add(x.shape)\n    late = len({shape[3] for shape in seen} & {40, 60}) == 2\n"
+        "    return np.einsum('nchw,oc->nohw', x, weight[:, :, 0, 0]) + late\n",
+        "utf-8",
+    )
+    (one,) = examined(path, "file", "late").implementations
+    cases = tuple(case_of(f"n1c1h5w{width}-o1k1-float32") for width in (40, 60))
+    first, second = run([Suite("faults", cases)], [one])
+
+    assert ("passed", "wrong") == (first.verdict.status, second.verdict.status)
+    assert "passes in a new process: what it did on other problems matters" in (second.verdict.reason or "")

@@ -286,6 +286,10 @@ def test_a_plan_needs_the_weight() -> None:
         ({"kernel_size": "3"}, "test.fresh declares kernel_size='3'; it takes whole numbers"),
         ({"groups": None}, "test.fresh declares groups=None; it takes whole numbers"),
         ({"name": "a\nb"}, "test.fresh declares name='a\\nb'; it must be one word"),
+        (
+            {"name": "a.b*"},
+            "test.fresh declares name='a.b*'; it may hold none of * ? [ ], which select names",
+        ),
         ({"library": ""}, "test.fresh declares library=''; it must be one word"),
         ({"when": "never"}, "test.fresh declares when='never'; it must be a function of a problem"),
     ],

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from convharness import implementation
-from convharness.oracle import LAYERS, Oracle
+from convharness.oracle import LAYERS, LEVELS, Oracle
 from convharness.oracle.small import smaller
 from convharness.problem import Problem
-from convharness.zoo.convolution import Asked, convolve, made
+from convharness.zoo.convolution import Asked, convolve, made, rounded
 from tests.making import case_of, declared
 
 PLAIN = "n2c3h6w7-o4k3-float32"
@@ -200,3 +200,68 @@ def test_a_small_problem_stays_as_it_is() -> None:
     problem = Problem.parse(PLAIN)
 
     assert problem is smaller(problem)
+
+
+def _transformed(asked: Asked, dtype: type) -> Any:
+    """Return what Fourier transforms of that type give, for a kernel without options."""
+    size = [n + k - 1 for n, k in zip(asked.x.shape[2:], asked.weight.shape[2:], strict=True)]
+    x, w = (
+        np.fft.fft2(a.astype(dtype), size).astype(dtype) for a in (asked.x, asked.weight[..., ::-1, ::-1])
+    )
+    y = np.fft.ifft2(np.einsum("ncij,ocij->noij", x, w)).real
+    k, height, width = asked.weight.shape[2], *asked.x.shape[2:]
+    return np.ascontiguousarray(y[..., k - 1 : height, k - 1 : width]).astype(asked.x.dtype)
+
+
+def test_a_transform_in_a_narrower_type_is_imprecise() -> None:
+    """At every level, whatever the size of the outputs over which its errors spread."""
+
+    def narrow(asked: Asked) -> Any:
+        """Transform in complex64 what is float64."""
+        return _transformed(asked, np.complex64)
+
+    found = [
+        Oracle(level=level).judge(made(narrow, accuracy="fft"), case_of("n1c4h9w11-o6k3-float64")).status
+        for level in LEVELS
+    ]
+    assert ["imprecise"] * 3 == found
+
+
+def test_one_element_that_is_a_little_off_is_wrong() -> None:
+    """Lower precision would be everywhere."""
+
+    def little(asked: Asked) -> Any:
+        """Move one element by a thousandth."""
+        y = convolve(asked)
+        y.reshape(-1)[0] *= y.dtype.type(1.001)
+        return y
+
+    assert {"wrong"} == {
+        Oracle(level=level).judge(made(little), case_of("n1c3h8w11-o1k6-float32")).status for level in LEVELS
+    }
+
+
+def test_a_mistake_that_only_later_layers_see_is_not_a_matter_of_precision() -> None:
+    """How precise a kernel is has been settled before they ask."""
+
+    def coarse_on_three_samples(asked: Asked) -> Any:
+        """Round what three samples give, and what two give not."""
+        y = convolve(asked)
+        return rounded(y, 12) if len(y) == 3 else y
+
+    verdict = verdict_of(coarse_on_three_samples, "n2c3h6w7-o4k3-float32")
+    assert ("wrong", "state") == (verdict.status, verdict.layer)
+    assert "with n3c3h8w9-o4k3-float32, called in between: " in verdict.reason
+
+
+def test_what_is_raised_on_another_problem_says_on_which() -> None:
+    """The state layer asks about others, too."""
+
+    def raising_on_three_samples(asked: Asked) -> Any:
+        """Take two at most."""
+        if len(asked.x) == 3:
+            raise ValueError("too many")
+        return convolve(asked)
+
+    verdict = verdict_of(raising_on_three_samples, "n2c3h6w7-o4k3-float32")
+    assert ("error", "on n3c3h8w9-o4k3-float32: ValueError: too many") == (verdict.status, verdict.reason)

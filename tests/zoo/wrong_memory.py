@@ -114,7 +114,7 @@ def output_not_initialised(asked: Asked) -> Any:
     return y + np.where(np.abs(dirt) < 1e20, 0, dirt).astype(y.dtype)
 
 
-@wrong("n2c3h6w7-o4k3p1-float32")
+@wrong("n2c3h6w7-o4k3p1-float32", "wrong", None)
 def border_not_initialised(asked: Asked) -> Any:
     """The border of the padded image is what the allocator left there; small dirt is cleaned."""
     good = padded(asked)

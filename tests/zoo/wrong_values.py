@@ -146,7 +146,7 @@ def bias_only(asked: Asked) -> Any:
     return y
 
 
-@wrong(PLAIN, "imprecise", "bound")
+@wrong(PLAIN, "wrong", "bound")
 def positive_numbers_off(asked: Asked) -> Any:
     """Where nothing is negative an unsigned path is taken, whose last element is off."""
     y = convolve(asked)
