@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -134,6 +134,9 @@ class Host(Protocol):
         Says whether it was done: what follows is what somebody sees who asks about one problem alone.
         """
 
+    def pools(self) -> Mapping[str, int]:
+        """Return how many threads the pools of its process have, by library, if they are its own."""
+
     def printed(self) -> str | None:
         """Return the end of what the implementation has printed, if it is known."""
 
@@ -224,6 +227,9 @@ class LocalHost:
 
     def starts_afresh(self) -> bool:
         return False
+
+    def pools(self) -> Mapping[str, int]:
+        return {}
 
     def printed(self) -> str | None:
         return None

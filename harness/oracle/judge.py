@@ -216,6 +216,8 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     yield from nonfinite.traits(trial).items()
     several = trial.bound(trial.deal(trial.sharp)[0]).uses_threads()
     yield "threads", "several" if several else "one"
+    if pools := trial.host.pools():
+        yield "pools", dict(pools)
     if trial.accuracy.name != "direct":
         yield "exact_on_integers", exact.is_exact(trial)
 

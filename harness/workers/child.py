@@ -91,10 +91,8 @@ class _Servant:
             "broken": registry.broken,
         }
 
-    def load(
-        self, source: str, origin: str, family: str, name: str, threads: int, memory_bytes: int
-    ) -> dict[str, Any]:
-        """Load the implementation, and say how many threads its libraries' pools have."""
+    def load(self, source: str, origin: str, family: str, name: str, threads: int, memory_bytes: int) -> None:
+        """Load the implementation, with so many threads for its libraries."""
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
         registry = held_by(Path(source), origin, family)
         one = next((one for one in registry.implementations if one.name == name), None)
@@ -106,7 +104,6 @@ class _Servant:
         self._host = LocalHost(one)
         gc.collect()
         gc.freeze()
-        return {"pools": _pools()}
 
     def refuses(self, problem: str) -> str | None:
         """Say why it does not support a problem."""
@@ -141,6 +138,12 @@ class _Servant:
     def refill(self, bound: int, name: str, content: Spec) -> None:
         """Put other numbers into an input."""
         self._bound[bound].refill(name, found(self._memory, content))
+
+    def pools(self) -> list[tuple[str, int]]:
+        """Say how many threads the pools of the process have."""
+        from threadpoolctl import threadpool_info
+
+        return [(pool["internal_api"], pool["num_threads"]) for pool in threadpool_info()]
 
     def uses_threads(self, bound: int) -> bool:
         """Say whether other threads work during a call."""
@@ -228,9 +231,3 @@ def _size(problem: Problem) -> int:
 
 def _number(text: str | None) -> float | None:
     return None if text is None else float(text)
-
-
-def _pools() -> list[list[Any]]:
-    from threadpoolctl import threadpool_info
-
-    return [[pool["internal_api"], pool["num_threads"]] for pool in threadpool_info()]

@@ -34,7 +34,7 @@ class RemoteHost:
         self, implementation: Implementation, limits: Limits, threads: int, *, alone: bool = True
     ) -> None:
         self.implementation = implementation
-        self.pools: Mapping[str, int] = {}
+        self._pools: Mapping[str, int] | None = None
         self._limits = limits
         self._threads = threads
         self._alone = alone
@@ -144,6 +144,12 @@ class RemoteHost:
         self.close()
         return True
 
+    def pools(self) -> Mapping[str, int]:
+        """Return how many threads the pools of the worker have: asked once, after it has worked."""
+        if self._pools is None:
+            self._pools = {str(name): int(threads) for name, threads in self.ask("pools")}
+        return self._pools
+
     def printed(self) -> str | None:
         """Return the end of what the implementation has printed."""
         return self._process.printed() if self._process else self._printed
@@ -191,7 +197,8 @@ class RemoteHost:
         self._problems = 0
         process = self._process = Process(self._limits, self._threads, alone=self._alone)
         self._released = []
-        loaded = process.ask(
+        self._pools = None
+        process.ask(
             "load",
             within_s=_START_S + self._limits.call_s,
             source=str(one.source),
@@ -201,7 +208,6 @@ class RemoteHost:
             threads=self._threads,
             memory_bytes=self._limits.memory_bytes,
         )
-        self.pools = dict(loaded["pools"])
         return process
 
 

@@ -227,3 +227,13 @@ def test_a_failure_that_needs_other_problems_before_it_says_so(tmp_path: Path) -
 
     assert ("passed", "wrong") == (first.verdict.status, second.verdict.status)
     assert "passes in a new process: what it did on other problems matters" in (second.verdict.reason or "")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_are_limited_before_libraries_load_and_looked_at_afterwards(threads: int) -> None:
+    """Those of every pool in the worker."""
+    chosen = discover().select(["numpy_arrays.tensordot", "pytorch.native"])
+    records = list(run([Suite("faults", (CASE,))], chosen, Settings(threads=threads)))
+
+    assert [{threads}] * 2 == [set(record.verdict.traits["pools"].values()) for record in records]
+    assert [1, 1] <= [len(record.verdict.traits["pools"]) for record in records]
