@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -22,7 +23,7 @@ from .oracle import Oracle
 from .plugin import Implementation
 from .suite import Case
 from .verdict import Verdict
-from .workers import Limits, Staff, die_with_parent, read_facts, written_facts
+from .workers import Limits, Staff, die_with_parent, end_marked, read_facts, written_facts
 
 Verdicts = Mapping[str, Verdict]
 
@@ -68,6 +69,7 @@ def judged_by_many(
         verdicts: list[dict[str, Verdict]] = []
         missing: list[int] = []
         given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
+        stack.push(partial(_ended_early, judges))
         try:
             for current in range(len(cases)):
                 while len(verdicts) < min(len(cases), current + ahead + 1):
@@ -93,9 +95,16 @@ def judged_by_many(
             raise PluginError(
                 "a judging process was ended from outside; go on with --resume, or with --jobs 1"
             ) from None
-        finally:
-            for judge in judges:
-                judge.pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ended_early(judges: Sequence["_Judge"], kind: object, *_: object) -> None:
+    """End judges that nobody waits for any more, and their workers, whatever these are at."""
+    if kind is None:
+        return
+    processes = [process for judge in judges for process in (judge.pool._processes or {}).values()]  # noqa: SLF001 public from Python 3.14 on
+    for process in processes:
+        process.kill()
+    end_marked(lambda mark: mark.partition("-")[0] in {str(process.pid) for process in processes})
 
 
 @dataclass

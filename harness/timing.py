@@ -71,6 +71,8 @@ def time_case(
             chains[one.name] = chain
         except KernelError as error:
             outcomes[one.name] = _raised(error)
+        except MemoryError as error:
+            outcomes[one.name] = _raised(KernelError.of(error))
     if yardstick:
         rivals.append(Stopwatch(YARDSTICK, partial(_reference_call, layers)))
     taken = measure(rivals, effort, random=random)

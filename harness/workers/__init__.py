@@ -7,7 +7,7 @@ the stopwatch see, and `staff` all workers of a run.
 """
 
 from .declaration import read_facts, written_facts
-from .process import Limits, die_with_parent
+from .process import Limits, die_with_parent, end_marked
 from .staff import Staff, examined
 
-__all__ = ["Limits", "Staff", "die_with_parent", "examined", "read_facts", "written_facts"]
+__all__ = ["Limits", "Staff", "die_with_parent", "end_marked", "examined", "read_facts", "written_facts"]

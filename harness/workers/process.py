@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
-        end_marked([self._token])
+        end_marked(self._token.__eq__)
         self._drain()
         self._channel.close()
         for file in (self._printing, self._ended):
@@ -265,13 +265,15 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def end_marked(tokens: Iterable[str]) -> None:
-    """End every process that bears the mark of one of these workers, until none is left."""
+def end_marked(wanted: Callable[[str], bool]) -> None:
+    """End every process that bears a mark of a worker that is wanted, until none is left.
+
+    A mark is the number of the process that has started the worker, a hyphen, and what is random.
+    """
     import psutil
 
-    wanted = set(tokens)
     for _ in range(20):
-        left = [one for one in psutil.process_iter() if _mark_of(one) in wanted]
+        left = [one for one in psutil.process_iter() if wanted(_mark_of(one))]
         for one in left:
             with contextlib.suppress(psutil.Error):
                 one.kill()
@@ -280,16 +282,15 @@ def end_marked(tokens: Iterable[str]) -> None:
         psutil.wait_procs(left, timeout=1)
 
 
-def _mark_of(process: Any) -> str | None:
+def _mark_of(process: Any) -> str:
     import psutil
 
     try:
         if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        mark: str | None = process.environ().get(_MARK)
+            return ""
+        return str(process.environ().get(_MARK, ""))
     except (psutil.Error, OSError):
-        return None
-    return mark
+        return ""
 
 
 def _module_path() -> list[str]:

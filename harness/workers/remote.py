@@ -40,6 +40,7 @@ class RemoteHost:
         self._alone = alone
         self._process: Process | None = None
         self._names = count()
+        self._held = 0
         self._released: list[int] = []
         self._timeouts = 0
         self._problems = 0
@@ -66,7 +67,7 @@ class RemoteHost:
             shared = given
         else:
             shared = _shared(process, self.implementation, operands, given)
-        bound = RemoteBound(self, process, problem, shared, next(self._names))
+        bound = RemoteBound(self, process, problem, shared, self.hold())
         bound.plan_s = self.ask(
             "bind", bound=bound.name, problem=str(problem), operands=shared.specs, poison=_spelt(poison)
         )
@@ -168,8 +169,19 @@ class RemoteHost:
                 self._timeouts += 1
             raise
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nobody holds anything in the worker."""
+        return self._held == 0
+
+    def hold(self) -> int:
+        """Return a new name for something that the worker is to hold."""
+        self._held += 1
+        return next(self._names)
+
     def release(self, name: int) -> None:
         """Let the worker forget what nobody holds any more; it is told with the next request."""
+        self._held -= 1
         self._released.append(name)
 
     def cpu_s(self) -> float:

@@ -52,10 +52,16 @@ class Staff:
         name = implementation.name
         if name not in self._hosts:
             if len(self._hosts) >= _MOST:
-                # Everybody is asked in turn, so that the one who was last is needed last again.
-                self._hosts.pop(next(reversed(self._hosts))).close()
+                self._let_go()
             self._hosts[name] = RemoteHost(implementation, self._limits, self._threads, alone=self._alone)
         return self._hosts[name]
+
+    def _let_go(self) -> None:
+        """End a worker that holds nothing: everybody is asked in turn, so who was last is needed last."""
+        for name, host in reversed(list(self._hosts.items())):
+            if host.is_idle:
+                self._hosts.pop(name).close()
+                return
 
 
 def examined(source: Path, origin: str, family: str) -> Registry:

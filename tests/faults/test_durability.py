@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from convharness import Record, ResultsError, Verdict, implementation
@@ -19,6 +20,7 @@ from tests.cli.test_cli import Command, command  # noqa: F401 a fixture
 from tests.making import case_of, declared
 from tools.kill_and_resume import kill_and_resume
 
+START = "import sys; from convharness.cli import main; sys.exit(main())"
 TINY = ("verify", "--suite", "seeds", "-k", "numpy_arrays.im2col", "-k", "tutorial.*")
 
 
@@ -53,14 +55,16 @@ def test_a_run_that_is_killed_goes_on_to_the_same_records(tmp_path: Path) -> Non
     assert 0 < found["records"]
 
 
-def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
-    """With what there is, in the exit code of interrupts, and without a traceback."""
-    start = "import sys; from convharness.cli import main; sys.exit(main())"
-    words = ("verify", "--suite", "smoke", "-k", "python_loops.*", "--results", str(tmp_path))
-    process = subprocess.Popen([sys.executable, "-c", start, *words], stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_says_how_to_go_on(jobs: str, tmp_path: Path) -> None:
+    """With what there is, in the exit code of interrupts, without a traceback, and leaving nobody behind."""
+    words = ("verify", "--suite", "smoke", "-k", "python_loops.*", "--results", str(tmp_path), "-j", jobs)
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     while not any(path.stat().st_size for path in tmp_path.glob("runs/*/records.jsonl")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate()
     (folder,) = tmp_path.glob("runs/*")
 
@@ -68,6 +72,15 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
     assert f"go on with: convharness run --resume {folder.name} --results {tmp_path}" in said
     assert "Traceback" not in said
     assert not is_finished(folder)
+    assert [] == [one for one in psutil.process_iter() if started_by(process.pid, one)]
+
+
+def started_by(pid: int, process: psutil.Process) -> bool:
+    """Say whether a process belongs to the session that another has started."""
+    try:
+        return os.getsid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
 
 
 def test_a_line_that_was_cut_off_is_judged_again(command: Command, tmp_path: Path) -> None:  # noqa: F811

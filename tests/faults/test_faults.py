@@ -237,3 +237,16 @@ def test_threads_are_limited_before_libraries_load_and_looked_at_afterwards(thre
 
     assert [{threads}] * 2 == [set(record.verdict.traits["pools"].values()) for record in records]
     assert [1, 1] <= [len(record.verdict.traits["pools"]) for record in records]
+
+
+def test_more_implementations_than_workers_are_kept_are_judged_and_timed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those that hold something stay; of the others one goes."""
+    monkeypatch.setattr("convharness.workers.staff._MOST", 2)
+    chosen = discover().select(["numpy_arrays.*"])
+    settings = Settings(level="quick", timed=True, effort=Effort(rounds=3, budget_s=0.01))
+    records = list(run([Suite("faults", (CASE, case_of("n1c2h5w5-o2k3")))], chosen, settings))
+
+    assert {"passed"} == {record.verdict.status for record in records}
+    assert 2 * len(chosen) == sum(record.measurement is not None for record in records)
