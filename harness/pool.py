@@ -116,12 +116,12 @@ class _Judge:
     tasks: int = 0
 
     def submit(self, case: Case, name: str) -> "Future[Verdict]":
-        """Give it a task; what is started for it ignores the person's interrupt, which is for us."""
-        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        """Give it a task; what is started for it never hears the person's interrupt, which is for us."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self.pool.submit(_judge, case, name)
         finally:
-            signal.signal(signal.SIGINT, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Backlog:

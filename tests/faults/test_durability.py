@@ -72,7 +72,15 @@ def test_an_interrupt_says_how_to_go_on(jobs: str, tmp_path: Path) -> None:
     assert f"go on with: convharness run --resume {folder.name} --results {tmp_path}" in said
     assert "Traceback" not in said
     assert not is_finished(folder)
-    assert [] == [one for one in psutil.process_iter() if started_by(process.pid, one)]
+    assert [] == left_by(process.pid)
+
+
+def left_by(pid: int) -> list[psutil.Process]:
+    """Return what is still there, some seconds later, of the session that a process had started."""
+    end = time.monotonic() + 5
+    while (left := [one for one in psutil.process_iter() if started_by(pid, one)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
 
 
 def started_by(pid: int, process: psutil.Process) -> bool:
