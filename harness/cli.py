@@ -85,6 +85,7 @@ def verify(**chosen: Any) -> int:
 @options.jobs
 @options.exit_first
 @options.timeout
+@options.memory
 @options.resume
 def check(names: Sequence[str], **chosen: Any) -> int:
     """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
@@ -312,10 +313,14 @@ def _check_baseline(baseline: str | None, implementations: "Sequence[Implementat
         raise SelectionError(f"the baseline {baseline!r} is not among the implementations{hint}")
 
 
-def _settings(*, rounds: int = 20, budget: float = 0.25, **judging: Any) -> "Settings":
+def _settings(
+    *, rounds: int = 20, budget: float = 0.25, memory_gib: float | None = None, **judging: Any
+) -> "Settings":
     from .runner import Settings
     from .sampling import Effort
 
+    if memory_gib is not None:
+        judging["memory_bytes"] = int(memory_gib * 2**30)
     return Settings(effort=Effort(rounds=rounds, budget_s=budget), **judging)
 
 

@@ -105,6 +105,13 @@ timeout = click.option(
     metavar="SECONDS",
     help="Time that one call may take.",
 )
+memory = click.option(
+    "--memory",
+    "memory_gib",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GIB",
+    help="Memory that an implementation may take; by default half of the machine's.",
+)
 resume = click.option(
     "--resume",
     is_flag=False,
@@ -112,7 +119,7 @@ resume = click.option(
     metavar="[RUN]",
     help="Go on with an interrupted run, by default the latest.",
 )
-_JUDGING = (_level, seed, threads, results, format_of(*FORMATS), timeout, resume)
+_JUDGING = (_level, seed, threads, results, format_of(*FORMATS), timeout, memory, resume)
 _TIMING = (
     click.option(
         "--budget",

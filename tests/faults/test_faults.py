@@ -250,3 +250,17 @@ def test_more_implementations_than_workers_are_kept_are_judged_and_timed_all_the
 
     assert {"passed"} == {record.verdict.status for record in records}
     assert 2 * len(chosen) == sum(record.measurement is not None for record in records)
+
+
+def test_a_worker_has_no_library_but_its_own(tmp_path: Path) -> None:
+    """Their thread pools would disturb it."""
+    path = tmp_path / "nosy.py"
+    path.write_text(
+        "import sys\nfrom convharness import implementation\n\n\n"
+        "@implementation\ndef kernel(x, weight):\n"
+        "    raise RuntimeError(sorted({'torch', 'scipy', 'pandas', 'asv', 'rich'} & set(sys.modules)))\n",
+        "utf-8",
+    )
+    (record,) = records_of(*examined(path, "file", "nosy").implementations)
+
+    assert "RuntimeError: []" == record.verdict.reason
