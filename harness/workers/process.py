@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from ..environment import thread_variables
 from ..errors import PluginError
@@ -56,6 +58,18 @@ class Limits:
     memory_bytes: int = field(
         default_factory=lambda: os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     )
+
+
+class Answer(msgspec.Struct):
+    """What a worker may answer: what it was asked for, why a plugin is refused, or what was raised.
+
+    It can only fail to give an output; it has no say in whether one is right.
+    """
+
+    nonce: str
+    answer: Any = None
+    refused: str | None = None
+    raised: tuple[Literal["error", "memory", "contract"], str] | None = None
 
 
 class Process:
@@ -99,8 +113,8 @@ class Process:
             self._poll.register(watched, select.POLLIN)
         self.is_alive = True
 
-    def ask(self, word: str, *, within_s: float | None = None, **details: Any) -> Any:
-        """Return the worker's answer to a request.
+    def ask(self, word: str, kind: Any = None, *, within_s: float | None = None, **details: Any) -> Any:
+        """Return the worker's answer to a request, which is of that kind: a type, or None for nothing.
 
         Raises `KernelError` for what the implementation raises there, and where the worker ends, or
         takes too much of anything, in which case it is ended.
@@ -116,12 +130,15 @@ class Process:
         answer = self._answer(limit)
         if not isinstance(answer, dict) or answer.get("nonce") != nonce or self._received:
             raise self._ended_by_us("contract", "wrote into the harness's own channel")
-        if "refused" in answer:
-            raise PluginError(str(answer["refused"]))
-        if "raised" in answer:
-            status, reason = answer["raised"]
-            raise KernelError(str(status), str(reason))
-        return answer.get("answer")
+        try:
+            told = msgspec.convert(answer, Answer)
+            if told.refused is not None:
+                raise PluginError(told.refused)
+            if told.raised is not None:
+                raise KernelError(*told.raised)
+            return msgspec.convert(told.answer, kind)
+        except msgspec.ValidationError as error:
+            raise self._ended_by_us("contract", f"answered what nobody had asked: {error}") from None
 
     def printed(self) -> str | None:
         """Return the end of what it has printed, or None."""

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from math import prod
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
 from ..arrays import Array, dtype_of
@@ -25,6 +26,28 @@ _START_S = 120.0
 _MOST_TIMEOUTS = 3
 _OVERHEAD_S = 1e-3
 """What a request for a sample costs beside the calls: messages, and a look at the garbage."""
+
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Told(msgspec.Struct):
+    """What a worker tells of an output: where it is not as it should be, `shape` and `dtype`."""
+
+    foreign: str | None = None
+    alias: str | None = None
+    channels_last: bool = False
+    shape: list[int] | None = None
+    dtype: str = ""
+
+
+class Seen(msgspec.Struct):
+    """What a worker tells of the first call."""
+
+    outputs: tuple[Told, Told]
+    opened: str | None
+    planned: str | None
+    called: str | None
 
 
 class RemoteHost:
@@ -51,7 +74,7 @@ class RemoteHost:
         """Return why it does not support a problem; its own `when=` is asked where it is."""
         if self.implementation.when is None:
             return self.implementation.refuses(problem)
-        reason: str | None = self.ask("refuses", problem=str(problem))
+        reason: str | None = self.ask("refuses", str | None, problem=str(problem))
         return reason
 
     def bind(
@@ -69,7 +92,12 @@ class RemoteHost:
             shared = _shared(process, self.implementation, operands, given)
         bound = RemoteBound(self, process, problem, shared, self.hold())
         bound.plan_s = self.ask(
-            "bind", bound=bound.name, problem=str(problem), operands=shared.specs, poison=_spelt(poison)
+            "bind",
+            Seconds | None,
+            bound=bound.name,
+            problem=str(problem),
+            operands=shared.specs,
+            poison=_spelt(poison),
         )
         return bound
 
@@ -86,6 +114,7 @@ class RemoteHost:
         room = _Room(process, problem, 1)
         told = self.ask(
             "tried",
+            Told,
             times=2,
             problem=str(problem),
             operands=shared.specs,
@@ -100,21 +129,27 @@ class RemoteHost:
         self._problems += 1
         shared = _shared(process, self.implementation, operands, None)
         room = _Room(process, problem, 2)
-        seen = self.ask("first_call", times=2, problem=str(problem), operands=shared.specs, into=room.ready())
-        output, later = (room.output(told, index) for index, told in enumerate(seen["outputs"]))
-        return FirstCall(shared, output, later, seen["opened"], seen["planned"], seen["called"])
+        specs = shared.specs
+        seen: Seen = self.ask(
+            "first_call", Seen, times=2, problem=str(problem), operands=specs, into=room.ready()
+        )
+        output, later = (room.output(told, index) for index, told in enumerate(seen.outputs))
+        return FirstCall(shared, output, later, seen.opened, seen.planned, seen.called)
 
     def at_once(self, held: Sequence[Held], calls: int) -> list[list[Output]]:
         """Call from several threads of the worker."""
         bound = [one for one in held if isinstance(one, RemoteBound)]
         room = _Room(self._running(), bound[0].problem, calls * len(bound))
-        told = self.ask(
+        told: list[list[Told]] = self.ask(
             "at_once",
+            list[list[Told]],
             calls=calls,
             bounds=[one.name for one in bound],
             into=room.ready(),
             times=calls * len(bound),
         )
+        if [calls] * len(bound) != [len(outputs) for outputs in told]:
+            raise KernelError("contract", "answered for another number of calls")
         return [
             [room.output(one, first * calls + index) for index, one in enumerate(outputs)]
             for first, outputs in enumerate(told)
@@ -148,22 +183,23 @@ class RemoteHost:
     def pools(self) -> Mapping[str, int]:
         """Return how many threads the pools of the worker have: asked once, after it has worked."""
         if self._pools is None:
-            self._pools = {str(name): int(threads) for name, threads in self.ask("pools")}
+            self._pools = dict(self.ask("pools", list[tuple[str, int]]))
         return self._pools
 
     def printed(self) -> str | None:
         """Return the end of what the implementation has printed."""
         return self._process.printed() if self._process else self._printed
 
-    def ask(self, word: str, *, times: int = 1, **details: Any) -> Any:
-        """Return the answer of the worker, which has the time for so many calls.
+    def ask(self, word: str, kind: Any = None, *, times: int = 1, **details: Any) -> Any:
+        """Return the answer of the worker, of that kind; it has the time for so many calls.
 
         Raises `KernelError`.
         """
         process = self._running()
         released, self._released = self._released, []
         try:
-            return process.ask(word, within_s=self._limits.call_s * times, released=released, **details)
+            limit = self._limits.call_s * times
+            return process.ask(word, kind, within_s=limit, released=released, **details)
         except KernelError as error:
             if error.status == "timeout":
                 self._timeouts += 1
@@ -244,14 +280,14 @@ class RemoteBound:
 
     def output(self, poison: float | None = None) -> Output:
         """Call once."""
-        told = self._ask("call", into=self._room.ready(), poison=_spelt(poison))
+        told = self._ask("call", Told, into=self._room.ready(), poison=_spelt(poison))
         return self._room.output(told, 0)
 
     def kept(self, wait_s: float = 0.0) -> list[Output]:
         """Return the latest outputs as they are now."""
         room = _Room(self._process, self.problem, MOST_KEPT)
-        told = self._ask("kept", into=room.ready(), wait_s=wait_s)
-        return [room.output(one, index) for index, one in enumerate(told)]
+        told = self._ask("kept", list[Told], into=room.ready(), wait_s=wait_s)
+        return [room.output(one, index) for index, one in enumerate(told[:MOST_KEPT])]
 
     def overwrite(self) -> None:
         """Put NaN into the latest output."""
@@ -269,17 +305,17 @@ class RemoteBound:
 
     def uses_threads(self) -> bool:
         """Say whether other threads work during a call."""
-        return bool(self._ask("uses_threads", times=5))
+        return bool(self._ask("uses_threads", bool, times=5))
 
     def last(self, rival: str) -> Output:
         """Return what the last timed call returned."""
-        told = self._host.ask("last", name=rival, bound=self.name, into=self._room.ready())
+        told = self._host.ask("last", Told, name=rival, bound=self.name, into=self._room.ready())
         return self._room.output(told, 0)
 
-    def _ask(self, word: str, **details: Any) -> Any:
+    def _ask(self, word: str, kind: Any = None, **details: Any) -> Any:
         if not self._process.is_alive:
             raise KernelError("crashed", "its process has ended")
-        return self._host.ask(word, bound=self.name, **details)
+        return self._host.ask(word, kind, bound=self.name, **details)
 
 
 class RemoteRival:
@@ -295,13 +331,14 @@ class RemoteRival:
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until it is warm."""
-        first, fastest = self._host.ask("warm_up", times=3, name=self.name, effort=asdict(effort))
-        return float(first), float(fastest)
+        kind = tuple[Seconds, Seconds]
+        first, fastest = self._host.ask("warm_up", kind, times=3, name=self.name, effort=asdict(effort))
+        return first, fastest
 
     def sample(self, number: int) -> float:
         """Time so many calls."""
         start, worked = perf_counter(), self._host.cpu_s()
-        seconds = float(self._host.ask("sample", times=number + 1, name=self.name, number=number))
+        seconds: float = self._host.ask("sample", Seconds, times=number + 1, name=self.name, number=number)
         self._passed_s += perf_counter() - start - _OVERHEAD_S
         self._worked_s += self._host.cpu_s() - worked - _OVERHEAD_S
         self._told_s += seconds * (number + 1)
@@ -309,7 +346,10 @@ class RemoteRival:
 
     def fresh(self, calls: int) -> list[float]:
         """Time calls on input that is new each time."""
-        return [float(one) for one in self._host.ask("fresh", times=calls, name=self.name, calls=calls)]
+        seconds: list[float] = self._host.ask(
+            "fresh", list[Seconds], times=calls, name=self.name, calls=calls
+        )
+        return seconds or [0.0]
 
     def last(self) -> Output:
         """Return what the last timed call returned.
@@ -368,28 +408,24 @@ class _Room:
         self.region.bytes.fill(0xFF)
         return self.region.start
 
-    def output(self, told: Mapping[str, Any], index: int) -> Output:
+    def output(self, told: "Told", index: int) -> Output:
         """Return an output of which the worker told, with a copy of its numbers."""
-        facts = {name: told.get(name) for name in ("foreign", "alias")}
-        last = bool(told.get("channels_last"))
-        if told.get("foreign"):
-            return Output(None, **facts, channels_last=last)
-        if "shape" in told:
-            return _misfit(told)
+        if told.foreign is not None:
+            return Output(None, foreign=told.foreign)
+        if told.shape is not None:
+            return _misfit(told.shape, told.dtype)
         start = index * self._size
         numbers = self.region.bytes[start : start + self._size].copy()
-        return Output(
-            numbers.view(self._dtype).reshape(self._problem.output_shape), **facts, channels_last=last
-        )
+        y = numbers.view(self._dtype).reshape(self._problem.output_shape)
+        return Output(y, alias=told.alias, channels_last=told.channels_last)
 
 
-def _misfit(told: Mapping[str, Any]) -> Output:
+def _misfit(shape: Sequence[int], dtype: str) -> Output:
     """Return an output of another shape or type, whose numbers nobody will read."""
     try:
-        y = np.broadcast_to(np.zeros((), dtype_of(str(told["dtype"]))), [int(size) for size in told["shape"]])
+        return Output(np.broadcast_to(np.zeros((), dtype_of(dtype)), shape))
     except (TypeError, ValueError):
-        return Output(None, foreign=f"an array of type {told['dtype']}")
-    return Output(y)
+        return Output(None, foreign=f"an array of shape {tuple(shape)} and type {dtype}")
 
 
 def _spelt(poison: float | None) -> str | None:

@@ -1,7 +1,9 @@
 """All workers of a run: who runs where, and the end of everyone."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import msgspec
 
 from ..errors import PluginError
 from ..host import Host, LocalHost
@@ -17,6 +19,14 @@ EXAMINED_S = 120.0
 
 _MOST = 64
 """Workers that are kept; more of them would fill the memory of a machine with idle libraries."""
+
+
+class Described(msgspec.Struct):
+    """What a file or an entry declares, as a process that has loaded it says."""
+
+    implementations: list[dict[str, Any]]
+    unavailable: list[tuple[str, str, str]]
+    broken: list[str]
 
 
 class Staff:
@@ -68,15 +78,20 @@ def examined(source: Path, origin: str, family: str) -> Registry:
     """Return what a file or an entry declares, never run here: a process of its own loads it."""
     process = Process(Limits(), threads=1)
     try:
-        found = process.ask(
-            "describe", within_s=EXAMINED_S, source=str(source.absolute()), origin=origin, family=family
+        found: Described = process.ask(
+            "describe",
+            Described,
+            within_s=EXAMINED_S,
+            source=str(source.absolute()),
+            origin=origin,
+            family=family,
         )
         return Registry(
-            tuple(read_facts(facts) for facts in found["implementations"]),
-            tuple(Unavailable(*facts) for facts in found["unavailable"]),
-            tuple(str(line) for line in found["broken"]),
+            tuple(read_facts(facts) for facts in found.implementations),
+            tuple(Unavailable(*facts) for facts in found.unavailable),
+            tuple(found.broken),
         )
-    except (KernelError, PluginError) as error:
+    except (KernelError, PluginError, KeyError, TypeError) as error:
         return Registry((), broken=(f"{source} does not import: {error}",))
     finally:
         process.end()

@@ -166,7 +166,7 @@ def memory_in_small_pieces(x, weight):
     """Take all the memory there is, a little at a time."""
     kept = []
     while True:
-        kept.append(bytearray(2**20))
+        kept.append(bytearray(2**24))
 
 
 @implementation
@@ -291,6 +291,36 @@ def announces_a_huge_message(x, weight):
     for channel in _channels():
         channel.sendall(struct.pack("<I", 2**32 - 1))
     return np.zeros(shape_of(x, weight), x.dtype)
+
+
+def _answers_with(answer):
+    """Let the harness in this process answer everything like this."""
+    child = sys.modules["convharness.workers.child"]
+    framed = child.framed
+    child.framed = lambda message: framed({"nonce": message["nonce"], **answer})
+
+
+@implementation
+def says_that_it_passed(x, weight):
+    """Let every later answer be that all is well."""
+    _answers_with({"raised": ["passed", "all is well"]})
+    return right(x, weight)
+
+
+@implementation
+def answers_nonsense(x, weight):
+    """Let every later answer be five."""
+    _answers_with({"answer": 5})
+    return right(x, weight)
+
+
+@implementation
+def answers_as_if(x, weight):
+    """Let every later answer be that there is an output, without one."""
+    _answers_with(
+        {"answer": {"foreign": None, "outputs": [{}, {}], "opened": None, "planned": None, "called": None}}
+    )
+    return right(x, weight)
 
 
 @implementation
