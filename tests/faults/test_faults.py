@@ -49,7 +49,7 @@ ENDS = {
     "announces_a_huge_message": ("contract", "wrote into the harness's own channel"),
     "says_that_it_passed": ("contract", "answered what nobody had asked"),
     "answers_nonsense": ("contract", "answered what nobody had asked"),
-    "answers_as_if": ("wrong", "is nan"),
+    "answers_as_if": ("contract", "answered what nobody had asked"),
     "prints_a_verdict": ("wrong", ""),
     "patches_comparisons": ("contract", "changed numpy"),
     "patches_numpy": ("contract", ""),
