@@ -16,7 +16,7 @@ from convharness.oracle import Oracle
 from convharness.records import Run
 from convharness.reports import render
 from convharness.results import frame_of
-from convharness.sampling import Effort, Rival, measure
+from convharness.sampling import Effort, Stopwatch, measure
 from convharness.suite import Case
 
 REPETITIONS = 5
@@ -74,7 +74,7 @@ def overhead():
             while perf_counter() < end:
                 pass
 
-        rivals = [Rival(str(index), wait) for index in range(4)]
+        rivals = [Stopwatch(str(index), wait) for index in range(4)]
         start = perf_counter()
         taken = measure(rivals, Effort(), random=Random(0))
         wall = perf_counter() - start
