@@ -12,9 +12,9 @@ from time import perf_counter
 
 from convharness import Case, Problem, discover
 from convharness.arrays import adapter
+from convharness.environment import limit_threads
 from convharness.kernel import KernelError, bind
 from convharness.oracle import LEVELS, Oracle
-from convharness.runner import load_libraries
 from convharness.selftest import PROBLEMS as SELFTEST_PROBLEMS
 from convharness.tensors import KINDS
 from convharness.zoo import RIGHT, WRONG
@@ -111,7 +111,8 @@ def kills():
 def main():
     """Measure one after the other, with one thread."""
     implementations = [one for one in discover(entry_points=False).implementations if one.name in NAMES]
-    load_libraries(implementations, 1)
+    limit_threads(1)
+    adapter("torch").limit_threads(1)
     speed(implementations)
     kills()
 
