@@ -88,6 +88,13 @@ class Held(Protocol):
         """Say whether other threads than the calling one work during a call."""
 
 
+class Timed(Rival, Protocol):
+    """A rival that can be given new input."""
+
+    def once(self, x: Array) -> tuple[float, Output]:
+        """Put other numbers into the input, call once, and return the seconds and the output."""
+
+
 class Host(Protocol):
     """Where one implementation runs."""
 
@@ -125,7 +132,7 @@ class Host(Protocol):
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call with inputs that lie at the edge of memory; return the signal that ended this, or None."""
 
-    def rival(self, name: str, chain: Sequence[Any]) -> Rival:
+    def rival(self, name: str, chain: Sequence[Any]) -> Timed:
         """Return layers held here, each on the output of the one before, as something to be timed."""
 
     def starts_afresh(self) -> bool:
@@ -220,10 +227,9 @@ class LocalHost:
         )
         bind(self.implementation, problem, operands, given).run()
 
-    def rival(self, name: str, chain: Sequence[Bound]) -> Stopwatch:
+    def rival(self, name: str, chain: Sequence[Bound]) -> "LocalRival":
         running = adapter(self.implementation.arrays).running
-        renew = partial(_renewed, chain[0], chain[0].given.x.copy())
-        return Stopwatch(name, chained(chain), running, look=chain[-1].look, renew=renew)
+        return LocalRival(name, chained(chain), running, look=chain[-1].look, first=chain[0])
 
     def starts_afresh(self) -> bool:
         return False
@@ -235,12 +241,18 @@ class LocalHost:
         return None
 
 
-def _renewed(bound: Bound, x: Array, count: int) -> None:
-    """Put x back in place with one number changed, or, with a count of zero, as it was."""
-    changed = x.copy()
-    if count and x.size:
-        changed.reshape(-1)[count % x.size] += count
-    bound.refill("x", changed)
+class LocalRival(Stopwatch):
+    """A chain of layers on the stopwatch of this process."""
+
+    def __init__(self, *words: Any, first: Bound, **how: Any) -> None:
+        super().__init__(*words, **how)
+        self._first = first
+
+    def once(self, x: Array) -> tuple[float, Output]:
+        """Put other numbers into the input, call once, and return the seconds and the output."""
+        self.one_call()  # on what is there, so that no code is cold
+        self._first.refill("x", x)
+        return self.one_call(), self.seen()
 
 
 def _calls(count: int, bound: Bound) -> list[Output] | KernelError:

@@ -14,6 +14,8 @@ from random import Random
 from time import perf_counter
 from typing import Any, Protocol
 
+_SHORTEST_S = 2e-8
+
 Clock = Callable[[], float]
 
 
@@ -43,21 +45,20 @@ class Rival(Protocol):
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until it is warm; return the seconds of the first call and of the fastest."""
 
-    def sample(self, number: int) -> float:
-        """Return the seconds per call of so many calls, after an untimed one."""
+    def sample(self, number: int, seen: int) -> float:
+        """Return the seconds per call of so many calls, after an untimed one.
 
-    def last(self) -> Any:
-        """Return what the last timed call returned."""
+        What call number `seen` of them returns, from 1, is kept to be looked at.
+        """
 
-    def fresh(self, calls: int) -> list[float]:
-        """Return the seconds of so many calls, each on input that was never there before."""
+    def seen(self) -> Any:
+        """Return what was kept of the latest sample."""
 
 
 class Stopwatch:
     """Times a call without arguments in this process.
 
-    `context` is what it runs in; `look` is applied to what the last call returned; `renew` is called
-    with a number to change the input, and with zero to put it back.
+    `context` is what it runs in; `look` is applied to what is looked at.
     """
 
     def __init__(
@@ -67,16 +68,16 @@ class Stopwatch:
         context: Callable[[], AbstractContextManager[Any]] = nullcontext,
         *,
         look: Callable[[Any], Any] = lambda y: y,
-        renew: Callable[[int], None] = lambda _: None,
         clock: Clock = perf_counter,
     ) -> None:
         self.name = name
         self._call = call
         self._context = context
         self._look = look
-        self._renew = renew
         self._clock = clock
-        self._last: Any = None
+        self._seen: Any = None
+        self.untimed_s = 0.0
+        """What the untimed call before the latest sample took."""
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until caches, code and clocks are warm.
@@ -98,48 +99,49 @@ class Stopwatch:
                     break
         return first, fastest
 
-    def sample(self, number: int) -> float:
+    def sample(self, number: int, seen: int) -> float:
         """Time so many calls; the untimed one before takes back the caches from whoever ran last."""
         call, clock = self._call, self._clock
-        self._last = None  # so that its memory can be used again
+        self._seen = None  # so that its memory can be used again
         with self._context(), _no_garbage_collection():
+            before = clock()
             call()
             start = clock()
-            for _ in repeat(None, number):
+            for _ in repeat(None, seen):
+                y = call()
+            kept = y
+            for _ in repeat(None, number - seen):
                 y = call()
             end = clock()
-        self._last = y
+        self._seen = kept
+        self.untimed_s = start - before
         return (end - start) / number
 
-    def last(self) -> Any:
-        """Return what became of the last timed call's output."""
-        return self._look(self._last)
-
-    def fresh(self, calls: int) -> list[float]:
-        """Change the input before each of so many calls; only the calls are timed."""
-        seconds = []
+    def one_call(self) -> float:
+        """Time one call, and keep what it returns."""
+        self._seen = None
         with self._context(), _no_garbage_collection():
-            for count in range(1, calls + 1):
-                self._renew(count)
-                start = self._clock()
-                self._call()
-                seconds.append(self._clock() - start)
-        self._renew(0)
-        return seconds
+            start = self._clock()
+            self._seen = self._call()
+            return self._clock() - start
+
+    def seen(self) -> Any:
+        """Return what became of the output that was kept."""
+        return self._look(self._seen)
 
 
 @dataclass
 class Samples:
     """What was measured of a rival: seconds per call in the order of the rounds.
 
-    Sample i of every rival was taken in round i. `number` calls make a sample; `last` is what the
-    last timed call returned, `error` what a call raised, which ends a rival's part.
+    Sample i of every rival was taken in round i. `number` calls make a sample; `seen` is what one call
+    of the last sample returned, any of them, and `error` what a call raised, which ends a rival's part.
     """
 
     number: int = 0
     first_call_s: float | None = None
     seconds: list[float] = field(default_factory=list)
-    last: Any = None
+    seen: Any = None
     error: BaseException | None = None
 
 
@@ -158,7 +160,8 @@ def measure(rivals: Sequence[Rival], effort: Effort, *, random: Random) -> dict[
             taken = samples[rival.name]
             with _caught(taken):
                 taken.first_call_s, call_s = rival.warm_up(effort)
-                taken.number = max(1, round(effort.sample_s / call_s)) if call_s else 1
+                # Nothing is called in less: a claim that it is must not make for endless samples.
+                taken.number = max(1, round(effort.sample_s / max(call_s, _SHORTEST_S))) if call_s else 1
                 rounds[rival.name] = _rounds(call_s, taken.number, effort)
         for turn in range(max(rounds.values(), default=0)):
             active = [rival for rival in rivals if rounds.get(rival.name, 0) > turn]
@@ -167,9 +170,9 @@ def measure(rivals: Sequence[Rival], effort: Effort, *, random: Random) -> dict[
                 if taken.error is not None:
                     continue
                 with _caught(taken):
-                    taken.seconds.append(rival.sample(taken.number))
+                    taken.seconds.append(rival.sample(taken.number, random.randint(1, taken.number)))
                     if turn == rounds[rival.name] - 1:
-                        taken.last = rival.last()  # at once: what is not there yet will be missing
+                        taken.seen = rival.seen()  # at once: what is not there yet will be missing
     return samples
 
 

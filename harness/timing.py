@@ -1,11 +1,12 @@
 """One case on the stopwatch: implementations bound to fresh data, timed as rivals, checked again.
 
-What was right when it was verified may be wrong when it is timed, so the output of the last timed
-call is compared with the true one before its time counts.
+What was right when it was verified may be wrong when it is timed, so the output of one of the timed
+calls, nobody knows which, is compared with the true one before its time counts; and so are those of
+a few more calls, on input that was never there.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from random import Random
 from statistics import median
@@ -13,8 +14,8 @@ from typing import Any
 
 from .accuracy import Accuracy
 from .arrays import Array
-from .host import Held, Host, LocalHost
-from .kernel import KernelError
+from .host import Held, Host, LocalHost, Timed
+from .kernel import KernelError, Output
 from .oracle.at_size import AtSize, is_decided_exactly
 from .oracle.contract import BreachError, checked_output
 from .oracle.timed import WRONG_WHEN_TIMED, timed_truth, wrong_when_timed
@@ -26,7 +27,7 @@ from .sampling import Effort, Rival, Samples, Stopwatch, measure
 from .suite import Case
 from .tensors import KINDS, Operands
 
-_FRESH_CALLS = 4
+_FRESH_CALLS = 3
 _FRESH_RATIO = 3.0
 _FRESH_SLACK_S = 20e-6
 """A call on new input may take so much longer: data has just been written, and code gone cold."""
@@ -63,27 +64,32 @@ def time_case(
     layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
     outcomes: dict[str, Measurement | TimingFailure] = {}
     chains: dict[str, list[Held]] = {}
-    rivals: list[Rival] = []
+    timed: dict[str, Timed] = {}
     for one in implementations:
         try:
             chain = [host(one).bind(problem, operands) for problem, operands in layers]
-            rivals.append(host(one).rival(one.name, chain))
+            timed[one.name] = host(one).rival(one.name, chain)
             chains[one.name] = chain
         except KernelError as error:
             outcomes[one.name] = _raised(error)
         except MemoryError as error:
             outcomes[one.name] = _raised(KernelError.of(error))
+    rivals: list[Rival] = list(timed.values())
     if yardstick:
         rivals.append(Stopwatch(YARDSTICK, partial(_reference_call, layers)))
     taken = measure(rivals, effort, random=random)
     expected = _Expected(layers, seed)
-    rival_of = {rival.name: rival for rival in rivals}
+    others = [_other_input(layers, kind, seed + 1 + count) for count in range(_FRESH_CALLS)]
     for name, chain in chains.items():
-        failure = _failure(chain, taken[name], layers[-1][1], expected) or _memory(
-            rival_of[name], taken[name]
-        )
+        failure = _failure(chain, taken[name], expected) or _memory(chain, timed[name], taken[name], others)
         outcomes[name] = failure or _measurement(chain, taken[name], taken.get(YARDSTICK))
     return outcomes
+
+
+def _other_input(layers: Layers, kind: str, seed: int) -> "_Expected":
+    """Return what a chain gives on another x."""
+    (problem, operands), *further = layers
+    return _Expected([(problem, replace(operands, x=KINDS[kind](problem, seed).x)), *further], seed)
 
 
 class _Expected:
@@ -93,6 +99,22 @@ class _Expected:
         self._layers = layers
         self._seed = seed
         self._bounds: dict[Accuracy, tuple[Any, Any]] = {}
+
+    @property
+    def x(self) -> Array:
+        """Return the input."""
+        return self._layers[0][1].x
+
+    def failure(self, chain: Sequence[Held], output: Output) -> TimingFailure | None:
+        """Return what is wrong with an output of a chain, or None."""
+        last = chain[-1]
+        one = last.implementation
+        try:
+            y = checked_output(one, last.problem, output, last.given, self._layers[-1][1])
+        except BreachError as breach:
+            return TimingFailure("contract", f"when timed: {breach}")
+        reason = self.complaint(y, one.accuracy)
+        return TimingFailure("wrong", reason) if reason else None
 
     @cached_property
     def _at_size(self) -> AtSize:
@@ -124,36 +146,35 @@ def _measurement(chain: Sequence[Held], taken: Samples, yardstick: Samples | Non
     )
 
 
-def _failure(
-    chain: Sequence[Held], taken: Samples, pristine: Operands, expected: "_Expected"
-) -> TimingFailure | None:
+def _failure(chain: Sequence[Held], taken: Samples, expected: "_Expected") -> TimingFailure | None:
     """Return what went wrong while it was timed, or None."""
-    last = chain[-1]
     if taken.error is not None:
         return _raised(taken.error if isinstance(taken.error, KernelError) else KernelError.of(taken.error))
-    try:
-        y = checked_output(last.implementation, last.problem, taken.last, last.given, pristine)
-    except BreachError as breach:
-        return TimingFailure("contract", f"when timed: {breach}")
-    reason = expected.complaint(y, chain[-1].implementation.accuracy)
-    return TimingFailure("wrong", reason) if reason else None
+    return expected.failure(chain, taken.seen)
 
 
-def _memory(rival: Rival, taken: Samples) -> TimingFailure | None:
+def _memory(
+    chain: Sequence[Held], rival: Timed, taken: Samples, others: Sequence["_Expected"]
+) -> TimingFailure | None:
     """Return that a rival remembers results by their input, if new input takes it much longer, or None.
 
     The fastest of some calls counts, so that a disturbance of one of them is no matter.
     """
-    try:
-        fresh = min(rival.fresh(_FRESH_CALLS))
-    except KernelError as error:
-        return _raised(error)
-    except Exception as error:  # noqa: BLE001 in this process a call may raise anything
-        return _raised(KernelError.of(error))
+    fresh = []
+    for other in others:
+        try:
+            seconds, output = rival.once(other.x)
+        except KernelError as error:
+            return _raised(error)
+        except Exception as error:  # noqa: BLE001 in this process a call may raise anything
+            return _raised(KernelError.of(error))
+        if failure := other.failure(chain, output):
+            return failure
+        fresh.append(seconds)
     usual = median(taken.seconds)
-    if fresh <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
+    if min(fresh) <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
         return None
-    reason = f"takes {fresh:.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
+    reason = f"takes {min(fresh):.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
     return TimingFailure("contract", f"when timed: {reason}; results may not be remembered")
 
 

@@ -121,6 +121,8 @@ def found(memory: Array, spec: Spec) -> Array:
     """Return the array that a message speaks of, in the worker."""
     first, size = spec["block"]
     dtype = dtype_of(spec["dtype"])
+    if 0 in spec["shape"]:
+        return np.empty(spec["shape"], dtype)
     block = memory[first : first + size]
     if spec["whole"]:
         block = block.view(dtype)

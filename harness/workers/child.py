@@ -20,11 +20,11 @@ import numpy as np
 from ..arrays import Array, adapter, dtype_of
 from ..environment import limit_threads
 from ..errors import PluginError
-from ..host import LocalHost
+from ..host import LocalHost, LocalRival
 from ..kernel import Bound, KernelError, Output
 from ..problem import Problem
 from ..registry import held_by
-from ..sampling import Effort, Stopwatch
+from ..sampling import Effort
 from ..tensors import Operands
 from .arena import Spec, attach, found
 from .channel import framed, receive
@@ -55,7 +55,7 @@ class _Servant:
         self._memory = memory
         self._host: LocalHost
         self._bound: dict[int, Bound] = {}
-        self._rivals: dict[str, Stopwatch] = {}
+        self._rivals: dict[str, LocalRival] = {}
         self._process = os.getpid()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -187,17 +187,19 @@ class _Servant:
         """Call until it is warm."""
         return self._rivals[name].warm_up(Effort(**effort))
 
-    def sample(self, name: str, number: int) -> float:
-        """Time so many calls."""
-        return self._rivals[name].sample(number)
+    def sample(self, name: str, number: int, seen: int) -> tuple[float, float]:
+        """Time so many calls, and the untimed one before them."""
+        rival = self._rivals[name]
+        return rival.sample(number, seen), rival.untimed_s
 
-    def fresh(self, name: str, calls: int) -> list[float]:
-        """Time calls on input that is new each time."""
-        return self._rivals[name].fresh(calls)
+    def once(self, name: str, bound: int, content: Spec, into: int) -> tuple[float, dict[str, Any]]:
+        """Time one call on other input."""
+        seconds, output = self._rivals[name].once(found(self._memory, content))
+        return seconds, self._told(self._bound[bound], output, into)
 
-    def last(self, name: str, bound: int, into: int) -> dict[str, Any]:
-        """Say what the last timed call returned."""
-        return self._told(self._bound[bound], self._rivals[name].last(), into)
+    def seen(self, name: str, bound: int, into: int) -> dict[str, Any]:
+        """Say what one of the timed calls returned."""
+        return self._told(self._bound[bound], self._rivals[name].seen(), into)
 
     def _operands(self, specs: Sequence[Spec]) -> Operands:
         arrays = [found(self._memory, spec) for spec in specs]

@@ -33,7 +33,7 @@ _TICK_S = 0.1
 """How often a worker that takes long is looked at."""
 
 _LOOK_OUT_S = 2e-4
-_QUIETLY = frozenset({"warm_up", "sample", "fresh"})
+_QUIETLY = frozenset({"warm_up", "sample", "once"})
 """Requests during which the parent sleeps, so that it takes nothing from what is timed."""
 
 _PR_SET_PDEATHSIG = 1  # prctl.h
@@ -153,6 +153,10 @@ class Process:
             return time.clock_gettime((~self.pid << 3) | 2)  # as clock_getcpuclockid(3) makes it
         except OSError:
             return 0.0
+
+    def waited_s(self) -> float:
+        """Return for how long it, and this process, were ready to run and had to wait for a processor."""
+        return sum(_run_delay_s(path) for path in (f"/proc/{self.pid}/schedstat", "/proc/self/schedstat"))
 
     def end(self) -> None:
         """End it and all that it has started, and give its memory back."""
@@ -315,6 +319,15 @@ def _module_path() -> list[str]:
     here = str(Path.cwd())
     asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     return [entry for entry in sys.path if entry and (entry != here or entry in asked)]
+
+
+def _run_delay_s(path: str) -> float:
+    """Return how long a process's first thread has waited for a processor; 0 where nobody tells."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 it is asked for often, and a path is slow
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _signal(number: int) -> str:

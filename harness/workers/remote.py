@@ -24,11 +24,18 @@ _START_S = 120.0
 """How long an interpreter and a library may take to load on a busy machine, on top of a call's limit."""
 
 _MOST_TIMEOUTS = 3
-_OVERHEAD_S = 1e-3
-"""What a request for a sample costs beside the calls: messages, and a look at the garbage."""
+_OVERHEAD_S = 3e-4
+"""What a request for a sample costs beside the calls: two messages, and waking up."""
+
+_CLOCKS_RATIO = 1.4
+"""How far apart the clocks of worker and parent may be, over all samples."""
+
+_LOOK_S = 2e-3
+_LOOK_BYTES_S = 2.5e8
+"""What handing an output over costs the worker's processor at most: pages that are touched first are slow."""
 
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
 class Told(msgspec.Struct):
@@ -224,6 +231,10 @@ class RemoteHost:
         """Return the processor time of the worker."""
         return self._process.cpu_s() if self._process else 0.0
 
+    def waited_s(self) -> float:
+        """Return for how long worker and parent had to wait for a processor."""
+        return self._process.waited_s() if self._process else 0.0
+
     def close(self) -> None:
         """End the worker."""
         if self._process is not None:
@@ -307,10 +318,19 @@ class RemoteBound:
         """Say whether other threads work during a call."""
         return bool(self._ask("uses_threads", bool, times=5))
 
-    def last(self, rival: str) -> Output:
-        """Return what the last timed call returned."""
-        told = self._host.ask("last", Told, name=rival, bound=self.name, into=self._room.ready())
+    def seen(self, rival: str) -> Output:
+        """Return what one of the timed calls returned."""
+        told = self._host.ask("seen", Told, name=rival, bound=self.name, into=self._room.ready())
         return self._room.output(told, 0)
+
+    def once(self, rival: str, x: Array) -> tuple[float, Output]:
+        """Return the seconds and the output of one call on another x."""
+        _, spec, region = self._process.arena.share(np.ascontiguousarray(x))
+        seconds, told = self._ask(
+            "once", tuple[Seconds, Told], name=rival, content=spec, into=self._room.ready()
+        )
+        del region
+        return seconds, self._room.output(told, 0)
 
     def _ask(self, word: str, kind: Any = None, **details: Any) -> Any:
         if not self._process.is_alive:
@@ -327,7 +347,7 @@ class RemoteRival:
         self._last = last
         self._told_s = 0.0
         self._passed_s = 0.0
-        self._worked_s = 0.0
+        self._waited_s = 0.0
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until it is warm."""
@@ -335,34 +355,39 @@ class RemoteRival:
         first, fastest = self._host.ask("warm_up", kind, times=3, name=self.name, effort=asdict(effort))
         return first, fastest
 
-    def sample(self, number: int) -> float:
+    def sample(self, number: int, seen: int) -> float:
         """Time so many calls."""
-        start, worked = perf_counter(), self._host.cpu_s()
-        seconds: float = self._host.ask("sample", Seconds, times=number + 1, name=self.name, number=number)
-        self._passed_s += perf_counter() - start - _OVERHEAD_S
-        self._worked_s += self._host.cpu_s() - worked - _OVERHEAD_S
-        self._told_s += seconds * (number + 1)
+        start, waited = perf_counter(), self._host.waited_s()
+        seconds: float
+        seconds, untimed = self._host.ask(
+            "sample", tuple[Seconds, Seconds], times=2, name=self.name, number=number, seen=seen
+        )
+        self._passed_s += perf_counter() - start
+        self._waited_s += self._host.waited_s() - waited + _OVERHEAD_S
+        self._told_s += seconds * number + untimed
         return seconds
 
-    def fresh(self, calls: int) -> list[float]:
-        """Time calls on input that is new each time."""
-        seconds: list[float] = self._host.ask(
-            "fresh", list[Seconds], times=calls, name=self.name, calls=calls
-        )
-        return seconds or [0.0]
+    def once(self, x: Array) -> tuple[float, Output]:
+        """Put other numbers into the input and call once."""
+        seconds, output = self._last.once(self.name, x)
+        return seconds, output
 
-    def last(self) -> Output:
-        """Return what the last timed call returned.
+    def seen(self) -> Output:
+        """Return what one call of the latest sample returned.
 
-        Raises `KernelError` where the worker was busy for much longer than its clock told: something
-        is wrong with the clock, or work goes on behind it. A busy machine makes time pass, and
-        several threads make work; only both together are a sign.
+        Raises `KernelError` where much more time has passed than the worker's clock told: then
+        something is wrong with the clock, or work was left for later. Time in which the machine let
+        the worker wait does not count.
         """
-        output = self._last.last(self.name)
-        hidden = min(self._passed_s, self._worked_s)
-        if hidden > 2 * self._told_s:
-            reason = f"worked for {hidden:.3g} s while its clock told {self._told_s:.3g} s"
-            raise KernelError("contract", reason)
+        worked = self._host.cpu_s()
+        output = self._last.seen(self.name)
+        late = self._host.cpu_s() - worked
+        size = 0 if output.y is None else output.y.nbytes
+        if late > _LOOK_S + size / _LOOK_BYTES_S:
+            raise KernelError("contract", f"worked for {late:.3g} s when its output was asked for")
+        told, passed, worked = self._told_s, self._passed_s, self._passed_s - self._waited_s
+        if worked > _CLOCKS_RATIO * told or told > _CLOCKS_RATIO * passed:
+            raise KernelError("contract", f"took {worked:.3g} s while its clock told {told:.3g} s")
         return output
 
 

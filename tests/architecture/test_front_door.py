@@ -19,7 +19,7 @@ IDS = [str(path.relative_to(HARNESS)) for path in FILES]
 
 # asv passes on what its cached set-up says on stdout, which is how a commit shows its progress.
 PRINTERS = {"console.py", "tracking.py"}
-WRITERS = {"results.py", "tracking.py"}
+WRITERS = {"journal.py", "results.py", "tracking.py"}
 HEAVY = {"torch", "asv", "asv_runner", "pandas", "scipy", "pyarrow", "rich", "jinja2", "psutil"}
 ASV = re.compile(
     r"^(time|timeraw|track|mem|peakmem)(_|[A-Z])|^(Time|Timeraw|TimeRaw|Track|Mem|PeakMem|Peakmem)[A-Z_]"

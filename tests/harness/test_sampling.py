@@ -171,12 +171,12 @@ def test_an_interrupt_ends_everything() -> None:
     assert True is gc.isenabled()
 
 
-def test_the_last_output_is_that_of_a_timed_call() -> None:
+def test_the_output_that_is_kept_is_that_of_a_timed_call_of_the_last_sample() -> None:
     """So that what was timed can be judged."""
     world = World()
     samples = measure([world.rival("a", 0.004, lambda count: count)], EFFORT, random=Random(0))["a"]
 
-    assert len(world.diary) == samples.last
+    assert len(world.diary) == samples.seen
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -193,17 +193,21 @@ def test_garbage_collection_is_off_while_the_clock_runs_and_as_before_afterwards
         gc.enable()
 
 
-def test_fresh_calls_are_timed_one_by_one_on_input_that_changes() -> None:
-    """What is done to the input takes no time, and is undone."""
+def test_a_single_call_is_timed_and_its_output_kept() -> None:
+    """For what was never there before."""
     world = World()
-    inputs: list[int] = []
+    rival = world.rival("a", 0.25, lambda count: count)
 
-    def renew(number: int) -> None:
-        inputs.append(number)
-        world.now += 7.0
+    assert (pytest.approx(0.25), 1) == (rival.one_call(), rival.seen())
 
-    assert [pytest.approx(0.25)] * 3 == world.rival("a", 0.25, renew=renew).fresh(3)
-    assert [1, 2, 3, 0] == inputs
+
+@pytest.mark.parametrize("seen", [1, 2, 3])
+def test_any_call_of_a_sample_can_be_looked_at(seen: int) -> None:
+    """Not the last one only, which could be told from the others."""
+    rival = World().rival("a", 0.25, lambda count: count)
+
+    assert pytest.approx(0.25) == rival.sample(3, seen)
+    assert 1 + seen == rival.seen()  # after the untimed call
 
 
 def test_no_rivals_make_no_samples() -> None:
