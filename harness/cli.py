@@ -2,16 +2,19 @@
 
 import errno
 import shlex
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
-from .console import open_standard_streams, progress, say, show, stdout_kept, tell
+from .console import progress, say, show, stdout_kept, tell
 from .errors import HarnessError, ResultsError, SelectionError, did_you_mean
 
 if TYPE_CHECKING:
@@ -33,9 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one fo
     of convharness, with its traceback.
     """
     try:
+        from .environment import open_standard_streams
+
         open_standard_streams()
         words = sys.argv[1:] if arguments is None else list(arguments)
-        return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
+        with _interruptible():
+            return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
     except HarnessError as error:
         return _complain(error)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -54,6 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one fo
         traceback.print_exc()
         say("this is a bug of convharness; please report it with the lines above")
         return BUG
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a hang-up and a request to terminate end a run as Ctrl-C does: with what there is, and cleanly."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _complain(message: object) -> int:

@@ -10,17 +10,6 @@ import click
 from .errors import ResultsError
 
 
-def open_standard_streams() -> None:
-    """Give streams that were closed when we were started to nobody, so that writing is no error."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "r+" if number else "r", buffering=1, closefd=False))  # noqa: SIM115 it is no path
-
-
 def show(text: str) -> None:
     """Print to stdout; a reader that has seen enough, such as `head`, is no error."""
     try:

@@ -21,6 +21,17 @@ _THREAD_VARIABLES = (
 _LIBRARIES = ("convharness", "numpy", "scipy", "torch", "pandas", "asv", "ml_dtypes")
 
 
+def open_standard_streams() -> None:
+    """Give streams that were closed when we were started to nobody, so that writing is no error."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r+" if number else "r", buffering=1, closefd=False))  # noqa: SIM115 it is no path
+
+
 def thread_variables(threads: int) -> dict[str, str]:
     """Return the environment in which libraries start pools of so many threads."""
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))

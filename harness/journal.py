@@ -16,7 +16,7 @@ import msgspec
 
 from .errors import ResultsError
 from .records import Record, Run
-from .results import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
+from .results import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, new_name, plain, row_of, run_folders
 
 
 class RunWriter:
@@ -44,6 +44,7 @@ class RunWriter:
                 self._write_header()
             self._file = _opened(self._path)
             if again:
+                self._header = (self.folder / RUN_FILE).read_bytes()
                 self._take_up()
         except OSError as error:
             raise ResultsError(cannot("write", self.folder, error)) from None
@@ -55,7 +56,8 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(OSError):
-            if os.pread(self._file, len(self._lines) + 1, 0) != self._lines or self._is_elsewhere():
+            written = os.pread(self._file, len(self._lines) + 1, 0)
+            if written != self._lines or self._is_elsewhere() or self._is_header_changed():
                 self._restore()
         os.close(self._file)
 
@@ -94,7 +96,9 @@ class RunWriter:
         whole = os.pread(self._file, size, 0)
         kept = whole[: whole.rfind(b"\n") + 1]
         decoder = msgspec.json.Decoder(Row)
-        for number, line in enumerate(kept.splitlines(), 1):
+        for number, line in enumerate(kept.split(b"\n"), 1):
+            if not line:
+                continue
             self.rows.append(row_of(decoder, line, self._path, number))
         if len(kept) < size:
             os.ftruncate(self._file, len(kept))
@@ -103,27 +107,39 @@ class RunWriter:
     def _is_elsewhere(self) -> bool:
         """Say whether the path no longer leads to the file that we write."""
         try:
-            there, ours = self._path.stat(), os.fstat(self._file)
+            there, ours = self._path.lstat(), os.fstat(self._file)
         except OSError:
             return True
         return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
 
     def _restore(self) -> None:
-        """Put the records back as we wrote them, in a file of our own."""
+        """Put everything back as we wrote it, in files of our own that nobody else has had open."""
         self.restored = True
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / RUN_FILE).exists():
-            self._write_header()
-        part = self._path.with_suffix(".part")
-        part.write_bytes(self._lines)
+        if self._path.is_dir() and not self._path.is_symlink():
+            self._path.rename(new_name(self._path))
+        self._write_header()
+        file = _new_file(part := new_name(self._path))
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.write(file, self._lines)
         part.replace(self._path)
         os.close(self._file)
-        self._file = _opened(self._path)
+        self._file = file
 
     def _write_header(self) -> None:
-        part = self.folder / f"{RUN_FILE}.part"
-        part.write_bytes(self._header)
+        file = _new_file(part := new_name(self.folder / RUN_FILE))
+        os.write(file, self._header)
+        os.close(file)
         part.replace(self.folder / RUN_FILE)
+
+    def _is_header_changed(self) -> bool:
+        path = self.folder / RUN_FILE
+        return path.is_symlink() or not path.is_file() or path.read_bytes() != self._header
+
+
+def _new_file(path: Path) -> int:
+    """Return a file that was not there before, open for adding to it."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
 def interrupted_run(name: str | None, results: Path) -> Path | None:

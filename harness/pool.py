@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
-from .environment import limit_threads
+from .environment import limit_threads, open_standard_streams
 from .errors import PluginError
 from .oracle import Oracle
 from .plugin import Implementation
@@ -164,6 +164,7 @@ _prepared: dict[str, Any] = {}
 
 def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:
     die_with_parent()
+    open_standard_streams()
     limit_threads(judging.threads)
     staff = Staff(judging.limits, judging.threads, alone=False)
     Finalize(None, staff.close, exitpriority=10)  # before the interpreter goes

@@ -92,9 +92,17 @@ def compact(folder: Path) -> None:
         ("records.parquet", pa.Table.from_pylist(records)),
         ("samples.parquet", pa.Table.from_pylist(samples, sample_schema)),
     ):
-        part = folder / f"{name}.part"
-        pq.write_table(table, part, compression="zstd")
-        part.replace(folder / name)
+        part = new_name(folder / name)
+        try:
+            pq.write_table(table, part, compression="zstd")
+            part.replace(folder / name)
+        except OSError as error:
+            raise ResultsError(cannot("write", folder / name, error)) from None
+
+
+def new_name(path: Path) -> Path:
+    """Return a name beside a file that nobody can have foreseen, for what is to take its place."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
 def _storable(value: Any) -> Any:
@@ -144,6 +152,11 @@ def _checked(row: Row) -> Row:
     for name in ("suite", "case", "implementation"):
         if not isinstance(row.get(name), str):
             raise msgspec.ValidationError(f"it has no {name}")
+    for name, value in row.items():
+        if name in _KINDS and not isinstance(value, _KINDS[name]):
+            raise msgspec.ValidationError(f"its {name} is {str(value)[:60]!r}")
+    if any(not isinstance(one, (int, float)) for one in row.get("samples_s") or ()):
+        raise msgspec.ValidationError("its samples_s are no numbers")
     if row.get("status") not in STATUSES:
         raise msgspec.ValidationError(
             f"its status is {row.get('status')!r}{did_you_mean(str(row.get('status')), STATUSES)}"
@@ -219,6 +232,19 @@ NUMERIC_COLUMNS = tuple(
     if name.endswith(("_s", "_u", "_abs", "_l2", "_bytes", "_fraction", "macs"))
     or name in ("weight", "samples", "number", "parameters", "flops", "gflops", "gbytes_s", "threads")
 )
+
+
+_NUMBER = (int, float, type(None))
+_TEXT = (str, type(None))
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(COLUMNS, _TEXT),
+    **dict.fromkeys(NUMERIC_COLUMNS, _NUMBER),
+    **dict.fromkeys(("batch_size", "in_channels", "out_channels", "groups", "seed"), _NUMBER),
+    "bias": (bool, type(None)),
+    "samples_s": (list, type(None)),
+    "traits": (dict, type(None)),
+}
+"""What each column of a record may hold."""
 
 
 def make_folder(path: Path) -> Path:

@@ -166,6 +166,8 @@ class Oracle:
             if trial.problem.batch_size == 0 and error.status == "error":
                 return Verdict("unsupported", f"raises on an empty batch: {error}")
             verdict = verdict.and_(trial.failure(error.status, str(error), layer.name))
+        except PluginError as error:
+            verdict = verdict.and_(trial.failure("error", str(error), layer.name))
         except BreachError as breach:
             name = layer.name if layer in _FURTHER else "contract"
             verdict = verdict.and_(trial.failure("contract", str(breach), name))

@@ -235,7 +235,7 @@ def _empty_batch(trial: "Trial") -> Verdict:
     """Hand out no samples at all: the shape is all there is to be right, for who can do that."""
     problem = trial.problem.replace(batch_size=0)
     passed = Verdict("passed", seed=trial.bank.seed)
-    if trial.host.refuses(problem):
+    if trial.refuses(problem):
         return passed
     empty = trial.on(problem)
     operands, _ = empty.deal(empty.sharp)

@@ -203,7 +203,7 @@ def _other_problems(trial: "Trial", session: _Session) -> Iterator[Verdict]:
     """Call on a larger, a smaller and an otherwise different problem in between."""
     content = trial.deal(trial.sharp)
     for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
-        if problem is None or trial.host.refuses(problem):
+        if problem is None or trial.refuses(problem):
             continue
         other = trial.on(problem)
         operands, true = other.deal(other.sharp)

@@ -19,9 +19,20 @@ _decode = msgspec.json.Decoder().decode
 
 
 def framed(message: Any) -> bytes:
-    """Return a message as it is sent."""
-    body = _encode(message)
+    """Return a message as it is sent; texts that are no Unicode are made some."""
+    try:
+        body = _encode(message)
+    except UnicodeEncodeError:
+        body = _encode(_readable(message))
     return _LENGTH.pack(len(body)) + body
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def unframed(received: bytearray) -> tuple[Any, int] | None:
@@ -39,7 +50,7 @@ def unframed(received: bytearray) -> tuple[Any, int] | None:
         return None
     try:
         return _decode(bytes(received[_LENGTH.size : end])), end
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
 
 

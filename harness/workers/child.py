@@ -43,9 +43,12 @@ def main(channel: int, file: int, size: int) -> None:
     while (request := receive(connection)) is not None:
         reply = framed({"nonce": request.pop("nonce"), **servant.answer(request)})
         servant.end_copies()
-        sys.stdout.flush()
+        with contextlib.suppress(Exception):  # it may be anything by now
+            sys.stdout.flush()
         connection.sendall(reply)
-    os._exit(0)
+
+
+_LONGEST_TEXT = 1000
 
 
 class _Servant:
@@ -66,13 +69,13 @@ class _Servant:
         try:
             return {"answer": do(**request)}
         except KernelError as error:
-            return {"raised": [error.status, str(error)]}
+            return {"raised": [error.status, str(error)[:_LONGEST_TEXT]]}
         except PluginError as error:
-            return {"refused": str(error)}
+            return {"refused": str(error)[:_LONGEST_TEXT]}
         except BaseException as error:  # noqa: BLE001 an implementation may have broken anything here
             failure = KernelError.of(error)
             status = failure.status if failure.status == "memory" else "contract"
-            return {"raised": [status, f"broke the harness in its process: {failure}"]}
+            return {"raised": [status, f"broke the harness in its process: {failure}"[:_LONGEST_TEXT]]}
 
     def end_copies(self) -> None:
         """End this process, if it is a copy that the implementation has made of the worker."""
@@ -107,7 +110,8 @@ class _Servant:
 
     def refuses(self, problem: str) -> str | None:
         """Say why it does not support a problem."""
-        return self._host.refuses(Problem.parse(problem))
+        reason = self._host.refuses(Problem.parse(problem))
+        return reason and reason[:_LONGEST_TEXT]
 
     def bind(self, bound: int, problem: str, operands: Sequence[Spec], poison: str | None) -> float | None:
         """Hand operands over, and plan; return the seconds that this took."""

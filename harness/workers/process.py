@@ -36,13 +36,16 @@ _LOOK_OUT_S = 2e-4
 _QUIETLY = frozenset({"warm_up", "sample", "once"})
 """Requests during which the parent sleeps, so that it takes nothing from what is timed."""
 
+_LAST_WAIT_S = 5.0
+
 _PR_SET_PDEATHSIG = 1  # prctl.h
 
 _MOST_PROCESSES = 64
 _MOST_PRINTED = 2**26
 _KEPT_PRINTED = 4096
 _BOOT = (
-    "import sys; sys.path += {path!r}\n"
+    # To end with the parent comes first of all: imports take their time.
+    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path += {path!r}\n"
     "from convharness.workers.child import main; main({channel}, {file}, {size})"
 )
 
@@ -158,20 +161,45 @@ class Process:
         """Return for how long it, and this process, were ready to run and had to wait for a processor."""
         return sum(_run_delay_s(path) for path in (f"/proc/{self.pid}/schedstat", "/proc/self/schedstat"))
 
-    def end(self) -> None:
-        """End it and all that it has started, and give its memory back."""
+    def say_goodbye(self) -> None:
+        """Tell an idle worker that nothing more will come, so that it ends by itself and tidies up."""
+        if self.is_alive:
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_WR)
+
+    def end(self, grace_s: float = 0.0) -> None:
+        """End it and all that it has started, and give its memory back; it may end by itself for so long."""
         if not self.is_alive:
             return
         self.is_alive = False
+        if grace_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(grace_s)
+        family = self._family()[1:]
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._popen.wait()
+        for one in family:  # those that have left the group and cleaned their environment
+            with contextlib.suppress(Exception):  # it may have gone
+                one.kill()
         end_marked(self._token.__eq__)
+        # Whoever traces it would have us wait for ever.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(_LAST_WAIT_S)
         self._drain()
         self._channel.close()
         for file in (self._printing, self._ended):
             os.close(file)
         self.arena.close()
+
+    def _family(self) -> list[Any]:
+        """Return the worker and the processes that descend from it, as far as the system knows."""
+        import psutil
+
+        try:
+            worker = psutil.Process(self.pid)
+            return [worker, *worker.children(recursive=True)]
+        except psutil.Error:
+            return []
 
     def _look_out(self) -> None:
         """Wait for a quick answer without going to sleep, from which it takes long to wake up."""
@@ -250,11 +278,7 @@ class Process:
         """Look at memory and processes; raises `KernelError` if they are too many."""
         import psutil
 
-        try:
-            family = [psutil.Process(self.pid)]
-            family += family[0].children(recursive=True)
-        except psutil.Error:
-            return
+        family = self._family()
         if len(family) > _MOST_PROCESSES:
             raise self._ended_by_us("contract", f"started more than {_MOST_PROCESSES} processes")
         used = 0
@@ -272,7 +296,7 @@ class Process:
     def _gone(self) -> KernelError:
         """Return why a worker that no longer answers does not."""
         try:
-            code = self._popen.wait(1.0)
+            code = self._popen.wait(_LAST_WAIT_S)
         except subprocess.TimeoutExpired:
             return self._ended_by_us("crashed", "closed the harness's channel")
         self.end()

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from ..arrays import Array, dtype_of
+from ..errors import PluginError
 from ..host import FirstCall, Held
 from ..kernel import MOST_KEPT, KernelError, Output
 from ..plugin import Implementation
@@ -24,6 +25,7 @@ _START_S = 120.0
 """How long an interpreter and a library may take to load on a busy machine, on top of a call's limit."""
 
 _MOST_TIMEOUTS = 3
+_GRACE_S = 1.0
 _OVERHEAD_S = 3e-4
 """What a request for a sample costs beside the calls: two messages, and waking up."""
 
@@ -207,6 +209,10 @@ class RemoteHost:
         try:
             limit = self._limits.call_s * times
             return process.ask(word, kind, within_s=limit, released=released, **details)
+        except PluginError as error:
+            if word == "refuses":
+                raise
+            raise KernelError("contract", f"answered what nobody had asked: {error}") from None
         except KernelError as error:
             if error.status == "timeout":
                 self._timeouts += 1
@@ -235,10 +241,16 @@ class RemoteHost:
         """Return for how long worker and parent had to wait for a processor."""
         return self._process.waited_s() if self._process else 0.0
 
-    def close(self) -> None:
-        """End the worker."""
+    def say_goodbye(self) -> None:
+        """Tell the worker that it may end."""
         if self._process is not None:
-            self._process.end()
+            self._process.say_goodbye()
+
+    def close(self) -> None:
+        """End the worker; it has a moment to tidy up."""
+        if self._process is not None:
+            self._process.say_goodbye()
+            self._process.end(_GRACE_S)
             self._printed = self._process.printed()
             self._process = None
 

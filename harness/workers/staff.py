@@ -50,7 +50,9 @@ class Staff:
         self.close()
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers, which tidy up at the same time."""
+        for host in self._hosts.values():
+            host.say_goodbye()
         for host in self._hosts.values():
             host.close()
         self._hosts.clear()
