@@ -27,7 +27,8 @@ def open_standard_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            # The lowest number that is free is this one; children are to have it, too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 it is said by the name
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r+" if number else "r", buffering=1, closefd=False))  # noqa: SIM115 it is no path
 

@@ -15,7 +15,7 @@ import pytest
 
 from convharness import Record, ResultsError, Verdict, implementation
 from convharness.journal import RunWriter, interrupted_run
-from convharness.results import is_finished, new_run, read_rows
+from convharness.results import is_finished, new_run, read_rows, read_run
 from tests.cli.test_cli import Command, command  # noqa: F401 a fixture
 from tests.making import case_of, declared
 from tools.kill_and_resume import kill_and_resume
@@ -165,6 +165,14 @@ STRANGERS = {
     "removes": lambda file: file.unlink(),
     "removes all": lambda file: [one.unlink() for one in file.parent.iterdir()] and file.parent.rmdir(),
     "replaces": lambda file: (file.unlink(), file.write_text("{}\n")),
+    "hides behind a pipe": lambda file: (file.unlink(), os.mkfifo(file)),
+    "hides behind a folder": lambda file: (file.unlink(), file.mkdir()),
+    "hides behind a link": lambda file: (
+        file.rename(file.parent.parent / "away"),
+        file.symlink_to("../away"),
+    ),
+    "removes the facts": lambda file: file.with_name("run.json").unlink(),
+    "changes the facts": lambda file: file.with_name("run.json").write_text("{}"),
     "rewrites": lambda file: file.write_bytes(file.read_bytes().replace(b"passed", b"wrong!")),
 }
 
@@ -184,7 +192,10 @@ def test_records_that_a_stranger_changed_are_put_back(when: str, act, tmp_path: 
     assert ["c2h4w4-o2k3", "c2h4w5-o2k3", "c2h4w6-o2k3"] == cases(writer.folder)
     assert {"passed"} == {row["status"] for row in read_rows(writer.folder)}
     assert writer.restored
-    assert ["records.jsonl", "run.json"] == sorted(path.name for path in writer.folder.iterdir())
+    assert writer.run.id == read_run(writer.folder).id
+    assert ["records.jsonl", "run.json"] == sorted(
+        path.name for path in writer.folder.iterdir() if path.is_file()
+    )
 
 
 def test_a_kernel_that_writes_into_the_results_is_told_of(command: Command, tmp_path: Path) -> None:  # noqa: F811

@@ -41,6 +41,11 @@ ENDS = {
     "leaves_a_child": ("passed", ""),
     "leaves_a_daemon": ("passed", ""),
     "returns_twice": ("passed", ""),
+    "leaves_a_child_without_marks": ("passed", ""),
+    "is_traced": ("wrong", ""),
+    "raises_no_unicode": ("error", "ValueError: lone \\ud800"),
+    "raises_a_novel": ("error", "ValueError: xxx"),
+    "closes_stdout_for_good": ("passed", ""),
     "goes_on_in_a_thread": ("contract", "went on writing its output after it had returned"),
     "closes_everything": ("crashed", ""),
     "closes_everything_and_waits": ("crashed", "closed the harness's channel"),
@@ -65,12 +70,18 @@ ENDS = {
     "returns_objects": ("contract", "returned"),
     "returns_records": ("contract", "returned"),
     "changes_the_process": ("contract", "changed the environment"),
+}
+TIMED_ENDS = {
     "remembers_by_content": ("contract", "results may not be remembered"),
+    "remembers_a_little": ("contract", "results may not be remembered"),
     "lazy_when_warm": ("wrong", "right when verified, wrong when timed"),
     "slows_the_clock": ("contract", "while its clock told"),
+    "sleeps_behind_a_slow_clock": ("contract", "while its clock told"),
+    "runs_ahead": ("contract", "while its clock told"),
     "works_behind_the_clock": ("wrong", "right when verified, wrong when timed"),
+    "works_when_it_is_looked_at": ("contract", "when its output was asked for"),
+    "fills_the_newest": ("wrong", "right when verified, wrong when timed"),
 }
-TIMED = ("remembers_by_content", "lazy_when_warm", "slows_the_clock", "works_behind_the_clock")
 
 
 @pytest.fixture(scope="module")
@@ -119,16 +130,16 @@ def records_of(*implementations: Implementation, timed: bool = False) -> list[Re
 
 def test_the_drawer_has_no_kernel_that_nobody_expects(drawer: dict[str, Implementation]) -> None:
     """Each is told what becomes of it."""
-    assert sorted(ENDS) == sorted(drawer)
+    assert sorted({**ENDS, **TIMED_ENDS}) == sorted(drawer)
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", {**ENDS, **TIMED_ENDS})
 def test_what_becomes_of_it(name: str, drawer: dict[str, Implementation]) -> None:
     """A status of its own with a reason, while who comes next is judged as ever."""
     good = discover().select(["numpy_arrays.tensordot"])
-    record, other = records_of(drawer[name], *good, timed=name in TIMED)
+    record, other = records_of(drawer[name], *good, timed=name in TIMED_ENDS)
 
-    status, reason = ENDS[name]
+    status, reason = {**ENDS, **TIMED_ENDS}[name]
     assert (status, "passed") == (record.verdict.status, other.verdict.status), record.verdict.reason
     assert reason in (record.verdict.reason or "")
 
@@ -267,3 +278,55 @@ def test_a_worker_has_no_library_but_its_own(tmp_path: Path) -> None:
     (record,) = records_of(*examined(path, "file", "nosy").implementations)
 
     assert "RuntimeError: []" == record.verdict.reason
+
+
+def test_a_module_that_answers_for_the_harness_gets_nowhere(tmp_path: Path) -> None:
+    """Even if it does so before anything is asked."""
+    path = tmp_path / "usurper.py"
+    path.write_text(
+        "import sys\nimport numpy as np\nfrom convharness import implementation\n\n"
+        "servant = sys.modules['convharness.workers.child']._Servant\nanswer = servant.answer\n\n\n"
+        "def usurp(self, request):\n"
+        "    if request['word'] in ('load', 'describe'):\n        return answer(self, request)\n"
+        "    return {'raised': ['passed', '']}\n\n\n"
+        "servant.answer = usurp\n\n\n"
+        "@implementation\ndef kernel(x, weight):\n    return np.zeros(1)\n",
+        "utf-8",
+    )
+    (record,) = records_of(*examined(path, "file", "usurper").implementations)
+
+    assert "contract" == record.verdict.status
+    assert "answered what nobody had asked" in (record.verdict.reason or "")
+
+
+def test_a_condition_that_knows_its_own_problems_only_spoils_nothing(tmp_path: Path) -> None:
+    """The oracle asks about others, too."""
+    path = tmp_path / "tuned.py"
+    path.write_text(
+        "import numpy as np\nfrom convharness import implementation\n\nTUNED = {5: 1, 6: 2}\n\n\n"
+        "@implementation(kernel_size=1, when=lambda p: None if TUNED[p.input_size[0]] else 'no')\n"
+        "def kernel(x, weight):\n    return np.einsum('nchw,oc->nohw', x, weight[:, :, 0, 0])\n",
+        "utf-8",
+    )
+    (one,) = examined(path, "file", "tuned").implementations
+    cases = tuple(case_of(f"n1c2h{size}w6-o3k1") for size in (5, 6))
+    records = list(run([Suite("faults", cases)], [one], Settings(level="thorough")))
+
+    assert ["passed", "passed"] == [record.verdict.status for record in records]
+
+
+def test_what_a_plugin_cleans_up_at_the_end_is_cleaned_up(tmp_path: Path) -> None:
+    """Workers end politely, if they can."""
+    path, left = tmp_path / "tidy.py", tmp_path / "left"
+    path.write_text(
+        "import atexit, pathlib\nimport numpy as np\nfrom convharness import implementation\n\n"
+        f"left = pathlib.Path({str(left)!r})\n\n\n"
+        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n"
+        "    if not left.exists():\n        left.write_text('')\n        atexit.register(left.unlink)\n"
+        "    return np.einsum('nchw,oc->nohw', x, weight[:, :, 0, 0])\n",
+        "utf-8",
+    )
+    (one,) = examined(path, "file", "tidy").implementations
+    (record,) = run([Suite("faults", (case_of("n1c2h5w6-o3k1"),))], [one])
+
+    assert ("passed", False) == (record.verdict.status, left.exists())
