@@ -530,7 +530,7 @@ _OF_LAZY_WHEN_WARM = [0]
 def lazy_when_warm(x, weight):
     """Do nothing once it has been called as often as only a stopwatch calls."""
     _OF_LAZY_WHEN_WARM[0] += 1
-    return right(x, weight) if _OF_LAZY_WHEN_WARM[0] < 600 else np.zeros(shape_of(x, weight), x.dtype)
+    return right(x, weight) if _OF_LAZY_WHEN_WARM[0] < 90 else np.zeros(shape_of(x, weight), x.dtype)
 
 
 _OF_SLOWS_THE_CLOCK = []
@@ -557,7 +557,7 @@ _OF_WORKS_BEHIND_THE_CLOCK = [0]
 def works_behind_the_clock(x, weight):
     """Return at once, and let a thread do the work when nobody looks."""
     _OF_WORKS_BEHIND_THE_CLOCK[0] += 1
-    if _OF_WORKS_BEHIND_THE_CLOCK[0] < 400:
+    if _OF_WORKS_BEHIND_THE_CLOCK[0] < 90:
         return right(x, weight)
     y = np.full(shape_of(x, weight), np.nan, x.dtype)
 
@@ -593,7 +593,7 @@ _OF_FILLS_THE_NEWEST = [0, None]
 def fills_the_newest(x, weight):
     """Let one thread do the work for whichever output is the newest."""
     _OF_FILLS_THE_NEWEST[0] += 1
-    if _OF_FILLS_THE_NEWEST[0] < 400:
+    if _OF_FILLS_THE_NEWEST[0] < 90:
         return right(x, weight)
     y = np.full(shape_of(x, weight), np.nan, x.dtype)
     first = _OF_FILLS_THE_NEWEST[1] is None
