@@ -8,6 +8,7 @@ a few more calls, on input that was never there.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from math import inf
 from random import Random
 from statistics import median
 from typing import Any
@@ -158,9 +159,10 @@ def _memory(
 ) -> TimingFailure | None:
     """Return that a rival remembers results by their input, if new input takes it much longer, or None.
 
-    The fastest of some calls counts, so that a disturbance of one of them is no matter.
+    One call that takes no longer than usual will do, so that a disturbance of another is no matter.
     """
-    fresh = []
+    usual = median(taken.seconds)
+    fastest = inf
     for other in others:
         try:
             seconds, output = rival.once(other.x)
@@ -170,11 +172,10 @@ def _memory(
             return _raised(KernelError.of(error))
         if failure := other.failure(chain, output):
             return failure
-        fresh.append(seconds)
-    usual = median(taken.seconds)
-    if min(fresh) <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
-        return None
-    reason = f"takes {min(fresh):.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
+        fastest = min(fastest, seconds)
+        if fastest <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
+            return None
+    reason = f"takes {fastest:.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
     return TimingFailure("contract", f"when timed: {reason}; results may not be remembered")
 
 
