@@ -110,7 +110,8 @@ class _Session:
     def judged(self, cases: Sequence[tuple[Suite, Case]]) -> Iterator[Mapping[str, Verdict]]:
         """Yield the oracle's verdicts on each case, by implementation."""
         settings = self._settings
-        if settings.jobs == 1:
+        # What was made in this process cannot be loaded by another.
+        if settings.jobs == 1 or any(one.source is None for one in self._implementations):
             for suite, case in cases:
                 yield {one.name: self._oracle.judge(one, case) for one in self._wanted(suite, case)}
             return

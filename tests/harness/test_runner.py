@@ -45,6 +45,13 @@ def test_there_is_a_record_for_every_case_and_implementation_in_order() -> None:
     assert [(case.label, f"zoo.{name}") for case in CASES for name in ("right", "other")] == found
 
 
+def test_what_was_made_here_is_judged_here_however_many_could_judge() -> None:
+    """No other process could load it."""
+    found = records(RIGHT, settings=Settings(level="quick", jobs=2), cases=CASES)
+
+    assert ["passed", "passed"] == [record.verdict.status for record in found]
+
+
 def test_nothing_is_run_before_it_is_asked_for() -> None:
     """Records are a stream: the first one is there before the second case is touched."""
     seen = []
