@@ -153,8 +153,6 @@ class LocalHost:
 
     def __init__(self, implementation: Implementation) -> None:
         self.implementation = implementation
-        self.seen: Bound
-        """Who made the first call, which may be asked for more."""
 
     def refuses(self, problem: Problem) -> str | None:
         return self.implementation.refuses(problem)
@@ -186,7 +184,6 @@ class LocalHost:
             # Building a module draws random weights, as every library does.
             planned = surroundings.changed(but_random=self.implementation.is_plan)
         with Surroundings() as surroundings:
-            self.seen = bound
             output = bound.output()
             if threads.count() > running:
                 time.sleep(_LATE_S)

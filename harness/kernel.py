@@ -38,7 +38,12 @@ class KernelError(Exception):
 
     @classmethod
     def of(cls, error: BaseException) -> "KernelError":
-        """Return what a plugin's code raised, by its type and the first line of what it says."""
+        """Return what a plugin's code raised, by its type and the first line of what it says.
+
+        What is one already stays as it is.
+        """
+        if isinstance(error, cls):
+            return error
         try:
             text = str(error).strip().split("\n", 1)[0]
         except Exception:  # noqa: BLE001 an error of a plugin may fail even to say what it is

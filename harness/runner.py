@@ -158,24 +158,26 @@ class _Session:
             if verdict.failed and self._settings.exit_first:
                 self._failed.add(one.name)
             version = library_version(one.library)
-            yield Record(suite.name, case, one, verdict, outcome, version, self._settings.threads)
+            yield Record(
+                suite.name, case, one, self._as_run(verdict), outcome, version, self._settings.threads
+            )
 
     def _verdict(
         self, suite: Suite, case: Case, one: Implementation, judged: Mapping[str, Verdict]
     ) -> Verdict:
         if library := _lacking(one):
             return Verdict("unavailable", missing(library))
-        verdict = self._as_run(judged[one.name])
+        verdict = judged[one.name]
         if verdict.layer == "example":
             return replace(verdict, reproduce=self._again("verify", suite, case, one))
         if verdict.failed and self._settings.shrink and len(case.problems) == 1:
-            return self._as_run(shrunk(self._oracle, one, case.problems[0], verdict))
+            return shrunk(self._oracle, one, case.problems[0], verdict)
         return verdict
 
     def _as_run(self, verdict: Verdict) -> Verdict:
         """Return a verdict whose reproducer runs as this run does, where that may matter."""
         words = f" --threads {self._settings.threads}"
-        if verdict.reproduce is None or self._settings.threads == 1 or verdict.reproduce.endswith(words):
+        if verdict.reproduce is None or self._settings.threads == 1:
             return verdict
         return replace(verdict, reproduce=verdict.reproduce + words)
 
@@ -199,5 +201,4 @@ class _Session:
             what: tuple[str, ...] = ("--problem", str(case))
         else:
             what = ("--suite", suite.source, "--case", case.label)
-        again = reproduction(command, one, what, self._settings.level, self._settings.seed)
-        return f"{again} --threads {self._settings.threads}" if self._settings.threads > 1 else again
+        return reproduction(command, one, what, self._settings.level, self._settings.seed)

@@ -71,9 +71,7 @@ def time_case(
             chain = [host(one).bind(problem, operands) for problem, operands in layers]
             timed[one.name] = host(one).rival(one.name, chain)
             chains[one.name] = chain
-        except KernelError as error:
-            outcomes[one.name] = _raised(error)
-        except MemoryError as error:
+        except (KernelError, MemoryError) as error:
             outcomes[one.name] = _raised(KernelError.of(error))
     rivals: list[Rival] = list(timed.values())
     if yardstick:
@@ -150,7 +148,7 @@ def _measurement(chain: Sequence[Held], taken: Samples, yardstick: Samples | Non
 def _failure(chain: Sequence[Held], taken: Samples, expected: "_Expected") -> TimingFailure | None:
     """Return what went wrong while it was timed, or None."""
     if taken.error is not None:
-        return _raised(taken.error if isinstance(taken.error, KernelError) else KernelError.of(taken.error))
+        return _raised(KernelError.of(taken.error))
     return expected.failure(chain, taken.seen)
 
 
@@ -166,8 +164,6 @@ def _memory(
     for other in others:
         try:
             seconds, output = rival.once(other.x)
-        except KernelError as error:
-            return _raised(error)
         except Exception as error:  # noqa: BLE001 in this process a call may raise anything
             return _raised(KernelError.of(error))
         if failure := other.failure(chain, output):

@@ -29,12 +29,10 @@ from ..tensors import Operands
 from .arena import Spec, attach, found
 from .channel import framed, receive
 from .declaration import written_facts
-from .process import die_with_parent
 
 
 def main(channel: int, file: int, size: int) -> None:
     """Answer requests until the parent has gone."""
-    die_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
     connection = socket.socket(fileno=channel)
@@ -123,17 +121,17 @@ class _Servant:
         """Hand operands over, plan, and call once."""
         given = self._operands(operands)
         one = self._host.bind(Problem.parse(problem), given, given, _number(poison))
-        return self._told(one, one.output(_number(poison)), into)
+        return self._told(one.problem, one.output(_number(poison)), into)
 
     def call(self, bound: int, into: int, poison: str | None) -> dict[str, Any]:
         """Call once."""
         one = self._bound[bound]
-        return self._told(one, one.output(_number(poison)), into)
+        return self._told(one.problem, one.output(_number(poison)), into)
 
     def kept(self, bound: int, into: int, wait_s: float) -> list[dict[str, Any]]:
         """Look at the latest outputs again."""
         one = self._bound[bound]
-        return self._told_all(one, one.kept(wait_s), into)
+        return self._told_all(one.problem, one.kept(wait_s), into)
 
     def overwrite(self, bound: int) -> None:
         """Put NaN into the latest output."""
@@ -156,10 +154,9 @@ class _Servant:
     def first_call(self, problem: str, operands: Sequence[Spec], into: int) -> dict[str, Any]:
         """Plan and call for the first time, and see what this changes."""
         given = self._operands(operands)
-        seen = self._host.first_call(Problem.parse(problem), given, given)
-        one = self._host.seen
+        seen = self._host.first_call(asked := Problem.parse(problem), given, given)
         return {
-            "outputs": self._told_all(one, [seen.output, seen.later], into),
+            "outputs": self._told_all(asked, [seen.output, seen.later], into),
             "opened": seen.opened,
             "planned": seen.planned,
             "called": seen.called,
@@ -170,7 +167,7 @@ class _Servant:
         held = [self._bound[bound] for bound in bounds]
         told = []
         for one, outputs in zip(held, self._host.at_once(held, calls), strict=True):
-            told.append(self._told_all(one, outputs, into))
+            told.append(self._told_all(one.problem, outputs, into))
             into += calls * _size(one.problem)
         return told
 
@@ -199,24 +196,24 @@ class _Servant:
     def once(self, name: str, bound: int, content: Spec, into: int) -> tuple[float, dict[str, Any]]:
         """Time one call on other input."""
         seconds, output = self._rivals[name].once(found(self._memory, content))
-        return seconds, self._told(self._bound[bound], output, into)
+        return seconds, self._told(self._bound[bound].problem, output, into)
 
     def seen(self, name: str, bound: int, into: int) -> dict[str, Any]:
         """Say what one of the timed calls returned."""
-        return self._told(self._bound[bound], self._rivals[name].seen(), into)
+        return self._told(self._bound[bound].problem, self._rivals[name].seen(), into)
 
     def _operands(self, specs: Sequence[Spec]) -> Operands:
         arrays = [found(self._memory, spec) for spec in specs]
         return Operands(arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None)
 
-    def _told_all(self, bound: Bound, outputs: Sequence[Output], into: int) -> list[dict[str, Any]]:
-        size = _size(bound.problem)
-        return [self._told(bound, output, into + count * size) for count, output in enumerate(outputs)]
+    def _told_all(self, problem: Problem, outputs: Sequence[Output], into: int) -> list[dict[str, Any]]:
+        size = _size(problem)
+        return [self._told(problem, output, into + count * size) for count, output in enumerate(outputs)]
 
-    def _told(self, bound: Bound, output: Output, into: int) -> dict[str, Any]:
+    def _told(self, problem: Problem, output: Output, into: int) -> dict[str, Any]:
         """Put an output's numbers where the parent wants them, if they fit, and say the rest."""
         self.end_copies()
-        y, problem = output.y, bound.problem
+        y = output.y
         told: dict[str, Any] = {
             "foreign": output.foreign,
             "alias": output.alias,
