@@ -1,6 +1,7 @@
 """Libraries that load when they are first used, so that listing a plugin does not import them."""
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 
@@ -12,6 +13,13 @@ def lazy_import(name: str) -> Any:
     instead of failing. An attribute that was once looked up costs no more than an attribute.
     """
     return _Library(name)
+
+
+def load_those_of(module: ModuleType, library: str) -> None:
+    """Load what a module has so far only named, of one library with its parts."""
+    for value in vars(module).values():
+        if isinstance(value, _Library) and f"{value.__name__}.".startswith(f"{library}."):
+            importlib.import_module(value.__name__)
 
 
 class _Library:

@@ -104,7 +104,7 @@ def _ended_early(judges: Sequence["_Judge"], kind: object, *_: object) -> None:
     processes = [process for judge in judges for process in (judge.pool._processes or {}).values()]  # noqa: SLF001 public from Python 3.14 on
     for process in processes:
         process.kill()
-    end_marked(lambda mark: mark.partition("-")[0] in {str(process.pid) for process in processes})
+    end_marked(lambda mark, _: mark.partition("-")[0] in {str(process.pid) for process in processes})
 
 
 @dataclass

@@ -5,25 +5,32 @@ believes arrays, and compares them itself.
 """
 
 import contextlib
+import ctypes
 import faulthandler
 import gc
 import os
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, adapter, dtype_of
+from .. import threads
+from ..arrays import LIBRARIES, Array, adapter, dtype_of
+from ..ceilings import Ceilings, measure_here
 from ..environment import limit_threads
 from ..errors import PluginError
 from ..host import LocalHost, LocalRival
 from ..kernel import Bound, KernelError, Output
+from ..lazy import load_those_of
+from ..memory import peak_of
 from ..problem import Problem
-from ..registry import held_by
+from ..registry import Registry, held_by
 from ..sampling import Effort
 from ..tensors import Operands
 from .arena import Spec, attach, found
@@ -36,8 +43,16 @@ def main(channel: int, file: int, size: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
     connection = socket.socket(fileno=channel)
-    servant = _Servant(attach(file, size))
+    _serve(connection, _Servant(connection, _attached(file, size)))
+
+
+def _attached(file: int, size: int) -> Array:
+    memory = attach(file, size)
     os.close(file)
+    return memory
+
+
+def _serve(connection: socket.socket, servant: "_Servant") -> None:
     while (request := receive(connection)) is not None:
         reply = framed({"nonce": request.pop("nonce"), **servant.answer(request)})
         servant.end_copies()
@@ -47,13 +62,16 @@ def main(channel: int, file: int, size: int) -> None:
 
 
 _LONGEST_TEXT = 1000
+_PR_SET_PDEATHSIG = 1  # prctl.h
 
 
 class _Servant:
     """Does what it is asked, by the words of the requests, which are the names of its methods."""
 
-    def __init__(self, memory: Array) -> None:
+    def __init__(self, connection: socket.socket, memory: Array, held: Registry | None = None) -> None:
+        self._connection = connection
         self._memory = memory
+        self._held = held
         self._host: LocalHost
         self._bound: dict[int, Bound] = {}
         self._rivals: dict[str, LocalRival] = {}
@@ -92,19 +110,71 @@ class _Servant:
             "broken": registry.broken,
         }
 
-    def load(self, source: str, origin: str, family: str, name: str, threads: int, memory_bytes: int) -> None:
-        """Load the implementation, with so many threads for its libraries."""
+    def prepare(self, source: str, origin: str, family: str, libraries: Sequence[str]) -> None:
+        """Load a file or an entry, and libraries, for the copies that will be made of this process."""
+        self._held = held_by(Path(source), origin, family)
+        modules = {sys.modules[one.function.__module__] for one in self._held.implementations}
+        for library in libraries:
+            if library != "python":
+                import_module(library)
+            for module in modules:
+                load_those_of(module, library)
+            if library in LIBRARIES:
+                adapter(library).limit_threads(1)
+        limit_threads(1)
+        gc.collect()
+        gc.freeze()
+
+    def copy(self, size: int) -> int:
+        """Make a copy of this process, which answers on a channel of its own; return its number."""
+        _, files, _, _ = socket.recv_fds(self._connection, 1, 3)
+        if threads.count() > 1:
+            raise KernelError("error", "has started threads, which a copy would not have")
+        copy = os.fork()
+        if copy == 0:
+            try:
+                self._begin_anew(*files, size=size)
+            finally:
+                os._exit(0)
+        for file in files:
+            os.close(file)
+        return copy
+
+    def _begin_anew(self, channel: int, file: int, printing: int, *, size: int) -> None:
+        """Be a worker that has done nothing yet but load."""
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.setsid()
+        for stream in (1, 2):
+            os.dup2(printing, stream)
+        os.close(printing)
+        self._connection.close()
+        connection = socket.socket(fileno=channel)
+        _serve(connection, _Servant(connection, _attached(file, size), self._held))
+
+    def ended(self, copy: int) -> int:
+        """Return the exit code of a copy that has ended, as `subprocess` words it."""
+        return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+
+    def load(self, source: str, origin: str, family: str, name: str, running: int, memory_bytes: int) -> None:
+        """Load the implementation, with so many threads running for its libraries."""
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-        registry = held_by(Path(source), origin, family)
+        registry = self._held or held_by(Path(source), origin, family)
         one = next((one for one in registry.implementations if one.name == name), None)
         if one is None:
             why = "; ".join(registry.broken) or f"{source} no longer holds {name}"
             raise KernelError("error", why)
-        adapter(one.arrays).limit_threads(threads)
-        limit_threads(threads)
+        if self._held is None or running > 1:  # a template has one thread, and so has its copy
+            adapter(one.arrays).limit_threads(running)
+            limit_threads(running)
         self._host = LocalHost(one)
-        gc.collect()
+        if self._held is None:
+            gc.collect()
         gc.freeze()
+
+    def ceilings(self, running: int) -> Ceilings:
+        """Measure what the machine can do at most."""
+        limit_threads(running)
+        return measure_here(running)
 
     def refuses(self, problem: str) -> str | None:
         """Say why it does not support a problem."""
@@ -178,20 +248,24 @@ class _Servant:
             self._host.call_at_the_edge(Problem.parse(problem), self._operands(operands), edge)
         faulthandler.enable()
 
-    def rival(self, name: str, bounds: Sequence[int]) -> None:
+    def rival(self, name: str, bounds: Sequence[int], cold: bool) -> None:  # noqa: FBT001 a request's words
         """Put a chain of layers on the stopwatch; what plans have built is no garbage."""
         gc.collect()
         gc.freeze()
-        self._rivals = {name: self._host.rival(name, [self._bound[bound] for bound in bounds])}
+        self._rivals = {name: self._host.rival(name, [self._bound[bound] for bound in bounds], cold=cold)}
 
     def warm_up(self, name: str, effort: dict[str, Any]) -> tuple[float, float]:
         """Call until it is warm."""
         return self._rivals[name].warm_up(Effort(**effort))
 
     def sample(self, name: str, number: int, seen: int) -> tuple[float, float]:
-        """Time so many calls, and the untimed one before them."""
+        """Time so many calls, and what comes before them."""
         rival = self._rivals[name]
-        return rival.sample(number, seen), rival.untimed_s
+        return rival.sample(number, seen).seconds, rival.beside_s
+
+    def peak_memory(self, bound: int) -> int | None:
+        """Say how much memory a call takes beyond what is there."""
+        return peak_of(self._bound[bound].run)
 
     def once(self, name: str, bound: int, content: Spec, into: int) -> tuple[float, dict[str, Any]]:
         """Time one call on other input."""

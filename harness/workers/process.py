@@ -1,5 +1,7 @@
 """One worker process as its parent sees it: started, asked, watched, and ended with all that it left.
 
+It is started as a new interpreter, or as a copy of one that has loaded its libraries, see `template`.
+
 Linux only: it rests on `memfd`, `pidfd` and process groups.
 """
 
@@ -13,10 +15,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -26,7 +28,7 @@ from ..kernel import KernelError
 from . import channel
 from .arena import Arena
 
-_MARK = "CONVHARNESS_WORKER"
+MARK = "CONVHARNESS_WORKER"
 """The environment variable by which processes that a kernel started are found, wherever they hide."""
 
 _TICK_S = 0.1
@@ -75,39 +77,60 @@ class Answer(msgspec.Struct):
     raised: tuple[Literal["error", "memory", "contract"], str] | None = None
 
 
-class Process:
-    """A worker: an interpreter of its own, in a process group of its own, whose parent may end it.
+class Started(Protocol):
+    """A process that has been started, as `subprocess.Popen` has it."""
 
-    It starts isolated (`python -I`): no file of the working folder shadows a module there.
+    @property
+    def pid(self) -> int:
+        """Return its number."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code; raises `subprocess.TimeoutExpired`."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What a worker is given of its parent's: the channel, shared memory and its size, where it prints."""
+
+    channel: int
+    file: int
+    size: int
+    printing: int
+
+
+Start = Callable[[Ends], Started]
+
+
+class Process:
+    """A worker: a process with a group of its own, whose parent may end it.
+
+    `start` starts it. `token` marks it and all that it starts, so that they are found when it ends; a
+    copy bears the mark of its template, which sees to that.
     """
 
-    def __init__(self, limits: Limits, threads: int, *, alone: bool = True) -> None:
+    def __init__(self, limits: Limits, start: Start, token: str | None = None, *, alone: bool = True) -> None:
         self.limits = limits
         self._alone = alone
         self.arena = Arena()
-        self._token = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._token = token
         own, other = socket.socketpair()
         reader, writer = os.pipe()
-        boot = _BOOT.format(
-            path=_module_path(), channel=other.fileno(), file=self.arena.file, size=self.arena.size
-        )
-        environment = {**os.environ, **thread_variables(threads), _MARK: self._token}
-        self._popen = subprocess.Popen(  # noqa: S603 our own interpreter and words
-            [sys.executable, "-I", "-c", boot],
-            stdin=subprocess.DEVNULL,
-            stdout=writer,
-            stderr=writer,
-            pass_fds=(other.fileno(), self.arena.file),
-            start_new_session=True,
-            env=environment,
-        )
-        os.close(writer)
-        other.close()
+        try:
+            self._started = start(Ends(other.fileno(), self.arena.file, self.arena.size, writer))
+        except BaseException:
+            own.close()
+            os.close(reader)
+            self.arena.close()
+            raise
+        finally:
+            os.close(writer)
+            other.close()
         os.set_blocking(reader, False)
-        self.pid = self._popen.pid
+        self.pid = self._started.pid
         self._channel = own
         self._printing = reader
         self._ended = os.pidfd_open(self.pid)
+        self._delays = Delays(self.pid)
         self._received = bytearray()
         self._printed = bytearray()
         self._printed_bytes = 0
@@ -116,8 +139,18 @@ class Process:
             self._poll.register(watched, select.POLLIN)
         self.is_alive = True
 
-    def ask(self, word: str, kind: Any = None, *, within_s: float | None = None, **details: Any) -> Any:
+    def ask(
+        self,
+        word: str,
+        kind: Any = None,
+        *,
+        within_s: float | None = None,
+        files: Sequence[int] = (),
+        **details: Any,
+    ) -> Any:
         """Return the worker's answer to a request, which is of that kind: a type, or None for nothing.
+
+        Open `files` go with the request.
 
         Raises `KernelError` for what the implementation raises there, and where the worker ends, or
         takes too much of anything, in which case it is ended.
@@ -128,6 +161,8 @@ class Process:
             raise self._ended_by_us("contract", "wrote into the harness's own channel")
         with contextlib.suppress(OSError):  # what has become of it shows at once
             self._channel.sendall(channel.framed({"nonce": nonce, "word": word, **details}))
+            if files:
+                socket.send_fds(self._channel, [b"f"], files)
         if self._alone and word not in _QUIETLY:
             self._look_out()
         answer = self._answer(limit)
@@ -157,9 +192,32 @@ class Process:
         except OSError:
             return 0.0
 
+    @property
+    def token(self) -> str | None:
+        """Return the mark that it and all that it starts bear, if that is its own."""
+        return self._token
+
     def waited_s(self) -> float:
-        """Return for how long it, and this process, were ready to run and had to wait for a processor."""
-        return sum(_run_delay_s(path) for path in (f"/proc/{self.pid}/schedstat", "/proc/self/schedstat"))
+        """Return for how long its first thread was ready to run and had to wait for a processor."""
+        return self._delays.seconds()
+
+    def pin(self, processors: Collection[int]) -> None:
+        """Tie all of its threads to some processors; those that they start are tied likewise."""
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{self.pid}/task"):  # noqa: PTH208 names only
+                os.sched_setaffinity(int(task), processors)
+
+    def pause(self) -> None:
+        """Stop it where it is, with all of its threads and those that it has started, until `resume`."""
+        self._signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal_group(signal.SIGCONT)
+
+    def _signal_group(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
 
     def say_goodbye(self) -> None:
         """Tell an idle worker that nothing more will come, so that it ends by itself and tidies up."""
@@ -174,22 +232,28 @@ class Process:
         self.is_alive = False
         if grace_s:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._popen.wait(grace_s)
-        family = self._family()[1:]
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        for one in family:  # those that have left the group and cleaned their environment
-            with contextlib.suppress(Exception):  # it may have gone
-                one.kill()
-        end_marked(self._token.__eq__)
+                self._started.wait(grace_s)
+        if self._token is not None:
+            self.end_descendants()
+        self._signal_group(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # a copy may be so new that it has no group yet
+            signal.pidfd_send_signal(self._ended, signal.SIGKILL)
+        if self._token is not None:
+            end_marked(lambda mark, _: mark == self._token)
         # Whoever traces it would have us wait for ever.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(_LAST_WAIT_S)
+            self._started.wait(_LAST_WAIT_S)
         self._drain()
         self._channel.close()
         for file in (self._printing, self._ended):
             os.close(file)
         self.arena.close()
+
+    def end_descendants(self) -> None:
+        """End what has been started in it, the copies of a template too, wherever the system finds it."""
+        for one in self._family()[1:]:  # those that have left the group and cleaned their environment, too
+            with contextlib.suppress(Exception):  # it may have gone
+                one.kill()
 
     def _family(self) -> list[Any]:
         """Return the worker and the processes that descend from it, as far as the system knows."""
@@ -296,7 +360,7 @@ class Process:
     def _gone(self) -> KernelError:
         """Return why a worker that no longer answers does not."""
         try:
-            code = self._popen.wait(_LAST_WAIT_S)
+            code = self._started.wait(_LAST_WAIT_S)
         except subprocess.TimeoutExpired:
             return self._ended_by_us("crashed", "closed the harness's channel")
         self.end()
@@ -305,20 +369,45 @@ class Process:
         return KernelError("crashed", f"ended its own process, with exit code {code}")
 
 
+def spawned(
+    limits: Limits, threads: int, *, alone: bool = True, variables: Mapping[str, str] | None = None
+) -> Process:
+    """Start a worker as an interpreter of its own, whose libraries start so many threads.
+
+    It is isolated (`python -I`): no file of the working folder shadows a module there. `variables`
+    of the environment come on top.
+    """
+    token = f"{os.getpid()}-{secrets.token_hex(8)}"
+
+    def start(ends: Ends) -> Started:
+        boot = _BOOT.format(path=_module_path(), channel=ends.channel, file=ends.file, size=ends.size)
+        return subprocess.Popen(  # noqa: S603 our own interpreter and words
+            [sys.executable, "-I", "-c", boot],
+            stdin=subprocess.DEVNULL,
+            stdout=ends.printing,
+            stderr=ends.printing,
+            pass_fds=(ends.channel, ends.file),
+            start_new_session=True,
+            env={**os.environ, **thread_variables(threads), **(variables or {}), MARK: token},
+        )
+
+    return Process(limits, start, token, alone=alone)
+
+
 def die_with_parent() -> None:
     """Let the system end this process when the one that started it ends, however that comes about."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def end_marked(wanted: Callable[[str], bool]) -> None:
-    """End every process that bears a mark of a worker that is wanted, until none is left.
+def end_marked(wanted: Callable[[str, int], bool]) -> None:
+    """End every process that is wanted, by the mark of a worker and its own number, until none is left.
 
     A mark is the number of the process that has started the worker, a hyphen, and what is random.
     """
     import psutil
 
     for _ in range(20):
-        left = [one for one in psutil.process_iter() if wanted(_mark_of(one))]
+        left = [one for one in psutil.process_iter() if wanted(_mark_of(one), one.pid)]
         for one in left:
             with contextlib.suppress(psutil.Error):
                 one.kill()
@@ -333,7 +422,7 @@ def _mark_of(process: Any) -> str:
     try:
         if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
             return ""
-        return str(process.environ().get(_MARK, ""))
+        return str(process.environ().get(MARK, ""))
     except (psutil.Error, OSError):
         return ""
 
@@ -345,13 +434,25 @@ def _module_path() -> list[str]:
     return [entry for entry in sys.path if entry and (entry != here or entry in asked)]
 
 
-def _run_delay_s(path: str) -> float:
-    """Return how long a process's first thread has waited for a processor; 0 where nobody tells."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 it is asked for often, and a path is slow
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
+class Delays:
+    """Tells for how long the first thread of a process has waited for a processor; 0 where nobody tells."""
+
+    def __init__(self, pid: int) -> None:
+        try:
+            self._file = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
+        except OSError:
+            self._file = -1
+
+    def __del__(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+
+    def seconds(self) -> float:
+        """Return them, since the process began."""
+        try:
+            return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
 
 
 def _signal(number: int) -> str:

@@ -1,6 +1,7 @@
 """The host of an implementation that runs in a worker: requests go there, arrays lie between."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from math import prod
@@ -16,10 +17,10 @@ from ..host import FirstCall, Held
 from ..kernel import MOST_KEPT, KernelError, Output
 from ..plugin import Implementation
 from ..problem import Problem
-from ..sampling import Effort
+from ..sampling import Effort, Turn
 from ..tensors import Operands
 from .arena import Region, Spec
-from .process import Limits, Process
+from .process import Delays, Limits, Process
 
 _START_S = 120.0
 """How long an interpreter and a library may take to load on a busy machine, on top of a call's limit."""
@@ -31,6 +32,9 @@ _OVERHEAD_S = 3e-4
 
 _CLOCKS_RATIO = 1.4
 """How far apart the clocks of worker and parent may be, over all samples."""
+
+_MORE_PROCESSORS = 0.25
+"""So many more processors than threads may seem to be used, since the clocks are not read at once."""
 
 _LOOK_S = 2e-3
 _LOOK_BYTES_S = 2.5e8
@@ -60,16 +64,17 @@ class Seen(msgspec.Struct):
 
 
 class RemoteHost:
-    """Runs an implementation in a worker, which is started when it is needed, and anew where it ended."""
+    """Runs an implementation in a worker, which `start` starts when needed, and anew where it ended."""
 
     def __init__(
-        self, implementation: Implementation, limits: Limits, threads: int, *, alone: bool = True
+        self, implementation: Implementation, limits: Limits, threads: int, start: Callable[[], Process]
     ) -> None:
         self.implementation = implementation
+        self.threads = threads
+        self._start = start
+        self._is_still = False
         self._pools: Mapping[str, int] | None = None
         self._limits = limits
-        self._threads = threads
-        self._alone = alone
         self._process: Process | None = None
         self._names = count()
         self._held = 0
@@ -175,11 +180,18 @@ class RemoteHost:
             return str(error).removeprefix("was ended by ")
         return None
 
-    def rival(self, name: str, chain: Sequence[Held]) -> "RemoteRival":
-        """Put a chain on the worker's stopwatch."""
+    def rival(self, name: str, chain: Sequence[Held], *, cold: bool = False) -> "RemoteRival":
+        """Put a chain on the worker's stopwatch; from now on the worker only runs while it is asked."""
         bound = [one for one in chain if isinstance(one, RemoteBound)]
-        self.ask("rival", name=name, bounds=[one.name for one in bound])
+        self.ask("rival", name=name, bounds=[one.name for one in bound], cold=cold)
+        self._is_still = True
+        self._running().pause()
         return RemoteRival(self, name, bound[-1])
+
+    def peak_memory(self, held: Any) -> int | None:
+        """Return how many bytes a call takes beyond what the worker has, where the system tells."""
+        size: int | None = self.ask("peak_memory", int | None, bound=held.name, times=2)
+        return size
 
     def starts_afresh(self) -> bool:
         """End the worker, once, if it has seen more than one problem; the next request starts another."""
@@ -206,6 +218,8 @@ class RemoteHost:
         """
         process = self._running()
         released, self._released = self._released, []
+        if self._is_still:
+            process.resume()
         try:
             limit = self._limits.call_s * times
             return process.ask(word, kind, within_s=limit, released=released, **details)
@@ -217,6 +231,9 @@ class RemoteHost:
             if error.status == "timeout":
                 self._timeouts += 1
             raise
+        finally:
+            if self._is_still and process.is_alive:
+                process.pause()
 
     @property
     def is_idle(self) -> bool:
@@ -238,8 +255,12 @@ class RemoteHost:
         return self._process.cpu_s() if self._process else 0.0
 
     def waited_s(self) -> float:
-        """Return for how long worker and parent had to wait for a processor."""
+        """Return for how long the worker had to wait for a processor."""
         return self._process.waited_s() if self._process else 0.0
+
+    def pin(self, processors: Collection[int]) -> None:
+        """Let the worker have some processors and no others."""
+        self._running().pin(processors)
 
     def say_goodbye(self) -> None:
         """Tell the worker that it may end."""
@@ -254,6 +275,11 @@ class RemoteHost:
             self._printed = self._process.printed()
             self._process = None
 
+    def dismiss(self) -> None:
+        """End the worker at once."""
+        if self._process is not None:
+            self._process.end()
+
     def _running(self) -> Process:
         """Return the worker, started if need be."""
         if self._process is not None and self._process.is_alive:
@@ -266,7 +292,8 @@ class RemoteHost:
             raise KernelError("timeout", reason)
         one = self.implementation
         self._problems = 0
-        process = self._process = Process(self._limits, self._threads, alone=self._alone)
+        process = self._process = self._start()
+        self._is_still = False
         self._released = []
         self._pools = None
         process.ask(
@@ -276,7 +303,7 @@ class RemoteHost:
             origin=one.origin,
             family=one.family,
             name=one.name,
-            threads=self._threads,
+            running=self.threads,
             memory_bytes=self._limits.memory_bytes,
         )
         return process
@@ -357,27 +384,46 @@ class RemoteRival:
         self.name = name
         self._host = host
         self._last = last
+        self._ours = Delays(os.getpid())
         self._told_s = 0.0
         self._passed_s = 0.0
         self._waited_s = 0.0
+        self._cpu_s = 0.0
+        self._late_s = 0.0
+        self._late_bytes = 0
+
+    @property
+    def processors(self) -> float:
+        """Return how many processors it has used at a time while it was timed."""
+        return self._cpu_s / self._passed_s if self._passed_s else 0.0
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until it is warm."""
-        kind = tuple[Seconds, Seconds]
-        first, fastest = self._host.ask("warm_up", kind, times=3, name=self.name, effort=asdict(effort))
+        told = asdict(effort)
+        first, fastest = self._host.ask(
+            "warm_up", tuple[Seconds, Seconds], times=3, name=self.name, effort=told
+        )
         return first, fastest
 
-    def sample(self, number: int, seen: int) -> float:
+    def sample(self, number: int, seen: int) -> Turn:
         """Time so many calls."""
-        start, waited = perf_counter(), self._host.waited_s()
-        seconds: float
-        seconds, untimed = self._host.ask(
-            "sample", tuple[Seconds, Seconds], times=2, name=self.name, number=number, seen=seen
+        host = self._host
+        waited, ours, worked = host.waited_s(), self._ours.seconds(), host.cpu_s()
+        start = perf_counter()
+        seconds, beside = host.ask(
+            "sample",
+            tuple[Seconds, Annotated[float, msgspec.Meta(ge=0, le=1e9)]],
+            times=2,
+            name=self.name,
+            number=number,
+            seen=seen,
         )
         self._passed_s += perf_counter() - start
-        self._waited_s += self._host.waited_s() - waited + _OVERHEAD_S
-        self._told_s += seconds * number + untimed
-        return seconds
+        self._cpu_s += host.cpu_s() - worked
+        waited = host.waited_s() - waited
+        self._waited_s += waited + self._ours.seconds() - ours + _OVERHEAD_S
+        self._told_s += seconds * number + beside
+        return Turn(seconds, waited)
 
     def once(self, x: Array) -> tuple[float, Output]:
         """Put other numbers into the input and call once."""
@@ -385,22 +431,29 @@ class RemoteRival:
         return seconds, output
 
     def seen(self) -> Output:
-        """Return what one call of the latest sample returned.
-
-        Raises `KernelError` where much more time has passed than the worker's clock told: then
-        something is wrong with the clock, or work was left for later. Time in which the machine let
-        the worker wait does not count.
-        """
+        """Return what one call of the latest sample returned."""
         worked = self._host.cpu_s()
         output = self._last.seen(self.name)
-        late = self._host.cpu_s() - worked
-        size = 0 if output.y is None else output.y.nbytes
-        if late > _LOOK_S + size / _LOOK_BYTES_S:
-            raise KernelError("contract", f"worked for {late:.3g} s when its output was asked for")
+        self._late_s = self._host.cpu_s() - worked
+        self._late_bytes = 0 if output.y is None else output.y.nbytes
+        return output
+
+    def suspicion(self) -> str | None:
+        """Return what makes its times doubtful, or None.
+
+        Much more time has passed than the worker's clock told: then something is wrong with the
+        clock, or work was left for later. Time in which the machine let the worker wait does not
+        count. Or it used processors that it was not given.
+        """
+        if self._late_s > _LOOK_S + self._late_bytes / _LOOK_BYTES_S:
+            return f"worked for {self._late_s:.3g} s when its output was asked for"
         told, passed, worked = self._told_s, self._passed_s, self._passed_s - self._waited_s
         if worked > _CLOCKS_RATIO * told or told > _CLOCKS_RATIO * passed:
-            raise KernelError("contract", f"took {worked:.3g} s while its clock told {told:.3g} s")
-        return output
+            return f"took {worked:.3g} s while its clock told {told:.3g} s"
+        if self.processors > self._host.threads + _MORE_PROCESSORS:
+            given = "1 thread" if self._host.threads == 1 else f"{self._host.threads} threads"
+            return f"used {self.processors:.1f} processors at a time, though it was given {given}"
+        return None
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,31 @@
 """All workers of a run: who runs where, and the end of everyone."""
 
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
+from .. import kept
+from ..ceilings import Ceilings
 from ..errors import PluginError
 from ..host import Host, LocalHost
 from ..kernel import KernelError
 from ..plugin import Implementation
 from ..registry import Registry, Unavailable
 from .declaration import read_facts
-from .process import Limits, Process
+from .process import Limits, Process, end_marked, spawned
 from .remote import RemoteHost
+from .template import Source, Template
 
 EXAMINED_S = 120.0
 """How long a file may take to be imported, the libraries that it uses included."""
+
+_AT_ONCE = os.cpu_count() or 1
 
 _MOST = 64
 """Workers that are kept; more of them would fill the memory of a machine with idle libraries."""
@@ -35,6 +45,9 @@ class Staff:
     What another process can load again gets a worker of its own. What exists only here, such as a
     function that a program has made, runs here. `alone` says that this process has processors to
     spare while a worker works: then it looks out for answers instead of sleeping.
+
+    `anew` gives processes that nobody has used. They are copies of templates: those of one generation
+    are copies of one process per source, those of different generations have nothing in common.
     """
 
     def __init__(self, limits: Limits | None = None, threads: int = 1, *, alone: bool = True) -> None:
@@ -42,6 +55,12 @@ class Staff:
         self._limits = limits or Limits()
         self._threads = threads
         self._hosts: dict[str, RemoteHost] = {}
+        self._templates: dict[tuple[Source, int], Template | None] = {}
+
+    @property
+    def threads(self) -> int:
+        """Return how many threads every worker has."""
+        return self._threads
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +75,10 @@ class Staff:
         for host in self._hosts.values():
             host.close()
         self._hosts.clear()
+        for template in self._templates.values():
+            if template is not None:
+                template.close()
+        self._templates.clear()
 
     def host(self, implementation: Implementation) -> Host:
         """Return where an implementation runs."""
@@ -65,8 +88,53 @@ class Staff:
         if name not in self._hosts:
             if len(self._hosts) >= _MOST:
                 self._let_go()
-            self._hosts[name] = RemoteHost(implementation, self._limits, self._threads, alone=self._alone)
+            self._hosts[name] = self._hired(implementation, self._spawned)
         return self._hosts[name]
+
+    @contextmanager
+    def anew(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
+        """Give, as a context, a way to new hosts of a generation that is prepared; all end with it.
+
+        What runs in this process has no generations: it is where it always was.
+        """
+        hired: list[RemoteHost] = []
+
+        def host(implementation: Implementation) -> Host:
+            if implementation.source is None:
+                return LocalHost(implementation)
+            template = self._templates[Source.of(implementation), generation]
+            start = self._spawned if template is None else partial(template.copy, self._limits)
+            hired.append(self._hired(implementation, start))
+            return hired[-1]
+
+        try:
+            yield host
+        finally:
+            templates = [one for (_, number), one in self._templates.items() if one and number == generation]
+            for template in templates:
+                template.process.end_descendants()
+            for one in hired:
+                one.dismiss()
+            known = {template.process.token: template.process.pid for template in templates}
+            end_marked(lambda mark, pid: mark in known and known[mark] != pid)
+
+    def prepare(self, implementations: Iterable[Implementation], generations: int) -> None:
+        """Start the templates of so many generations that are not there yet, a few at a time."""
+        sources = {Source.of(one): None for one in implementations if one.source is not None}
+        wanted = [(source, number) for number in range(generations) for source in sources]
+        missing = [key for key in wanted if key not in self._templates]
+        for start in range(0, len(missing), _AT_ONCE):
+            some = missing[start : start + _AT_ONCE]
+            # Started here and not by the pool: a process ends with the thread that has started it.
+            templates = [Template(source, self._threads) for source, _ in some]
+            with ThreadPoolExecutor(len(some)) as pool:
+                self._templates |= dict(zip(some, pool.map(_loaded, templates), strict=True))
+
+    def _hired(self, implementation: Implementation, start: Callable[[], Process]) -> RemoteHost:
+        return RemoteHost(implementation, self._limits, self._threads, start)
+
+    def _spawned(self) -> Process:
+        return spawned(self._limits, self._threads, alone=self._alone)
 
     def _let_go(self) -> None:
         """End a worker that holds nothing: everybody is asked in turn, so who was last is needed last."""
@@ -76,9 +144,38 @@ class Staff:
                 return
 
 
+def _loaded(template: Template) -> Template | None:
+    """Return a template when it has loaded, or None where its source has to be loaded anew every time."""
+    try:
+        template.load()
+        template.copy(Limits()).end()
+    except KernelError:
+        template.close()
+        return None
+    return template
+
+
+def ceilings_of(threads: int) -> Ceilings | None:
+    """Return what this machine can do at most with so many threads; measured if nobody has, in a few seconds.
+
+    None where it cannot be measured.
+    """
+    found = kept.read("ceilings", threads, Ceilings)
+    if found is None:
+        process = spawned(Limits(), threads)
+        try:
+            found = process.ask("ceilings", Ceilings, within_s=EXAMINED_S, running=threads)
+        except KernelError:
+            return None
+        finally:
+            process.end()
+        kept.write("ceilings", threads, found)
+    return found
+
+
 def examined(source: Path, origin: str, family: str) -> Registry:
     """Return what a file or an entry declares, never run here: a process of its own loads it."""
-    process = Process(Limits(), threads=1)
+    process = spawned(Limits(), threads=1)
     try:
         found: Described = process.ask(
             "describe",

@@ -1,11 +1,8 @@
 """Nothing that a kernel does ends the harness, hangs it, deceives it or outlives it."""
 
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from convharness import Implementation, Record, Settings, Suite, discover, run
@@ -92,30 +89,6 @@ def drawer() -> dict[str, Implementation]:
     return {one.name.removeprefix("drawer."): one for one in registry.implementations}
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """Fail whatever leaves a process behind."""
-    before = {one.pid for one in psutil.process_iter()}
-    yield
-    end = time.monotonic() + 2
-    while (left := _left_since(before)) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert [] == left
-
-
-def _left_since(before: set[int]) -> list[str]:
-    """Return the command lines of new processes that bear the mark of a worker of ours."""
-    found = []
-    for one in psutil.process_iter():
-        try:
-            mark = one.environ().get("CONVHARNESS_WORKER", "")
-            if one.pid not in before and mark.startswith(f"{os.getpid()}-"):
-                found.append(" ".join(one.cmdline()))
-        except psutil.Error:
-            continue
-    return found
-
-
 def records_of(*implementations: Implementation, timed: bool = False) -> list[Record]:
     """Return what a run has to say of some implementations on one case."""
     settings = Settings(
@@ -123,7 +96,7 @@ def records_of(*implementations: Implementation, timed: bool = False) -> list[Re
         timeout_s=1.0,
         memory_bytes=2**30,
         timed=timed,
-        effort=Effort(rounds=4, budget_s=0.2),
+        effort=Effort(budget_s=0.2),
     )
     return list(run([Suite("faults", (CASE,))], implementations, settings))
 
@@ -259,7 +232,7 @@ def test_more_implementations_than_workers_are_kept_are_judged_and_timed_all_the
     """Those that hold something stay; of the others one goes."""
     monkeypatch.setattr("convharness.workers.staff._MOST", 2)
     chosen = discover().select(["numpy_arrays.*"])
-    settings = Settings(level="quick", timed=True, effort=Effort(rounds=3, budget_s=0.01))
+    settings = Settings(level="quick", timed=True, effort=Effort(budget_s=0.01))
     records = list(run([Suite("faults", (CASE, case_of("n1c2h5w5-o2k3")))], chosen, settings))
 
     assert {"passed"} == {record.verdict.status for record in records}

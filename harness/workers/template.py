@@ -1,0 +1,98 @@
+"""A worker that has loaded a file and its libraries, and is copied: a new process in milliseconds.
+
+Whoever compares two implementations compares them in several processes each, because a process's
+memory has its own luck. A start with PyTorch takes a second; a copy has its own pages and its own
+luck with what it allocates, and shares with its template only what was loaded.
+"""
+
+import os
+import select
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL
+
+from ..errors import PluginError
+from ..kernel import KernelError
+from ..plugin import Implementation
+from .process import Ends, Limits, Process, Started, spawned
+
+_START_S = 120.0
+"""How long an interpreter and a library may take to load on a busy machine."""
+
+_LATER = {"OPENBLAS_NUM_THREADS": "1"}
+"""OpenBLAS starts threads when it loads, and what has threads cannot be copied; a copy starts them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a template loads: a file or the entry of a package, and the libraries that it uses."""
+
+    path: Path
+    origin: str
+    family: str
+    libraries: tuple[str, ...]
+
+    @classmethod
+    def of(cls, implementation: Implementation) -> "Source":
+        """Return where an implementation comes from; raises `PluginError` for one that was made here."""
+        one = implementation
+        if one.source is None:
+            raise PluginError(f"{one.name} exists only in this process")
+        return cls(one.source, one.origin, one.family, tuple({one.library: None, one.arrays: None}))
+
+
+class Template:
+    """A process that has loaded a source and waits to be copied."""
+
+    def __init__(self, source: Source, threads: int) -> None:
+        self.process = spawned(Limits(), threads, variables=_LATER)
+        self._source = source
+
+    def load(self) -> None:
+        """Wait until it has loaded all; raises `KernelError`."""
+        source = self._source
+        self.process.ask(
+            "prepare",
+            within_s=_START_S,
+            source=str(source.path.absolute()),
+            origin=source.origin,
+            family=source.family,
+            libraries=source.libraries,
+        )
+
+    def copy(self, limits: Limits) -> Process:
+        """Return a copy that nobody has used; raises `KernelError` where it cannot be copied."""
+        return Process(limits, self._started)
+
+    def _started(self, ends: Ends) -> Started:
+        files = (ends.channel, ends.file, ends.printing)
+        return _Copy(self.process, self.process.ask("copy", int, files=files, size=ends.size))
+
+    def close(self) -> None:
+        """End it, its copies and all that they have started."""
+        self.process.end()
+
+
+class _Copy:
+    """A started copy, whose parent in the eyes of the system is the template."""
+
+    def __init__(self, template: Process, pid: int) -> None:
+        self.pid = pid
+        self._template = template
+        self._ended = os.pidfd_open(pid)
+
+    def __del__(self) -> None:
+        os.close(self._ended)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code, which the template is told; raises `subprocess.TimeoutExpired`."""
+        poll = select.poll()
+        poll.register(self._ended, select.POLLIN)
+        if not poll.poll(None if timeout is None else 1000 * timeout):
+            raise subprocess.TimeoutExpired("a copy", timeout or 0.0)
+        try:
+            code: int = self._template.ask("ended", int, copy=self.pid)
+        except KernelError:
+            return -SIGKILL  # the template has gone, and all copies with it
+        return code

@@ -1,0 +1,591 @@
+"""Processes that nobody has used: copies of templates, what they share, and what becomes of them."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from convharness import Implementation, Problem
+from convharness.conditions import processors_in_turn
+from convharness.host import Host
+from convharness.kernel import KernelError
+from convharness.sampling import Effort
+from convharness.tensors import KINDS
+from convharness.workers import Limits, Staff, examined
+
+PROBLEM = Problem.parse("n1c1h2w2-o1k1-float64")
+OPERANDS = KINDS["timed_integers"](PROBLEM, 0)
+
+TELLING = '''"""Kernels that say in their output what they know of their process, or end it."""
+
+import ctypes, os, signal, subprocess, sys, threading, time, zlib
+
+import numpy as np
+
+from convharness import implementation
+
+{first}
+calls = []
+
+
+def telling(number, x):
+    return np.full(x.shape, number, x.dtype)
+
+
+@implementation
+def process(x, weight):
+    return telling(os.getpid(), x)
+
+
+@implementation
+def parent(x, weight):
+    return telling(os.getppid(), x)
+
+
+@implementation
+def counts(x, weight):
+    calls.append(1)
+    return telling(len(calls), x)
+
+
+@implementation
+def processors(x, weight):
+    return telling(len(os.sched_getaffinity(0)), x)
+
+
+@implementation
+def segmentation_fault(x, weight):
+    ctypes.string_at(0)
+
+
+@implementation
+def exits(x, weight):
+    os._exit(7)
+
+
+@implementation
+def kills_itself(x, weight):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@implementation
+def closes_everything(x, weight):
+    os.closerange(3, 99)
+    os._exit(3)
+
+
+@implementation
+def hangs(x, weight):
+    time.sleep(3600)
+
+
+@implementation
+def stops_itself(x, weight):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@implementation
+def takes_memory(x, weight):
+    return np.ones(2**40)
+
+
+@implementation
+def raises(x, weight):
+    raise ValueError("no")
+
+
+@implementation
+def kills_its_template(x, weight):
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(3600)
+
+
+def waiting(**how):
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], **how).pid
+
+
+@implementation
+def leaves_a_child(x, weight):
+    return telling(waiting(), x)
+
+
+@implementation
+def leaves_a_child_of_another_session(x, weight):
+    return telling(waiting(start_new_session=True), x)
+
+
+@implementation
+def leaves_a_child_without_marks(x, weight):
+    return telling(waiting(start_new_session=True, env={{}}), x)
+
+
+@implementation
+def leaves_a_daemon(x, weight):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        os.write(writer, str(waiting()).encode())
+        os._exit(0)
+    return telling(int(os.read(reader, 99)), x)
+
+
+@implementation
+def leaves_a_thread(x, weight):
+    threading.Thread(target=waiting_for_ever, daemon=True).start()
+    return telling(threading.active_count(), x)
+
+
+def waiting_for_ever():
+    while True:
+        zlib.crc32(bytes(10**6))
+
+
+@implementation
+def uses_many_threads(x, weight):
+    end = time.perf_counter() + 0.02
+    def work():
+        while time.perf_counter() < end:
+            zlib.crc32(data)
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return telling(len(os.sched_getaffinity(0)), x)
+
+
+data = bytes(2**20)
+'''
+
+Write = Callable[..., Path]
+Kernels = Callable[..., Implementation]
+
+
+@pytest.fixture
+def kernel(write_plugin: Write) -> Kernels:
+    """Return a function that returns a kernel of the file, whose `first` lines are run when it is loaded."""
+    known: dict[str, dict[str, Implementation]] = {}
+
+    def of(name: str, first: str = "") -> Implementation:
+        if first not in known:
+            found = examined(write_plugin(TELLING.format(first=first), "telling.py"), "file", "telling")
+            assert () == found.broken
+            known[first] = {one.name: one for one in found.implementations}
+        return known[first][f"telling.{name}"]
+
+    return of
+
+
+@contextmanager
+def staff_of(*implementations: Implementation, generations: int = 1, **how: object) -> Iterator[Staff]:
+    """Give a staff with templates of some implementations."""
+    with Staff(**how) as staff:
+        staff.prepare(implementations, generations)
+        yield staff
+
+
+def told(host: Host) -> int:
+    """Return what a kernel says in its output."""
+    y = host.bind(PROBLEM, OPERANDS).output().y
+    assert y is not None
+    return int(y.flat[0])
+
+
+def state_of(pid: int) -> str:
+    """Return the state of a process: R, S, T, Z and so on, or nothing where it has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def states_of(pid: int) -> set[str]:
+    """Return the states of all threads of a process."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return {(task / "stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] for task in tasks}
+
+
+def until(is_so: Callable[[], bool]) -> bool:
+    """Wait until something is so, for the system needs a moment; say whether it is."""
+    end = time.monotonic() + 5
+    while not (so := is_so()) and time.monotonic() < end:
+        time.sleep(0.002)
+    return so
+
+
+def is_gone(pid: int) -> bool:
+    """Say whether a process has ended, or will do so at once; who its parent is may not have looked yet."""
+    return until(lambda: state_of(pid) in ("", "Z"))
+
+
+# What copies share, and what they do not
+
+
+def test_copies_have_processes_of_their_own_and_a_common_parent(kernel: Kernels) -> None:
+    """Which is their template, and not us."""
+    process, parent = kernel("process"), kernel("parent")
+    with staff_of(process, parent) as staff, staff.anew(0) as host:
+        processes = [told(host(process)) for _ in range(3)]
+        parents = {told(host(parent)) for _ in range(2)}
+
+    assert 3 == len(set(processes))
+    assert 1 == len(parents)
+    assert set() == parents & {os.getpid(), *processes}
+
+
+def test_copies_have_memory_of_their_own(kernel: Kernels) -> None:
+    """What one has done the others do not know, nor does the template."""
+    one = kernel("counts")
+    with staff_of(one) as staff:
+        with staff.anew(0) as host:
+            first, second = host(one), host(one)
+            found = [told(first), told(first), told(second), told(first), told(second)]
+        with staff.anew(0) as host:
+            found.append(told(host(one)))
+
+    assert [1, 2, 1, 3, 2, 1] == found
+
+
+def test_generations_have_templates_of_their_own(kernel: Kernels) -> None:
+    """The same at every time that a generation comes round, however often they are prepared."""
+    one = kernel("parent")
+    found = []
+    with staff_of(one, generations=2) as staff:
+        for generation in (0, 1, 0, 1):
+            staff.prepare([one], 2)
+            with staff.anew(generation) as host:
+                found.append(told(host(one)))
+
+    assert found[:2] == found[2:]
+    assert 2 == len(set(found))
+
+
+def test_a_file_is_loaded_once_for_all_copies_of_a_generation(kernel: Kernels, tmp_path: Path) -> None:
+    """And all of its kernels have the same template; those who examined it were before."""
+    path = tmp_path / "loaded"
+    first = f"open({str(path)!r}, 'a').write('x')"
+    counts, process = kernel("counts", first), kernel("process", first)
+    path.unlink()
+    with staff_of(counts, process, generations=3) as staff:
+        for generation in (0, 1, 2, 0):
+            with staff.anew(generation) as host:
+                assert (1, True) == (told(host(counts)), told(host(process)) > 0)
+
+    assert "xxx" == path.read_text("ascii")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_copy_has_as_many_threads_as_it_is_given(threads: int, kernel: Kernels) -> None:
+    """Its template has one, since a process that has more cannot be copied."""
+    one = kernel("parent")
+    with staff_of(one, threads=threads) as staff, staff.anew(0) as host:
+        new = host(one)
+        parent = told(new)
+        pools = set(new.pools().values())
+        of_the_template = len(list(Path(f"/proc/{parent}/task").iterdir()))
+
+    assert ({threads}, 1, True) == (pools, of_the_template, parent != os.getpid())
+
+
+def test_a_library_is_loaded_by_the_template(write_plugin: Write) -> None:
+    """PyTorch, which takes a second, and starts no threads until it works."""
+    text = (
+        "import os\nfrom convharness import implementation, lazy_import\n\ntorch = lazy_import('torch')\n\n\n"
+        "@implementation(arrays='torch')\ndef parent(x, weight):\n"
+        "    return torch.full(x.shape, float(os.getppid()), dtype=x.dtype)\n"
+    )
+    (one,) = examined(write_plugin(text, "lazy.py"), "file", "lazy").implementations
+    with staff_of(one) as staff, staff.anew(0) as host:
+        parent = told(host(one))
+        maps = Path(f"/proc/{parent}/maps").read_text("utf-8")
+
+    assert parent != os.getpid()
+    assert "libtorch" in maps
+
+
+def test_parts_of_a_library_are_loaded_by_the_template_too(write_plugin: Write) -> None:
+    """What a file names but has not used yet: nobody's first call imports anything."""
+    text = (
+        "import sys\nimport numpy as np\nfrom convharness import implementation, lazy_import\n\n"
+        "ndimage = lazy_import('scipy.ndimage')\n\n\n"
+        "@implementation(library='scipy')\ndef is_loaded(x, weight):\n"
+        "    return np.full(x.shape, 'scipy.ndimage' in sys.modules, x.dtype)\n"
+    )
+    (one,) = examined(write_plugin(text, "lazy.py"), "file", "lazy").implementations
+    with staff_of(one) as staff, staff.anew(0) as host:
+        found = told(host(one))
+
+    assert 1 == found
+
+
+def test_what_a_copy_prints_is_its_own(kernel: Kernels) -> None:
+    """Where it crashed, and no word of another one's crash."""
+    crashed, fine = kernel("segmentation_fault"), kernel("counts")
+    with staff_of(crashed, fine) as staff, staff.anew(0) as host:
+        one, other = host(crashed), host(fine)
+        assert 1 == told(other)
+        with pytest.raises(KernelError):
+            told(one)
+        printed = one.printed() or "", other.printed()
+
+    assert ("segmentation_fault" in printed[0], None) == (True, printed[1])
+
+
+# What becomes of them
+
+ENDS = {
+    "segmentation_fault": ("crashed", "was ended by SIGSEGV"),
+    "exits": ("crashed", "ended its own process, with exit code 7"),
+    "kills_itself": ("crashed", "was ended by SIGKILL"),
+    "closes_everything": ("crashed", "ended its own process, with exit code 3"),
+    "hangs": ("timeout", "gave no answer within 0.3 s"),
+    "stops_itself": ("timeout", "gave no answer within 0.3 s"),
+    "takes_memory": ("memory", ""),
+    "raises": ("error", "ValueError: no"),
+    "kills_its_template": ("crashed", "was ended by SIGKILL"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_becomes_of_a_copy_is_told_as_of_any_worker(name: str, kernel: Kernels) -> None:
+    """Its exit code or signal, which only its template is told by the system."""
+    one = kernel(name)
+    with staff_of(one, limits=Limits(call_s=0.3)) as staff, staff.anew(0) as host:
+        held = host(one).bind(PROBLEM, OPERANDS)
+        with pytest.raises(KernelError) as raised:
+            held.output()
+
+    status, reason = ENDS[name]
+    assert status == raised.value.status
+    assert str(raised.value).startswith(reason)
+
+
+@pytest.mark.parametrize("name", set(ENDS) - {"kills_its_template"})
+def test_a_copy_that_ends_badly_leaves_the_others_and_the_template_as_they_are(
+    name: str, kernel: Kernels
+) -> None:
+    """Those that are there go on where they were, and new ones can be made."""
+    bad, counts, parent = kernel(name), kernel("counts"), kernel("parent")
+    with staff_of(bad, limits=Limits(call_s=0.3)) as staff:
+        with staff.anew(0) as host:
+            before, other = told(host(parent)), host(counts)
+            assert 1 == told(other)
+            with pytest.raises(KernelError):
+                told(host(bad))
+            found = told(other), told(host(counts)), told(host(parent))
+        with staff.anew(0) as host:
+            later = told(host(counts)), told(host(parent))
+
+    assert (2, 1, before) == found
+    assert (1, before) == later
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "leaves_a_child",
+        "leaves_a_child_of_another_session",
+        "leaves_a_child_without_marks",
+        "leaves_a_daemon",
+    ],
+)
+def test_what_a_copy_starts_ends_with_its_pass(name: str, kernel: Kernels) -> None:
+    """Wherever it hides; the template stays."""
+    one, parent = kernel(name), kernel("parent")
+    with staff_of(one) as staff:
+        with staff.anew(0) as host:
+            before, child = told(host(parent)), told(host(one))
+            assert state_of(child) in ("R", "S", "D")
+        gone = is_gone(child)
+        with staff.anew(0) as host:
+            after = told(host(parent))
+
+    assert (True, before) == (gone, after)
+
+
+def test_copies_end_with_their_pass_and_templates_with_the_staff(kernel: Kernels) -> None:
+    """Nothing is left of either."""
+    process, parent = kernel("process"), kernel("parent")
+    with staff_of(process, generations=2) as staff:
+        with staff.anew(0) as host:
+            copy, template = told(host(process)), told(host(parent))
+            assert {"S"} >= {state_of(copy)} - {"R"}
+        assert (True, "S") == (is_gone(copy), state_of(template))
+
+    assert is_gone(template)
+    assert [] == _children()
+
+
+def _children() -> list[int]:
+    """Return the processes that this one has started and that are still there."""
+    return [one.pid for one in psutil.Process().children(recursive=True)]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no")])
+def test_nothing_is_left_of_a_pass_that_is_interrupted(error: BaseException, kernel: Kernels) -> None:
+    """However it ends."""
+    process, parent = kernel("process"), kernel("parent")
+    found = []
+    with pytest.raises(type(error)), staff_of(process) as staff, staff.anew(0) as host:  # noqa: PT012 one is the other's
+        found += [told(host(process)), told(host(parent))]
+        raise error
+
+    assert [True, True] == [is_gone(pid) for pid in found]
+    assert [] == _children()
+
+
+def test_copies_end_with_a_template_that_is_killed(kernel: Kernels) -> None:
+    """Whoever is told of them has gone: none of them stays behind."""
+    process, parent = kernel("process"), kernel("parent")
+    with staff_of(process) as staff, staff.anew(0) as host:
+        one = host(process)
+        copy = told(one)
+        os.kill(told(host(parent)), signal.SIGKILL)
+        gone = is_gone(copy)
+        with pytest.raises(KernelError, match="was ended by SIGKILL"):
+            told(one)
+
+    assert gone
+
+
+# What cannot be copied
+
+STARTS_THREADS = "threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()"
+
+
+@pytest.mark.parametrize(
+    ("first", "is_copied"),
+    [("", True), (STARTS_THREADS, False)],
+)
+def test_what_starts_threads_when_it_loads_has_a_process_started_for_every_pass(
+    first: str, is_copied: bool, kernel: Kernels
+) -> None:
+    """A copy would not have them: each is a child of ours."""
+    parent, counts = kernel("parent", first), kernel("counts", first)
+    with staff_of(parent, counts) as staff:
+        with staff.anew(0) as host:
+            one = host(counts)
+            found = [told(host(parent)), told(one), told(one), told(host(counts))]
+        with staff.anew(0) as host:
+            found.append(told(host(counts)))
+
+    assert is_copied == (found[0] != os.getpid())
+    assert [1, 2, 1, 1] == found[1:]
+    assert [] == _children()
+
+
+def test_a_file_that_no_longer_holds_a_kernel_says_so(kernel: Kernels, tmp_path: Path) -> None:
+    """It was examined before, and changed since."""
+    one = kernel("process")
+    text = (tmp_path / "telling.py").read_text("utf-8")
+    (tmp_path / "telling.py").write_text(text.replace("def process(", "def has_another_name("), "utf-8")
+    with (
+        staff_of(one) as staff,
+        staff.anew(0) as host,
+        pytest.raises(KernelError, match=r"telling\.py no longer holds telling\.process$"),
+    ):
+        told(host(one))
+
+
+def test_a_file_that_hangs_when_it_is_copied_hangs_nobody(
+    kernel: Kernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who cannot be loaded again in time is loaded when it is used, and says what is wrong then."""
+    one = kernel("process", "time.sleep(3600 if os.path.exists(__file__ + '.changed') else 0)")
+    monkeypatch.setattr("convharness.workers.template._START_S", 0.5)
+    monkeypatch.setattr("convharness.workers.remote._START_S", 0.2)
+    Path(f"{one.source}.changed").write_text("", "utf-8")
+    with staff_of(one, limits=Limits(call_s=0.3)) as staff, staff.anew(0) as host:
+        new = host(one)
+        with pytest.raises(KernelError) as raised:
+            told(new)
+
+    assert "timeout" == raised.value.status
+
+
+# Between their turns
+
+
+@pytest.mark.parametrize("name", ["process", "leaves_a_thread"])
+def test_an_idle_worker_is_stopped_between_its_turns(name: str, kernel: Kernels) -> None:
+    """It and all of its threads: who waits takes nothing from whom is timed."""
+    one, other = kernel(name), kernel("process")
+    with staff_of(one) as staff, staff.anew(0) as host:
+        new, beside = host(one), host(other)
+        bound, pid = new.bind(PROBLEM, OPERANDS), psutil_pid(new)
+        bound.output()
+        before = "T" in states_of(pid)
+        rival = new.rival(one.name, [bound])
+        found = [until(lambda: {"T"} == states_of(pid))]
+        rival.warm_up(Effort(warmup_s=0.0))
+        found.append(until(lambda: {"T"} == states_of(pid)))
+        rival.sample(3, 2)
+        found.append(until(lambda: {"T"} == states_of(pid)))
+        worked = new.cpu_s()
+        told(beside)
+        assert worked == new.cpu_s()
+        rival.once(OPERANDS.x)
+        found.append(until(lambda: {"T"} == states_of(pid)))
+
+    assert (False, [True] * 4) == (before, found)
+
+
+def psutil_pid(host: Host) -> int:
+    """Return the process of a host."""
+    return host._process.pid
+
+
+def test_a_stopped_worker_ends_with_its_pass(kernel: Kernels) -> None:
+    """It cannot say goodbye, and is not waited for."""
+    one = kernel("process")
+    with staff_of(one) as staff:
+        with staff.anew(0) as host:
+            new = host(one)
+            new.rival(one.name, [new.bind(PROBLEM, OPERANDS)])
+            pid = psutil_pid(new)
+            assert until(lambda: "T" == state_of(pid))
+        gone = is_gone(pid)
+
+    assert gone
+
+
+@pytest.mark.parametrize("name", ["processors", "uses_many_threads"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_worker_has_the_processors_that_it_is_given(name: str, threads: int, kernel: Kernels) -> None:
+    """As many as it has threads: all of its threads, and those that it starts from then on."""
+    one = kernel(name)
+    given = processors_in_turn(threads, 1)
+    with staff_of(one, threads=threads) as staff, staff.anew(0) as host:
+        new, beside = host(one), host(kernel("processors"))
+        new.pin(given)
+        rival = new.rival(one.name, [new.bind(PROBLEM, OPERANDS)])
+        rival.warm_up(Effort(warmup_s=0.0))
+        rival.sample(1, 1)
+        seen = rival.seen().y
+        tasks = Path(f"/proc/{psutil_pid(new)}/task").iterdir()
+        allowed = [os.sched_getaffinity(int(task.name)) for task in tasks]
+        of_others = told(beside)
+
+    assert seen is not None
+    assert {float(len(given))} == set(seen.ravel().tolist())
+    assert [set(given)] * len(allowed) == allowed
+    assert len(os.sched_getaffinity(0)) == of_others
+
+
+def test_threads_that_a_worker_has_already_are_pinned_with_it(kernel: Kernels) -> None:
+    """All that the system lists."""
+    one = kernel("leaves_a_thread")
+    with staff_of(one) as staff, staff.anew(0) as host:
+        new = host(one)
+        told(new)
+        new.pin(processors_in_turn(1, 0))
+        tasks = Path(f"/proc/{psutil_pid(new)}/task").iterdir()
+        allowed = [os.sched_getaffinity(int(task.name)) for task in tasks]
+
+    assert 1 < len(allowed)
+    assert [set(processors_in_turn(1, 0))] * len(allowed) == allowed
