@@ -4,8 +4,9 @@ The only place of the engine that touches an array library other than NumPy, and
 library when an array is handed over, not before.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,6 +57,12 @@ class Adapter(Protocol):
     def running(self) -> AbstractContextManager[Any]:
         """Return the context in which the library's code is run."""
 
+    def product(self, dtype: str, size: int) -> Callable[[], object] | None:
+        """Return a product of two square matrices, to be timed; None where it has no fast one."""
+
+    def copying(self, size: int) -> Callable[[], object]:
+        """Return a copy of so many bytes, to be timed."""
+
 
 class NumpyArrays:
     """NumPy: arrays as they are, read-only."""
@@ -88,6 +95,17 @@ class NumpyArrays:
 
     def running(self) -> AbstractContextManager[Any]:
         return nullcontext()
+
+    def product(self, dtype: str, size: int) -> Callable[[], object] | None:
+        if dtype not in ("float32", "float64"):
+            return None  # it has loops for the others, and no BLAS
+        a = aligned_copy(np.ones((size, size), dtype))
+        b, c = aligned_copy(a), aligned_copy(a)
+        return partial(np.matmul, a, b, out=c)
+
+    def copying(self, size: int) -> Callable[[], object]:
+        source = aligned_copy(np.zeros(size // 8))
+        return partial(np.copyto, aligned_copy(source), source)
 
 
 class TorchArrays:
@@ -143,6 +161,14 @@ class TorchArrays:
     def running(self) -> AbstractContextManager[Any]:
         context: AbstractContextManager[Any] = self._torch.no_grad()
         return context
+
+    def product(self, dtype: str, size: int) -> Callable[[], object] | None:
+        a = self._torch.ones(size, size, dtype=getattr(self._torch, dtype))
+        return partial(self._torch.mm, a, a.clone(), out=a.clone())
+
+    def copying(self, size: int) -> Callable[[], object]:
+        source = self._torch.zeros(size // 8, dtype=self._torch.float64)
+        return partial(source.clone().copy_, source)
 
 
 _ADAPTERS: dict[str, type[Adapter]] = {"numpy": NumpyArrays, "torch": TorchArrays}

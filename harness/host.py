@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from . import threads
 from .arrays import Array, adapter
+from .caches import Evictor
 from .heap import poisoned_heap
 from .kernel import Bound, KernelError, Output, bind, chained
 from .pages import at_an_edge
@@ -89,10 +90,20 @@ class Held(Protocol):
 
 
 class Timed(Rival, Protocol):
-    """A rival that can be given new input."""
+    """A rival that can be given new input.
+
+    `processors` is how many it has used at a time, 0 where nobody has looked.
+    """
+
+    @property
+    def processors(self) -> float:
+        """Return how many processors it has used at a time while it was timed."""
 
     def once(self, x: Array) -> tuple[float, Output]:
         """Put other numbers into the input, call once, and return the seconds and the output."""
+
+    def suspicion(self) -> str | None:
+        """Return what makes its times doubtful, or None; an accident of the machine may look like it."""
 
 
 class Host(Protocol):
@@ -132,8 +143,14 @@ class Host(Protocol):
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call with inputs that lie at the edge of memory; return the signal that ended this, or None."""
 
-    def rival(self, name: str, chain: Sequence[Any]) -> Timed:
-        """Return layers held here, each on the output of the one before, as something to be timed."""
+    def rival(self, name: str, chain: Sequence[Any], *, cold: bool = False) -> Timed:
+        """Return layers held here, each on the output of the one before, as something to be timed.
+
+        With `cold` every call is timed when the caches have been emptied.
+        """
+
+    def peak_memory(self, held: Any) -> int | None:
+        """Return how many bytes a call takes beyond what its process has, where that is known."""
 
     def starts_afresh(self) -> bool:
         """Forget all that the implementation may remember of earlier problems, if that can be done now.
@@ -146,6 +163,12 @@ class Host(Protocol):
 
     def printed(self) -> str | None:
         """Return the end of what the implementation has printed, if it is known."""
+
+    def cpu_s(self) -> float:
+        """Return the processor time of its process, if that is its own."""
+
+    def pin(self, processors: Collection[int]) -> None:
+        """Let its process, if that is its own, have some processors and no others."""
 
 
 class LocalHost:
@@ -224,9 +247,13 @@ class LocalHost:
         )
         bind(self.implementation, problem, operands, given).run()
 
-    def rival(self, name: str, chain: Sequence[Bound]) -> "LocalRival":
+    def rival(self, name: str, chain: Sequence[Bound], *, cold: bool = False) -> "LocalRival":
         running = adapter(self.implementation.arrays).running
-        return LocalRival(name, chained(chain), running, look=chain[-1].look, first=chain[0])
+        evict = Evictor() if cold else None
+        return LocalRival(name, chained(chain), running, look=chain[-1].look, evict=evict, first=chain[0])
+
+    def peak_memory(self, held: Bound) -> int | None:  # noqa: ARG002 others' memory is in this process, too
+        return None
 
     def starts_afresh(self) -> bool:
         return False
@@ -237,9 +264,17 @@ class LocalHost:
     def printed(self) -> str | None:
         return None
 
+    def cpu_s(self) -> float:
+        return 0.0
+
+    def pin(self, processors: Collection[int]) -> None:
+        pass
+
 
 class LocalRival(Stopwatch):
     """A chain of layers on the stopwatch of this process."""
+
+    processors = 0.0
 
     def __init__(self, *words: Any, first: Bound, **how: Any) -> None:
         super().__init__(*words, **how)
@@ -250,6 +285,9 @@ class LocalRival(Stopwatch):
         self.one_call()  # on what is there, so that no code is cold
         self._first.refill("x", x)
         return self.one_call(), self.seen()
+
+    def suspicion(self) -> str | None:
+        return None
 
 
 def _calls(count: int, bound: Bound) -> list[Output] | KernelError:

@@ -306,6 +306,17 @@ class Problem:
         return elements * ITEM_SIZES[self.dtype]
 
     @property
+    def output_bytes(self) -> int:
+        """Return the bytes of the output, which is what a direct convolution needs at the least."""
+        return prod(self.output_shape) * ITEM_SIZES[self.dtype]
+
+    @property
+    def im2col_bytes(self) -> int:
+        """Return the bytes of the matrix of all windows: (C·Πkernel_size) × (N·Πoutput_size)."""
+        columns = self.batch_size * prod(self.output_size)
+        return self.in_channels * prod(self.kernel_size) * columns * ITEM_SIZES[self.dtype]
+
+    @property
     def intensity(self) -> float:
         """Return the arithmetic intensity: flops per byte of `min_bytes`."""
         return self.flops / self.min_bytes

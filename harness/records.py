@@ -1,12 +1,14 @@
 """What a run leaves behind: one flat record per case and implementation, units in the names."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from .ceilings import Ceilings
 from .plugin import Implementation
 from .problem import FIELDS
+from .stats import Pass
 from .suite import Case
 from .verdict import Verdict
 
@@ -16,31 +18,64 @@ COLUMNS = (
     *("implementation", "family", "library", "library_version", "layout", "accuracy", "threads"),
     *("status", "reason", "layer", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "where"),
     *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
+    *("amortised_1_s", "amortised_10_s", "amortised_1000_s"),
     *("parameters", "macs", "dense_macs", "flops", "min_bytes", "gflops", "gbytes_s"),
-    *("peak_fraction", "peak_memory_bytes", "seed", "reproduce", "versus", "printed"),
+    *("peak_fraction", "peak_memory_bytes", "output_bytes", "im2col_bytes"),
+    *("seed", "reproduce", "versus", "printed"),
 )
-"""The columns of a record, in order; `samples_s`, `values` and `traits` come on top."""
+"""The columns of a record, in order; those of `NESTED_COLUMNS` come on top."""
 
-NESTED_COLUMNS = ("samples_s", "values", "traits")
+NESTED_COLUMNS = ("samples_s", "passes", "twin", "conditions", "values", "traits")
+
+_AMORTISED_CALLS = (1, 10, 1000)
+
+_TIMES = (
+    *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
+    *("amortised_1_s", "amortised_10_s", "amortised_1000_s", "gflops", "gbytes_s", "peak_fraction"),
+)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Raw samples, in the order of the rounds: seconds per call, each the mean of `number` calls.
+    """Raw samples, pass by pass, in the order of the rounds: seconds per call, the mean of some calls.
 
-    `yardstick_s` are the samples of the engine's own reference in the same rounds, if it was timed.
+    A pass is (generation, samples): each has a process of its own, and processes of one generation
+    are copies of one. Sample i of pass p was taken in the same round as sample i of pass p of every
+    rival of the case, and in pass p it is the mean of `numbers[p]` calls. `twin` are the samples of
+    the same implementation in processes that were timed as another's, `yardstick` those of the
+    engine's own reference, if they were there. `conditions` is what could not be controlled.
     """
 
-    samples_s: Sequence[float]
-    number: int
+    passes: Sequence[Pass]
+    numbers: Sequence[int]
     plan_s: float | None = None
     first_call_s: float | None = None
-    yardstick_s: Sequence[float] = ()
+    peak_memory_bytes: int | None = None
+    twin: Sequence[Pass] = ()
+    yardstick: Sequence[Pass] = ()
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def samples_s(self) -> list[float]:
+        """Return the samples of all passes, in order."""
+        return [sample for _, samples in self.passes for sample in samples]
+
+    @property
+    def timed_s(self) -> float:
+        """Return how long all timed calls took together."""
+        return sum(
+            sum(samples) * number for (_, samples), number in zip(self.passes, self.numbers, strict=True)
+        )
 
     @property
     def median_s(self) -> float:
         """Return the median of the samples."""
         return median(self.samples_s)
+
+    def amortised_s(self, calls: int) -> float:
+        """Return the seconds per call where a process plans once and then calls so many times."""
+        first = self.median_s if self.first_call_s is None else self.first_call_s
+        return ((self.plan_s or 0.0) + first + (calls - 1) * self.median_s) / calls
 
 
 @dataclass(frozen=True)
@@ -54,6 +89,7 @@ class Record:
     measurement: Measurement | None = None
     library_version: str | None = None
     threads: int = 1
+    ceilings: Ceilings | None = None
 
     def row(self) -> dict[str, Any]:
         """Return the record as flat columns; what belongs to its run is left to the run."""
@@ -80,13 +116,14 @@ class Record:
             "error_rel_l2": verdict.error_rel_l2,
             "where": verdict.where,
             **self._times(),
-            "peak_fraction": None,
-            "peak_memory_bytes": None,
+            "peak_memory_bytes": self.measurement and self.measurement.peak_memory_bytes,
+            "output_bytes": case.problems[-1].output_bytes,
+            "im2col_bytes": max(problem.output_bytes + problem.im2col_bytes for problem in case.problems),
             "seed": verdict.seed,
             "reproduce": verdict.reproduce,
             "versus": case.versus,
             "printed": verdict.printed,
-            "samples_s": list(self.measurement.samples_s) if self.measurement else None,
+            **_samples(self.measurement),
             "values": verdict.values,
             "traits": dict(verdict.traits),
         }
@@ -95,24 +132,41 @@ class Record:
         """Return times, and the rates that follow from them and from the case's counts."""
         counts = {name: self.case.total(name) for name in ("parameters", "macs", "dense_macs", "flops")}
         counts["min_bytes"] = self.case.min_bytes
-        names = ("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number")
+        if self.measurement is None:
+            return {**dict.fromkeys(_TIMES), **counts}
         measured = self.measurement
-        if measured is None:
-            return {**dict.fromkeys(names), **counts, "gflops": None, "gbytes_s": None}
-        from .stats import median_interval
+        from .stats import typical_time
 
-        time_s, low, high = median_interval(measured.samples_s)
-        times = (
-            measured.plan_s,
-            measured.first_call_s,
-            time_s,
-            low,
-            high,
-            len(measured.samples_s),
-            measured.number,
-        )
-        rates = {"gflops": counts["flops"] / time_s / 1e9, "gbytes_s": counts["min_bytes"] / time_s / 1e9}
-        return {**dict(zip(names, times, strict=True)), **counts, **rates}
+        time_s, low, high = typical_time(measured.passes)
+        return {
+            **counts,
+            "plan_s": measured.plan_s,
+            "first_call_s": measured.first_call_s,
+            "time_median_s": time_s,
+            "time_low_s": low,
+            "time_high_s": high,
+            "samples": len(measured.samples_s),
+            "number": max(measured.numbers),
+            **{f"amortised_{calls}_s": measured.amortised_s(calls) for calls in _AMORTISED_CALLS},
+            "gflops": counts["flops"] / time_s / 1e9,
+            "gbytes_s": counts["min_bytes"] / time_s / 1e9,
+            "peak_fraction": self.ceilings and self.ceilings.peak_fraction(self.case, time_s),
+        }
+
+
+def _samples(measured: Measurement | None) -> dict[str, Any]:
+    """Return raw samples and what belongs to them: all in a row, and how many each pass has."""
+    if measured is None:
+        return dict.fromkeys(("samples_s", "passes", "twin", "conditions"))
+    return {
+        "samples_s": measured.samples_s,
+        "passes": [
+            [generation, len(samples), number]
+            for (generation, samples), number in zip(measured.passes, measured.numbers, strict=True)
+        ],
+        "twin": [[generation, list(samples)] for generation, samples in measured.twin],
+        "conditions": dict(measured.conditions),
+    }
 
 
 def _fields(case: Case) -> dict[str, Any]:

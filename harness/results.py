@@ -18,6 +18,7 @@ import msgspec
 
 from .errors import ResultsError, did_you_mean
 from .records import COLUMNS, NESTED_COLUMNS, Run
+from .stats import Pass
 from .verdict import STATUSES
 
 if TYPE_CHECKING:
@@ -73,17 +74,29 @@ def compact(folder: Path) -> None:
     rows = list(read_rows(folder))
     records = [{name: _storable(value) for name, value in row.items() if name != "samples_s"} for row in rows]
     for record in records:
-        for name in NESTED_COLUMNS[1:]:
+        for name in NESTED_COLUMNS:
+            if name == "samples_s":
+                continue
             record[name] = None if record.get(name) is None else msgspec.json.encode(record[name]).decode()
     samples = [
-        {"case": row["case"], "implementation": row["implementation"], "round": i, "seconds": seconds}
+        {
+            "case": row["case"],
+            "implementation": row["implementation"],
+            "generation": generation,
+            "pass": number,
+            "round": turn,
+            "seconds": seconds,
+        }
         for row in rows
-        for i, seconds in enumerate(row["samples_s"] or ())
+        for number, (generation, taken) in enumerate(passes_of(row))
+        for turn, seconds in enumerate(taken)
     ]
     sample_schema = pa.schema(
         [
             ("case", pa.string()),
             ("implementation", pa.string()),
+            ("generation", pa.int32()),
+            ("pass", pa.int32()),
             ("round", pa.int32()),
             ("seconds", pa.float64()),
         ]
@@ -98,6 +111,16 @@ def compact(folder: Path) -> None:
             part.replace(folder / name)
         except OSError as error:
             raise ResultsError(cannot("write", folder / name, error)) from None
+
+
+def passes_of(row: Row) -> list[Pass]:
+    """Return the samples of a record, pass by pass; runs of earlier versions have a single one."""
+    samples = row["samples_s"] or []
+    passes, start = [], 0
+    for generation, count, _ in row.get("passes") or ([(0, len(samples), 1)] if samples else []):
+        passes.append((generation, samples[start : start + count]))
+        start += count
+    return passes
 
 
 def new_name(path: Path) -> Path:
@@ -157,6 +180,8 @@ def _checked(row: Row) -> Row:
             raise msgspec.ValidationError(f"its {name} is {str(value)[:60]!r}")
     if any(not isinstance(one, (int, float)) for one in row.get("samples_s") or ()):
         raise msgspec.ValidationError("its samples_s are no numbers")
+    msgspec.convert(row.get("passes"), list[tuple[int, int, int]] | None)
+    msgspec.convert(row.get("twin"), list[tuple[int, list[float]]] | None)
     if row.get("status") not in STATUSES:
         raise msgspec.ValidationError(
             f"its status is {row.get('status')!r}{did_you_mean(str(row.get('status')), STATUSES)}"
@@ -242,6 +267,9 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("batch_size", "in_channels", "out_channels", "groups", "seed"), _NUMBER),
     "bias": (bool, type(None)),
     "samples_s": (list, type(None)),
+    "passes": (list, type(None)),
+    "twin": (list, type(None)),
+    "conditions": (dict, type(None)),
     "traits": (dict, type(None)),
 }
 """What each column of a record may hold."""

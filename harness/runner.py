@@ -16,7 +16,7 @@ from .shrinking import shrunk
 from .suite import Case, Suite
 from .timing import TimingFailure, time_case
 from .verdict import Verdict
-from .workers import Limits, Staff
+from .workers import Limits, Staff, ceilings_of
 
 Key = tuple[str, str, str]
 """Suite, case and implementation."""
@@ -28,9 +28,10 @@ Outcomes = Mapping[str, Measurement | TimingFailure]
 class Settings:
     """How to judge, and whether and how to time; `yardstick` as in `timing.time_case`.
 
-    `jobs` processes judge, one times. With `exit_first` an implementation is done with at its first
-    failure; with `shrink` a failure is led back to the smallest problem that shows it. `timeout_s`
-    is what one call may take, `memory_bytes` what the process of an implementation may.
+    `jobs` processes judge, one times; `baseline` is whom the others are measured against. With
+    `exit_first` an implementation is done with at its first failure; with `shrink` a failure is led
+    back to the smallest problem that shows it. `timeout_s` is what one call may take, `memory_bytes`
+    what the process of an implementation may.
     """
 
     level: str = "standard"
@@ -43,6 +44,7 @@ class Settings:
     memory_bytes: int = field(default_factory=lambda: Limits().memory_bytes)
     timed: bool = False
     yardstick: bool = False
+    baseline: str | None = None
     effort: Effort = field(default_factory=Effort)
 
     @property
@@ -106,6 +108,7 @@ class _Session:
         self._failed = {name for (_, _, name), failed in done.items() if failed and settings.exit_first}
         self._oracle = Oracle(level=settings.level, seed=settings.seed, host=staff.host)
         self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
+        self._ceilings = ceilings_of(settings.threads) if settings.timed else None
 
     def judged(self, cases: Sequence[tuple[Suite, Case]]) -> Iterator[Mapping[str, Verdict]]:
         """Yield the oracle's verdicts on each case, by implementation."""
@@ -157,9 +160,15 @@ class _Session:
                 verdict, outcome = verdict.and_(replace(failure, seed=self._settings.seed)), None
             if verdict.failed and self._settings.exit_first:
                 self._failed.add(one.name)
-            version = library_version(one.library)
             yield Record(
-                suite.name, case, one, self._as_run(verdict), outcome, version, self._settings.threads
+                suite.name,
+                case,
+                one,
+                self._as_run(verdict),
+                outcome,
+                library_version(one.library),
+                self._settings.threads,
+                self._ceilings,
             )
 
     def _verdict(
@@ -185,15 +194,30 @@ class _Session:
         settings = self._settings
         if not (settings.timed and implementations):
             return {}
-        return time_case(
+        outcomes = time_case(
             case,
             implementations,
             settings.effort,
             seed=settings.seed,
             random=self._random,
+            staff=self._staff,
+            baseline=settings.baseline,
             yardstick=settings.yardstick,
-            host=self._staff.host,
         )
+        return {one.name: self._believed(case, one, outcomes[one.name]) for one in implementations}
+
+    def _believed(
+        self, case: Case, one: Implementation, outcome: Measurement | TimingFailure
+    ) -> Measurement | TimingFailure:
+        """Return an outcome, or why it cannot be: nothing is faster than the machine."""
+        if (
+            isinstance(outcome, TimingFailure)
+            or self._ceilings is None
+            or self._settings.effort.cache == "cold"
+        ):
+            return outcome
+        reason = self._ceilings.implausible(case, one.accuracy, outcome.median_s)
+        return TimingFailure("contract", f"when timed: {reason}") if reason else outcome
 
     def _again(self, command: str, suite: Suite, case: Case, one: Implementation) -> str:
         """Return the command that runs a case again; a chain or worked example is only in its suite."""

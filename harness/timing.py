@@ -1,41 +1,49 @@
 """One case on the stopwatch: implementations bound to fresh data, timed as rivals, checked again.
 
-What was right when it was verified may be wrong when it is timed, so the output of one of the timed
-calls, nobody knows which, is compared with the true one before its time counts; and so are those of
-a few more calls, on input that was never there.
+Every pass has processes that nobody has used, because a process has its own luck with memory. What
+was right when it was verified may be wrong when it is timed, so in every pass the output of one of
+the timed calls, nobody knows which, is compared with the true one before its time counts; and so are
+those of a few more calls, on input that was never there.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from math import inf
+from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
 
-from .accuracy import Accuracy
-from .arrays import Array
-from .host import Held, Host, LocalHost, Timed
+from .conditions import Conditions, Snapshot, alone, processors_in_turn, summary
+from .host import Held, Host, Timed
 from .kernel import KernelError, Output
-from .oracle.at_size import AtSize, is_decided_exactly
-from .oracle.contract import BreachError, checked_output
-from .oracle.timed import WRONG_WHEN_TIMED, timed_truth, wrong_when_timed
+from .oracle.timed import Expected, Layers
 from .plugin import Implementation
-from .problem import Problem
 from .records import Measurement
-from .reference import convolve
-from .sampling import Effort, Rival, Samples, Stopwatch, measure
+from .registry import held_by
+from .sampling import Effort, Samples, measure
+from .stats import Pass, paired_estimate
 from .suite import Case
-from .tensors import KINDS, Operands
+from .tensors import KINDS
+from .workers import Staff
 
 _FRESH_CALLS = 3
 _FRESH_RATIO = 3.0
 _FRESH_SLACK_S = 20e-6
 """A call on new input may take so much longer: data has just been written, and code gone cold."""
 
-YARDSTICK = "the reference"
+_MOST_REPEATS = 2
+"""Passes of a case that are taken again because others used the processors."""
 
-Layers = Sequence[tuple[Problem, Operands]]
+_WIDER = 0.05
+"""A rival that is many times slower need not be known to the percent: so much of its logarithm will do."""
+
+_OVERDRAFT = 1.1
+
+_NO_ACCIDENT = 2
+
+_TWIN = " (again)"
 
 
 @dataclass(frozen=True)
@@ -46,134 +54,307 @@ class TimingFailure:
     reason: str
 
 
-def time_case(
+def time_case(  # noqa: PLR0913 by name, all but what is timed
     case: Case,
     implementations: Sequence[Implementation],
     effort: Effort,
     *,
     seed: int,
     random: Random,
+    staff: Staff,
+    baseline: str | None = None,
     yardstick: bool = False,
-    host: Callable[[Implementation], Host] = LocalHost,
 ) -> dict[str, Measurement | TimingFailure]:
     """Time implementations side by side on one case, on data that the oracle has not used.
 
-    With `yardstick` the engine's own reference is one more rival, whose samples every measurement
-    then holds: a measure of the machine that no implementation can change.
+    One of them, drawn by lot, has a rival that is the same: how far the two are apart is what the
+    machine's noise alone can do. The others are measured until their ratio to `baseline`, or to the
+    fastest, is known as precisely as `effort` asks. With `yardstick` the engine's own reference is
+    one more rival, whose samples every measurement then holds: a measure of the machine that no
+    implementation can change.
     """
     kind = "timed_integers" if len(case.problems) == 1 else "timed"  # sums of a chain are not exact
     layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
-    outcomes: dict[str, Measurement | TimingFailure] = {}
-    chains: dict[str, list[Held]] = {}
-    timed: dict[str, Timed] = {}
+    contest = _Contest(layers, kind, effort, seed, random, staff)
     for one in implementations:
-        try:
-            chain = [host(one).bind(problem, operands) for problem, operands in layers]
-            timed[one.name] = host(one).rival(one.name, chain)
-            chains[one.name] = chain
-        except (KernelError, MemoryError) as error:
-            outcomes[one.name] = _raised(KernelError.of(error))
-    rivals: list[Rival] = list(timed.values())
+        contest.enter(_Contestant(one.name, one))
+    if implementations:
+        drawn = random.choice(list(implementations))
+        contest.enter(_Contestant(drawn.name + _TWIN, drawn, is_judged=False))
     if yardstick:
-        rivals.append(Stopwatch(YARDSTICK, partial(_reference_call, layers)))
-    taken = measure(rivals, effort, random=random)
-    expected = _Expected(layers, seed)
-    others = [_other_input(layers, kind, seed + 1 + count) for count in range(_FRESH_CALLS)]
-    for name, chain in chains.items():
-        failure = _failure(chain, taken[name], expected) or _memory(chain, timed[name], taken[name], others)
-        outcomes[name] = failure or _measurement(chain, taken[name], taken.get(YARDSTICK))
-    return outcomes
+        contest.enter(_Contestant(_yardstick().name, _yardstick(), is_judged=False))
+    contest.run(baseline)
+    return {one.name: contest.outcome(one.name) for one in implementations}
 
 
-def _other_input(layers: Layers, kind: str, seed: int) -> "_Expected":
-    """Return what a chain gives on another x."""
-    (problem, operands), *further = layers
-    return _Expected([(problem, replace(operands, x=KINDS[kind](problem, seed).x)), *further], seed)
+@cache
+def _yardstick() -> Implementation:
+    """Return the engine's own convolution, as something that workers can load."""
+    return held_by(Path(__file__).with_name("yardstick.py"), "file", "yardstick").implementations[0]
 
 
-class _Expected:
-    """What outputs on the timed data must be: made when first asked for, for all comers."""
+@dataclass
+class _Contestant:
+    """One rival over all passes."""
 
-    def __init__(self, layers: Layers, seed: int) -> None:
+    name: str
+    implementation: Implementation
+    is_judged: bool = True
+    passes: list[Pass] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    call_s: float = inf
+    plans_s: list[float] = field(default_factory=list)
+    first_calls_s: list[float] = field(default_factory=list)
+    conditions: list[Conditions] = field(default_factory=list)
+    spent_s: float = 0.0
+    repeated: int = 0
+    disturbed: int = 0
+    processors: float = 0.0
+    peak_memory_bytes: int | None = None
+    failure: TimingFailure | None = None
+    suspicions: list[str] = field(default_factory=list)
+
+    def goes_on(self, effort: Effort, anchor: "_Contestant | None") -> bool:
+        """Say whether it needs another pass, and has the time for it.
+
+        Intervals rest on whole sets of generations, unless there is no time for one.
+        """
+        done = len(self.passes)
+        if self.failure is not None or done < effort.least_passes:
+            return self.failure is None
+        if self.spent_s * (done + 1) / done > _OVERDRAFT * effort.budget_s:
+            return False
+        return done % effort.generations != 0 or anchor is None or not self._is_known(effort, anchor)
+
+    def _is_known(self, effort: Effort, anchor: "_Contestant") -> bool:
+        """Say whether its ratio to the anchor is precise enough."""
+        estimate = paired_estimate(self.passes, anchor.passes)
+        if estimate is None:
+            return False
+        return estimate.half_width() <= max(effort.precision, _WIDER * abs(estimate.mean))
+
+    def miss_until(self, number: int, generations: int) -> None:
+        """Have no samples in passes that were held without it, so that pass p is everybody's pass p."""
+        missed = range(len(self.passes), number)
+        self.passes += [(one % generations, ()) for one in missed]
+        self.numbers += [0 for _ in missed]
+
+    def suspect(self, reason: str) -> None:
+        """Take note of what makes its times doubtful; what comes twice is no accident."""
+        self.suspicions.append(reason)
+        if len(self.suspicions) == _NO_ACCIDENT:
+            self.failure = self.failure or TimingFailure("contract", f"when timed: {reason}")
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the first reason why it cannot be timed."""
+        one = KernelError.of(error)
+        reason = str(one) if one.status == "wrong" else f"when timed: {one}"
+        self.failure = self.failure or TimingFailure(one.status, reason)
+
+
+@dataclass
+class _Entry:
+    """A contestant in one pass: what holds its layers, and what times them."""
+
+    contestant: _Contestant
+    host: Host
+    chain: Sequence[Held]
+    rival: Timed
+
+
+class _Contest:
+    """All rivals of a case, pass by pass."""
+
+    def __init__(
+        self, layers: Layers, kind: str, effort: Effort, seed: int, random: Random, staff: Staff
+    ) -> None:
         self._layers = layers
+        self._kind = kind
+        self._effort = effort
         self._seed = seed
-        self._bounds: dict[Accuracy, tuple[Any, Any]] = {}
+        self._random = random
+        self._staff = staff
+        self._contestants: dict[str, _Contestant] = {}
+        self._expected = Expected(layers, seed)
+        self._repeats = 0
+        self._held = 0
 
-    @property
-    def x(self) -> Array:
-        """Return the input."""
-        return self._layers[0][1].x
+    def enter(self, contestant: _Contestant) -> None:
+        """Add a rival."""
+        self._contestants[contestant.name] = contestant
 
-    def failure(self, chain: Sequence[Held], output: Output) -> TimingFailure | None:
-        """Return what is wrong with an output of a chain, or None."""
-        last = chain[-1]
-        one = last.implementation
+    def run(self, baseline: str | None) -> None:
+        """Hold passes as long as anybody needs one."""
+        everybody = [one.implementation for one in self._contestants.values()]
+        self._staff.prepare(everybody, self._effort.generations)
+        while True:
+            anchor = self._anchor(baseline)
+            active = [one for one in self._contestants.values() if one.goes_on(self._effort, anchor)]
+            if not active:
+                return
+            if anchor is not None and anchor not in active:
+                active.append(anchor)
+            self._pass(active)
+
+    def _anchor(self, baseline: str | None) -> _Contestant | None:
+        """Return the rival to which the others' ratios are to be known, once there are some.
+
+        It has been there from the first pass to the last, and will be: passes are paired by number.
+        """
+        timed = [one for one in self._contestants.values() if one.passes and one.failure is None]
+        most = max((len(one.passes) for one in timed), default=0)
+        timed = [one for one in timed if len(one.passes) == most]
+        chosen = [one for one in timed if one.name == baseline]
+        return min(chosen or timed, key=lambda one: median(one.passes[0][1]), default=None)
+
+    def _pass(self, contestants: Sequence[_Contestant]) -> None:
+        """Time some rivals in new processes; take it again if others used the processors meanwhile."""
+        number = max(len(one.passes) for one in contestants)
+        generation = number % self._effort.generations
+        with alone(), self._staff.anew(generation) as host:
+            before = Snapshot.now()
+            ours = time.process_time()
+            entries = list(self._entries(contestants, host))
+            rivals = [one.rival for one in entries]
+            known = {one.name: one.call_s for one in contestants}
+            taken = measure(rivals, self._effort, random=self._random, known=known)
+            ours = time.process_time() - ours + sum(one.host.cpu_s() for one in entries)
+            met = Conditions.between(before, Snapshot.now(), own_s=ours, threads=self._staff.threads)
+            again = met.is_disturbed and self._repeats < _MOST_REPEATS and self._is_short(taken)
+            for entry in entries:
+                self._look(entry, taken[entry.contestant.name], is_first=number == 0, is_kept=not again)
+        for entry in entries:  # what is taken again has its price, too
+            entry.contestant.spent_s += taken[entry.contestant.name].spent_s
+        if again:
+            self._repeats += 1
+            return
+        for entry in entries:
+            entry.contestant.miss_until(number, self._effort.generations)
+            _keep(entry, taken[entry.contestant.name], generation, met)
+
+    def _is_short(self, taken: dict[str, Samples]) -> bool:
+        """Say whether a pass took no longer than planned, so that it can be taken again."""
+        return all(one.spent_s <= 2 * self._effort.pass_s for one in taken.values())
+
+    def _entries(
+        self, contestants: Sequence[_Contestant], host: Callable[[Implementation], Host]
+    ) -> Iterator[_Entry]:
+        """Hand each contestant its data; who fails at that is out.
+
+        All of a pass share their processors, as what disturbs one of these must disturb all alike.
+        """
+        processors = processors_in_turn(self._staff.threads, self._held)
+        self._held += 1
+        for one in contestants:
+            start = time.perf_counter()
+            try:
+                new = host(one.implementation)
+                new.pin(processors)
+                chain = [new.bind(problem, operands) for problem, operands in self._layers]
+                rival = new.rival(one.name, chain, cold=self._effort.cache == "cold")
+            except (KernelError, MemoryError) as error:
+                one.fail(error)
+            else:
+                yield _Entry(one, new, chain, rival)
+            finally:
+                one.spent_s += time.perf_counter() - start
+
+    def _look(self, entry: _Entry, taken: Samples, *, is_first: bool, is_kept: bool) -> None:
+        """See whether what was timed was right, and can have taken so long, unless others took the time."""
+        one = entry.contestant
+        if taken.error is not None:
+            one.fail(taken.error)
+            return
+        if not one.is_judged:
+            return
         try:
-            y = checked_output(one, last.problem, output, last.given, self._layers[-1][1])
-        except BreachError as breach:
-            return TimingFailure("contract", f"when timed: {breach}")
-        reason = self.complaint(y, one.accuracy)
-        return TimingFailure("wrong", reason) if reason else None
+            self._check(self._expected, entry, taken.seen)
+            suspicion = entry.rival.suspicion()
+            if is_first or one.suspicions:
+                suspicion = self._memory(entry, taken) or suspicion
+            if is_first and len(entry.chain) == 1:
+                one.peak_memory_bytes = entry.host.peak_memory(entry.chain[0])
+        except KernelError as error:
+            one.fail(error)
+        else:
+            if suspicion and is_kept:
+                one.suspect(suspicion)
+
+    @staticmethod
+    def _check(expected: Expected, entry: _Entry, output: Output) -> None:
+        """Raise `KernelError` for an output that is wrong."""
+        if failure := expected.failure(entry.chain[-1], output):
+            raise failure
+
+    def _memory(self, entry: _Entry, taken: Samples) -> str | None:
+        """Return that a rival remembers results by their input, if new input takes it much longer, or None.
+
+        One call that takes no longer than usual will do, so that a disturbance of another is no matter.
+
+        Raises `KernelError` where it raises on new input, or gives what is wrong.
+        """
+        usual = median(taken.seconds)
+        fastest = inf
+        for other in self._others:
+            try:
+                seconds, output = entry.rival.once(other.x)
+            except Exception as error:  # in this process a call may raise anything
+                raise KernelError.of(error) from error
+            self._check(other, entry, output)
+            fastest = min(fastest, seconds)
+            if fastest <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
+                return None
+        seen = f"takes {fastest:.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
+        return f"{seen}; results may not be remembered"
 
     @cached_property
-    def _at_size(self) -> AtSize:
-        return AtSize(*self._layers[0], self._seed)
+    def _others(self) -> "list[Expected]":
+        """Return what the chain gives on inputs that it was not timed on."""
+        (problem, operands), *further = self._layers
+        make = KINDS[self._kind]
+        seeds = range(self._seed + 1, self._seed + 1 + _FRESH_CALLS)
+        return [
+            Expected([(problem, replace(operands, x=make(problem, seed).x)), *further], self._seed)
+            for seed in seeds
+        ]
 
-    def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
-        """Return what is wrong with an output of a class, or None."""
-        if len(self._layers) == 1 and is_decided_exactly(self._layers[0][0], accuracy):
-            found = self._at_size.complaint(y)
-            return f"{WRONG_WHEN_TIMED}: {found}" if found else None
-        if accuracy not in self._bounds:
-            self._bounds[accuracy] = timed_truth(self._layers, accuracy)
-        return wrong_when_timed(y, self._bounds[accuracy])
-
-
-def _reference_call(layers: Layers) -> None:
-    for problem, operands in layers:
-        convolve(problem, operands.x, operands.weight, operands.bias)
-
-
-def _measurement(chain: Sequence[Held], taken: Samples, yardstick: Samples | None) -> Measurement:
-    plans = [bound.plan_s for bound in chain if bound.plan_s is not None]
-    return Measurement(
-        tuple(taken.seconds),
-        taken.number,
-        plan_s=sum(plans) if plans else None,
-        first_call_s=taken.first_call_s,
-        yardstick_s=tuple(yardstick.seconds) if yardstick else (),
-    )
-
-
-def _failure(chain: Sequence[Held], taken: Samples, expected: "_Expected") -> TimingFailure | None:
-    """Return what went wrong while it was timed, or None."""
-    if taken.error is not None:
-        return _raised(KernelError.of(taken.error))
-    return expected.failure(chain, taken.seen)
-
-
-def _memory(
-    chain: Sequence[Held], rival: Timed, taken: Samples, others: Sequence["_Expected"]
-) -> TimingFailure | None:
-    """Return that a rival remembers results by their input, if new input takes it much longer, or None.
-
-    One call that takes no longer than usual will do, so that a disturbance of another is no matter.
-    """
-    usual = median(taken.seconds)
-    fastest = inf
-    for other in others:
-        try:
-            seconds, output = rival.once(other.x)
-        except Exception as error:  # noqa: BLE001 in this process a call may raise anything
-            return _raised(KernelError.of(error))
-        if failure := other.failure(chain, output):
-            return failure
-        fastest = min(fastest, seconds)
-        if fastest <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
-            return None
-    reason = f"takes {fastest:.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
-    return TimingFailure("contract", f"when timed: {reason}; results may not be remembered")
+    def outcome(self, name: str) -> Measurement | TimingFailure:
+        """Return what came of a rival."""
+        one = self._contestants[name]
+        if one.failure is not None:
+            return one.failure
+        twin = self._contestants.get(name + _TWIN)
+        yardstick = self._contestants.get(_yardstick().name) if one.name != _yardstick().name else None
+        return Measurement(
+            passes=tuple(one.passes),
+            numbers=tuple(one.numbers),
+            plan_s=median(one.plans_s) if one.plans_s else None,
+            first_call_s=median(one.first_calls_s),
+            peak_memory_bytes=one.peak_memory_bytes,
+            twin=tuple(twin.passes) if twin else (),
+            yardstick=tuple(yardstick.passes) if yardstick else (),
+            conditions=summary(
+                one.conditions,
+                repeated_samples=one.repeated,
+                disturbed_samples=one.disturbed,
+                repeated_blocks=self._repeats,
+                processors=round(one.processors, 2),
+            ),
+        )
 
 
-def _raised(error: KernelError) -> TimingFailure:
-    return TimingFailure(error.status, f"when timed: {error}")
+def _keep(entry: _Entry, taken: Samples, generation: int, met: Conditions) -> None:
+    """Add what a pass has shown of a contestant."""
+    one = entry.contestant
+    one.call_s = taken.call_s
+    if one.failure is not None:
+        return
+    plans = [held.plan_s for held in entry.chain if held.plan_s is not None]
+    one.plans_s += [sum(plans)] if plans else []
+    one.first_calls_s += [taken.first_call_s] if taken.first_call_s is not None else []
+    one.passes.append((generation, tuple(taken.seconds)))
+    one.numbers.append(taken.number)
+    one.conditions.append(met)
+    one.repeated += taken.repeated
+    one.disturbed += taken.disturbed
+    one.processors = max(one.processors, entry.rival.processors)

@@ -2,20 +2,64 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
 from ..accuracy import Accuracy, Truth
 from ..arrays import Array
+from ..host import Held
+from ..kernel import KernelError, Output
+from ..problem import Problem
 from ..reference import convolve, truth
 from ..tensors import Operands
+from .at_size import AtSize, is_decided_exactly
 from .comparison import Doubles, first_beyond
+from .contract import BreachError, checked_output
 
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 
+Layers = Sequence[tuple[Problem, Operands]]
 
-def timed_truth(layers: Sequence[tuple[Any, Operands]], accuracy: Accuracy) -> tuple[Doubles, Doubles]:
+
+class Expected:
+    """What outputs on the timed data must be: made when first asked for, for all comers."""
+
+    def __init__(self, layers: Layers, seed: int) -> None:
+        self._layers = layers
+        self._seed = seed
+        self._bounds: dict[Accuracy, tuple[Doubles, Doubles]] = {}
+
+    @property
+    def x(self) -> Array:
+        """Return the input."""
+        return self._layers[0][1].x
+
+    def failure(self, last: Held, output: Output) -> KernelError | None:
+        """Return what is wrong with an output, which is that of the last layer, or None."""
+        one = last.implementation
+        try:
+            y = checked_output(one, last.problem, output, last.given, self._layers[-1][1])
+        except BreachError as breach:
+            return KernelError("contract", str(breach))
+        reason = self.complaint(y, one.accuracy)
+        return KernelError("wrong", reason) if reason else None
+
+    @cached_property
+    def _at_size(self) -> AtSize:
+        return AtSize(*self._layers[0], self._seed)
+
+    def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
+        """Return what is wrong with an output of a class, or None."""
+        if len(self._layers) == 1 and is_decided_exactly(self._layers[0][0], accuracy):
+            found = self._at_size.complaint(y)
+            return f"{WRONG_WHEN_TIMED}: {found}" if found else None
+        if accuracy not in self._bounds:
+            self._bounds[accuracy] = timed_truth(self._layers, accuracy)
+        return wrong_when_timed(y, self._bounds[accuracy])
+
+
+def timed_truth(layers: Layers, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
     """Return the true output of a chain and how far, elementwise, an implementation's may be.
 
     `layers` are (problem, operands), of which the first operands' x enters the chain. An error E of

@@ -245,6 +245,22 @@ def test_work_of_known_layers(text: str, macs: int, parameters: int) -> None:
     assert (macs, parameters, 2 * macs) == (problem.macs, problem.parameters, problem.flops)
 
 
+@pytest.mark.parametrize(
+    ("text", "output_bytes", "im2col_bytes"),
+    [
+        ("n2c3h9w7-o4k3x2s2p1-float64", 2 * 4 * 5 * 4 * 8, 3 * 6 * 2 * 5 * 4 * 8),
+        ("n1c4w6-o2k1g2-float16", 2 * 6 * 2, 4 * 6 * 2),  # the matrix has the columns of all groups
+    ],
+)
+def test_an_output_and_the_matrix_of_windows_have_so_many_bytes(
+    text: str, output_bytes: int, im2col_bytes: int
+) -> None:
+    """A column for every pixel of the output, of all that its window sees."""
+    problem = Problem.parse(text)
+
+    assert (output_bytes, im2col_bytes) == (problem.output_bytes, problem.im2col_bytes)
+
+
 def test_intensity_is_flops_per_byte() -> None:
     """A 1×1 convolution of one pixel: two flops over three numbers of four bytes."""
     assert 2 / 12 == Problem.parse("c1h1w1-o1k1").intensity

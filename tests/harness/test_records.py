@@ -3,6 +3,7 @@
 import pytest
 
 from convharness import Case, Measurement, Problem, Record, Run, Verdict, implementation
+from convharness.ceilings import Ceilings
 from convharness.problem import FIELDS
 from convharness.records import COLUMNS, NESTED_COLUMNS
 from tests.making import case_of, declared
@@ -74,7 +75,7 @@ def test_a_row_says_where_it_comes_from() -> None:
 
 def test_rates_follow_from_times_and_counts() -> None:
     """Flops per second in 10⁹, bytes per second in 10⁹, of the median."""
-    measured = Measurement((0.002, 0.001, 0.003), 7, plan_s=0.5, first_call_s=0.25)
+    measured = Measurement([(0, (0.002, 0.001, 0.003))], [7], plan_s=0.5, first_call_s=0.25)
     row = RUN.row(record(measurement=measured))
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
 
@@ -84,6 +85,76 @@ def test_rates_follow_from_times_and_counts() -> None:
     assert (0.5, 0.25, [0.002, 0.001, 0.003]) == (row["plan_s"], row["first_call_s"], row["samples_s"])
     assert pytest.approx(problem.flops / 0.002 / 1e9) == row["gflops"]
     assert pytest.approx(problem.min_bytes / 0.002 / 1e9) == row["gbytes_s"]
+
+
+PASSES = ((0, (0.5, 0.25)), (1, (1.0,)), (0, ()))
+MEASURED = Measurement(
+    PASSES,
+    (4, 2, 0),
+    plan_s=3.0,
+    first_call_s=2.0,
+    twin=((0, (0.5,)),),
+    yardstick=((0, (9.0,)),),
+    conditions={"throttled": 0},
+)
+
+
+def test_a_measurement_s_figures_follow_from_its_passes() -> None:
+    """The samples in order, their median, and the time of all calls: each pass has a length of samples."""
+    assert [0.5, 0.25, 1.0] == MEASURED.samples_s
+    assert (0.5, 4 * 0.75 + 2 * 1.0) == (MEASURED.median_s, MEASURED.timed_s)
+
+
+@pytest.mark.parametrize(
+    ("plan_s", "first_call_s", "calls", "seconds"),
+    [
+        (3.0, 2.0, 1, 5.0),
+        (3.0, 2.0, 10, (3.0 + 2.0 + 9 * 0.5) / 10),
+        (None, 2.0, 1, 2.0),
+        (None, None, 1, 0.5),  # without a first call it is as any
+        (3.0, None, 10, 0.5 + 0.3),
+    ],
+)
+def test_a_plan_and_the_first_call_are_shared_by_the_calls_that_follow(
+    plan_s: float | None, first_call_s: float | None, calls: int, seconds: float
+) -> None:
+    """Of a process that plans once."""
+    measured = Measurement(PASSES, (4, 2, 0), plan_s=plan_s, first_call_s=first_call_s)
+
+    assert pytest.approx(seconds) == measured.amortised_s(calls)
+
+
+def test_a_row_has_the_samples_and_where_each_pass_begins() -> None:
+    """Generation, samples and calls in a sample of every pass; the twin's samples; what nobody controlled."""
+    row = RUN.row(record(measurement=MEASURED))
+
+    assert [0.5, 0.25, 1.0] == row["samples_s"]
+    assert [[0, 2, 4], [1, 1, 2], [0, 0, 0]] == row["passes"]
+    assert ([[0, [0.5]]], {"throttled": 0}) == (row["twin"], row["conditions"])
+    assert (3, 4) == (row["samples"], row["number"])
+    assert [5.0, 0.95, (5.0 + 999 * 0.5) / 1000] == [
+        pytest.approx(row[f"amortised_{calls}_s"]) for calls in (1, 10, 1000)
+    ]
+
+
+def test_a_row_has_the_share_of_the_machine_s_peak_where_it_is_known() -> None:
+    """Of the rate of the case's data type."""
+    known = Ceilings(1, {"float32": 1e-6}, 1.0, 1.0)
+    shares = [
+        RUN.row(record(measurement=MEASURED, ceilings=ceilings))["peak_fraction"]
+        for ceilings in (known, Ceilings(1, {}, 1.0, 1.0), None)
+    ]
+
+    assert [pytest.approx(288 / 0.5 / 1e3), None, None] == shares
+
+
+def test_a_row_has_what_memory_would_do() -> None:
+    """The output for a direct algorithm, the matrix of windows on top for im2col; of a chain the most."""
+    chain = Case("chain", (Problem.parse("c2h4w4-o3k1-float64"), Problem.parse("c3h4w4-o2k3-float64")))
+    one, both = RUN.row(record()), RUN.row(record(chain))
+
+    assert (2 * 4 * 4, (2 * 4 + 2 * 9 * 4) * 4) == (one["output_bytes"], one["im2col_bytes"])
+    assert (2 * 4 * 8, (2 * 4 + 3 * 9 * 4) * 8) == (both["output_bytes"], both["im2col_bytes"])
 
 
 def test_without_a_measurement_there_are_counts_and_no_times() -> None:

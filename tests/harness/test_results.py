@@ -18,6 +18,7 @@ from convharness.results import (
     load,
     make_folder,
     new_run,
+    passes_of,
     read_rows,
     read_run,
     run_folders,
@@ -25,7 +26,7 @@ from convharness.results import (
 )
 from tests.making import case_of, declared
 
-MEASURED = Measurement((0.25, 0.5, 0.125), 2)
+MEASURED = Measurement([(0, (0.25, 0.5)), (1, (0.125,))], [2, 3])
 
 
 @implementation
@@ -136,8 +137,35 @@ def test_parquet_holds_what_the_lines_hold(tmp_path: Path) -> None:
     ]
     assert [None, [[1.5]]] == [None if row["values"] is None else json.loads(row["values"]) for row in table]
     assert [0.25, 0.5, 0.125] == [sample["seconds"] for sample in samples]
-    assert [0, 1, 2] == [sample["round"] for sample in samples]
+    assert [(0, 0, 0), (0, 0, 1), (1, 1, 0)] == [
+        (sample["generation"], sample["pass"], sample["round"]) for sample in samples
+    ]
     assert [] == list(folder.glob("*.part"))
+
+
+def test_passes_read_back_as_they_were_measured(tmp_path: Path) -> None:
+    """From a line, where all samples stand in a row."""
+    (row,) = read_rows(write(tmp_path, record()))
+
+    assert [(0, [0.25, 0.5]), (1, [0.125])] == passes_of(row)
+
+
+@pytest.mark.parametrize(
+    ("row", "passes"),
+    [
+        (
+            {"samples_s": [1.0, 2.0, 3.0], "passes": [[0, 2, 9], [1, 0, 9], [2, 1, 9]]},
+            [[1.0, 2.0], [], [3.0]],
+        ),
+        ({"samples_s": [1.0, 2.0]}, [[1.0, 2.0]]),  # of an earlier version: one process
+        ({"samples_s": [1.0, 2.0], "passes": None}, [[1.0, 2.0]]),
+        ({"samples_s": None, "passes": None}, []),
+        ({"samples_s": []}, []),
+    ],
+)
+def test_passes_are_cut_from_the_samples(row: dict, passes: list[list[float]]) -> None:
+    """As many as each has, in order; where nobody says how many, they are all of one."""
+    assert list(enumerate(passes)) == passes_of(row)
 
 
 def test_a_run_without_records_is_compacted_too(tmp_path: Path) -> None:

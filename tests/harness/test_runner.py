@@ -1,21 +1,43 @@
 """The runner: every case × every implementation, and whatever goes wrong is a record."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
+from convharness.ceilings import Ceilings
 from convharness.sampling import Effort
+from convharness.timing import TimingFailure
 from convharness.zoo.convolution import convolve, made
 from tests.making import case_of, declared
 
-EFFORT = Effort(rounds=3, least_rounds=1, sample_s=1e-5, budget_s=0.01, warmup_s=0.0)
+EFFORT = Effort(sample_s=1e-5, budget_s=1e-9, warmup_s=0.0)  # three passes of three samples: the least
+SAMPLES = 9
 TIMED = Settings(level="quick", timed=True, effort=EFFORT)
 RIGHT = made(convolve, "right")
 CASES = (case_of("n1c2h4w4-o2k3-float32"), case_of("n1c2h4w4-o2k1-float32"))
+
+BOUNDLESS = Ceilings(threads=1, gflops={"float32": 1e30}, gbytes_s=1e30, cached_gbytes_s=1e30)
+SLUGGISH = Ceilings(threads=1, gflops={"float32": 1e-30}, gbytes_s=1e-30, cached_gbytes_s=1e-30)
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let others measure meanwhile: what takes how long is no matter here."""
+    monkeypatch.setattr("convharness.timing.alone", nullcontext)
+
+
+@pytest.fixture(autouse=True)
+def ceilings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Measure no machine: nothing is too fast for this one. Return for how many threads it was asked."""
+    asked: list[int] = []
+    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: asked.append(threads) or BOUNDLESS)
+    return asked
 
 
 def records(
@@ -74,15 +96,16 @@ def test_without_timing_there_is_no_measurement() -> None:
 
 
 def test_what_passed_is_timed() -> None:
-    """As many samples as the effort says, and planning time where there is a plan."""
+    """Three samples in three passes at the least, and planning time where there is a plan."""
 
     @plan
     def planned(weight, problem):
         return lambda x: convolve(_asked(x, weight, problem))
 
     called, plans = records(RIGHT, declared(planned), settings=TIMED)
-    assert [(1, 3), (1, 3)] == [
-        (min(1, one.measurement.number), len(one.measurement.samples_s)) for one in (called, plans)
+    assert [[(0, 3), (1, 3), (2, 3)]] * 2 == [
+        [(generation, len(samples)) for generation, samples in one.measurement.passes]
+        for one in (called, plans)
     ]
     assert [None, True] == [one.measurement.plan_s and one.measurement.plan_s > 0 for one in (called, plans)]
 
@@ -139,7 +162,7 @@ def test_what_goes_wrong_while_it_is_timed_has_no_time(
 
     assert (status, "at size", None) == (bad.verdict.status, bad.verdict.layer, bad.measurement)
     assert (bad.verdict.reason or "").startswith(reason)
-    assert ("passed", 3) == (good.verdict.status, len(good.measurement.samples_s))
+    assert ("passed", SAMPLES) == (good.verdict.status, len(good.measurement.samples_s))
 
 
 def test_a_failure_while_timing_is_reproduced_by_timing() -> None:
@@ -195,8 +218,65 @@ def test_the_engine_s_own_reference_can_be_a_yardstick() -> None:
     found = records(RIGHT, settings=Settings(timed=True, yardstick=True, effort=EFFORT))
 
     assert 1 == len(found)
-    assert 1 <= len(found[0].measurement.yardstick_s) <= 3
-    assert () == records(RIGHT, settings=TIMED)[0].measurement.yardstick_s
+    assert [0, 1, 2] == [generation for generation, _ in found[0].measurement.yardstick]
+    assert () == records(RIGHT, settings=TIMED)[0].measurement.yardstick
+
+
+def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict sinks, its time is none, and the command that shows it again is `time`."""
+    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
+    record = records(RIGHT, settings=TIMED)[0]
+
+    assert ("contract", "at size", None) == (
+        record.verdict.status,
+        record.verdict.layer,
+        record.measurement,
+    )
+    assert (record.verdict.reason or "").startswith("when timed: took ")
+    assert ["convharness", "time"] == shlex.split(record.verdict.reproduce or "")[:2]
+
+
+def test_with_cold_caches_nothing_is_too_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ceilings are those of warm ones, which nobody is held to there."""
+    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
+    monkeypatch.setattr("convharness.caches.evicting_bytes", lambda: 4096)
+    settings = replace(TIMED, effort=replace(EFFORT, cache="cold"))
+    record = records(RIGHT, settings=settings)[0]
+
+    assert ("passed", {1}) == (record.verdict.status, set(record.measurement.numbers))
+
+
+@pytest.mark.parametrize(("settings", "asked"), [(TIMED, [1]), (Settings(level="quick"), [])])
+def test_the_machine_s_ceilings_are_in_every_record_that_has_a_time(
+    settings: Settings, asked: list[int], ceilings: list[int]
+) -> None:
+    """They are asked for once in a run, and not where nothing is timed."""
+    found = records(RIGHT, made(convolve, "other"), settings=settings, cases=CASES)
+
+    assert asked == ceilings
+    assert [BOUNDLESS if asked else None] * 4 == [record.ceilings for record in found]
+
+
+def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Effort, seed, baseline and yardstick; the implementations that passed, and all workers of the run."""
+    asked: list[Any] = []
+
+    def time_case(case: Case, chosen: Sequence[Any], effort: Effort, **how: Any) -> dict[str, TimingFailure]:
+        asked.append((case, [one.name for one in chosen], effort, how))
+        return {one.name: TimingFailure("error", "when timed: no") for one in chosen}
+
+    monkeypatch.setattr("convharness.runner.time_case", time_case)
+    settings = replace(TIMED, seed=7, threads=2, baseline="zoo.right", yardstick=True)
+    records(RIGHT, made(lambda asked: convolve(asked) + 1, "wrong"), settings=settings)
+    ((case, names, effort, how),) = asked
+
+    assert (CASES[0], ["zoo.right"], EFFORT) == (case, names, effort)
+    assert (7, "zoo.right", True, 2) == (
+        how["seed"],
+        how["baseline"],
+        how["yardstick"],
+        how["staff"].threads,
+    )
 
 
 def test_a_chain_is_timed_as_a_whole_and_its_last_output_checked() -> None:
@@ -204,7 +284,7 @@ def test_a_chain_is_timed_as_a_whole_and_its_last_output_checked() -> None:
     chain = Case("chain", (Problem.parse("c8h6w6-o8k3"), Problem.parse("c8h4w4-o2k3b")))
     record = records(RIGHT, settings=TIMED, cases=(chain,))[0]
 
-    assert ("passed", 3) == (record.verdict.status, len(record.measurement.samples_s))
+    assert ("passed", SAMPLES) == (record.verdict.status, len(record.measurement.samples_s))
 
 
 def test_the_same_seed_gives_the_same_verdicts() -> None:

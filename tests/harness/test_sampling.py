@@ -1,14 +1,17 @@
-"""The stopwatch, with a clock that only calls advance: every figure is an equality."""
+"""The stopwatch, with a clock that only calls advance: every figure is an equality.
+
+Calls take powers of two, of which a clock of floats makes exact sums.
+"""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any
 
 import pytest
 
-from convharness.sampling import Clock, Effort, Stopwatch, measure
+from convharness.sampling import Clock, Effort, Stopwatch, Turn, measure
 
 
 class World:
@@ -42,52 +45,182 @@ class World:
 
         return Stopwatch(name, call, clock=clock or self.clock, **how)
 
+    def act(self, word: str, seconds: float = 0.0) -> Callable[..., Any]:
+        """Return something that takes so long, is written down, and returns the length of the diary."""
 
-EFFORT = Effort(rounds=5, least_rounds=2, sample_s=0.004, budget_s=1.0, warmup_s=0.01)
+        def do(*_: object) -> int:
+            self.now += seconds
+            self.diary.append(word)
+            return len(self.diary)
+
+        return do
+
+
+class Waiting:
+    """A rival that says how long a call takes and what its first samples come to; samples are numbered."""
+
+    name = "a"
+
+    def __init__(self, world: World, call_s: float, turns: Sequence[Turn] = ()) -> None:
+        self.asked: list[int] = []
+        self._world = world
+        self._call_s = call_s
+        self._turns = iter(turns)
+
+    def warm_up(self, effort: Effort) -> tuple[float, float]:
+        """Take the time of a call."""
+        self._world.now += self._call_s
+        return self._call_s, self._call_s
+
+    def sample(self, number: int, seen: int) -> Turn:
+        """Take a second, and note what was asked for."""
+        self._world.now += 1.0
+        self.asked.append(number)
+        return next(self._turns, Turn(self._call_s))
+
+    def seen(self) -> int:
+        """Return which sample is looked at."""
+        return len(self.asked)
+
+
+class APass(Effort):
+    """An effort whose passes take 0.1 s, whatever the budget."""
+
+    pass_s = 0.1  # type: ignore[assignment]
+
+
+EFFORT = APass(sample_s=0.004, warmup_s=0.01)
+QUICK = 2**-8
+"""Three calls make it warm, six make a sample, and three samples fill a pass."""
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "generations", "pass_s"),
+    [
+        (0.0115, 5, 0.002),
+        (0.3, 5, 0.3 / 5.75),
+        (1.0, 5, 1 / 5.75),
+        (1.2, 6, 1.2 / 6.9),  # from here on there are more of them
+        (2.0, 10, 2 / 11.5),
+        (4.6, 10, 0.4),  # from here on they are longer
+        (11.5, 10, 0.5),
+        (60.0, 10, 0.5),  # and from here on neither
+    ],
+)
+def test_a_budget_is_cut_into_passes(budget_s: float, generations: int, pass_s: float) -> None:
+    """One for each of five to ten generations, but for 15 % that it takes to start them; up to 0.5 s each."""
+    effort = Effort(budget_s=budget_s)
+
+    assert (generations, pytest.approx(pass_s)) == (effort.generations, effort.pass_s)
 
 
 def test_a_sample_is_seconds_per_call() -> None:
     """As many calls as fill a sample, and the mean of them."""
     world = World()
-    samples = measure([world.rival("a", 0.002)], EFFORT, random=Random(0))["a"]
+    samples = measure([world.rival("a", QUICK)], EFFORT, random=Random(0), clock=world.clock)["a"]
 
-    assert (2, pytest.approx(0.002), None) == (samples.number, samples.first_call_s, samples.error)
-    assert [pytest.approx(0.002)] * 5 == samples.seconds
+    assert [QUICK] * 3 == samples.seconds
+    assert (6, QUICK, QUICK, None) == (samples.number, samples.call_s, samples.first_call_s, samples.error)
 
 
 @pytest.mark.parametrize(
-    ("call_s", "number"), [(0.0001, 40), (0.001, 4), (0.004, 1), (0.003, 1), (1.0, 1), (0.0, 1)]
+    ("call_s", "warming", "number", "rounds"),
+    [
+        (2**-14, 164, 66, 22),  # 66 fill 4 ms
+        (2**-11, 21, 8, 22),
+        (2**-9, 6, 6, 7),  # two would fill them, but six have a median that minds none of them
+        (2**-8, 3, 6, 3),
+        (2**-7, 2, 1, 10),  # from 5 ms on a call stands for itself
+        (2**-5, 1, 1, 3),  # three samples, whatever the pass
+        (2**-4, 1, 1, 1),  # of what takes more than 50 ms one will do
+        (8.0, 1, 1, 1),
+    ],
 )
-def test_short_calls_are_timed_many_at_once(call_s: float, number: int) -> None:
-    """Long ones one by one; a clock too coarse to see a call counts it once."""
+def test_a_pass_has_so_many_calls(call_s: float, warming: int, number: int, rounds: int) -> None:
+    """Those that make it warm, and samples of so many while there is time for one more."""
     world = World()
-    tick = iter(range(10**6))
-    clock = world.clock if call_s else lambda: next(tick) // 4 * 1.0
-    rival = world.rival("a", call_s, clock=clock)
-    assert number == measure([rival], EFFORT, random=Random(0))["a"].number
+    samples = measure([world.rival("a", call_s)], EFFORT, random=Random(0), clock=world.clock)["a"]
+
+    assert (number, rounds) == (samples.number, len(samples.seconds))
+    assert warming + rounds * number == len(world.diary)
+    assert len(world.diary) * call_s == samples.spent_s
 
 
-@pytest.mark.parametrize(("call_s", "calls"), [(0.0001, 100), (0.002, 5), (0.02, 2), (2.0, 1)])
-def test_a_rival_is_called_until_it_is_warm(call_s: float, calls: int) -> None:
-    """For `warmup_s`, and at least ten times, twice or once, as a call is short or long."""
+@pytest.mark.parametrize(("call_s", "calls"), [(2**-14, 10), (2**-9, 2), (2**-7, 1), (2.0, 1)])
+def test_however_short_a_warm_up_is_it_has_some_calls(call_s: float, calls: int) -> None:
+    """Ten, two or one, as a call is short or long."""
     world = World()
     rival = world.rival("a", call_s)
-    effort = Effort(rounds=1, least_rounds=1, sample_s=call_s, budget_s=1e9, warmup_s=0.01)
-    measure([rival], effort, random=Random(0))
 
-    assert calls == pytest.approx(len(world.diary) - 2, abs=1 if call_s < 0.001 else 0)
+    assert (call_s, call_s) == rival.warm_up(Effort(warmup_s=0.0))
+    assert calls == len(world.diary)
 
 
-def test_every_sample_follows_an_untimed_call_of_its_own_rival() -> None:
-    """What another rival left in the caches is gone before the clock starts."""
+def test_the_first_call_and_the_fastest_are_told_apart() -> None:
+    """The first one loads and compiles."""
     world = World()
-    rivals = [world.rival(name, 0.004) for name in "abc"]
-    measure(rivals, EFFORT, random=Random(0))
-    warm_up, turns = world.diary[:9], world.diary[9:]
+    slow_at_first = iter([2.0, 0.5, 0.25, 0.5])
 
-    assert ["a", "b", "c"] == sorted(set(warm_up))
-    assert turns[::2] == turns[1::2]
-    assert 3 * 5 == len(turns[::2])
+    def act(count: int) -> None:
+        world.now += next(slow_at_first)
+
+    rival = world.rival("a", 0.0, act)
+    assert (2.0, 0.25) == rival.warm_up(Effort(warmup_s=3.25))
+
+
+def test_a_turn_is_a_rival_s_own() -> None:
+    """Nobody else is called within it, and all of its calls are in its sample."""
+    world = World()
+    rivals = [world.rival(name, QUICK) for name in "abc"]
+    measure(rivals, EFFORT, random=Random(0), clock=world.clock)
+    warm_up, turns = world.diary[: 3 * 3], world.diary[3 * 3 :]
+
+    assert {"a": 3, "b": 3, "c": 3} == {name: warm_up.count(name) for name in "abc"}
+    assert [{name} for name in turns[::6]] == [set(turns[i : i + 6]) for i in range(0, len(turns), 6)]
+    assert 3 * 3 * 6 == len(turns)
+
+
+@pytest.mark.parametrize(
+    ("calls", "seconds", "beside"),
+    [
+        ([2.0], 2.0, 0.0),
+        ([8.0, 1.0, 2.0, 1.0, 1.0, 1.0], 1.0, 8.0),  # caches that come back in the first one
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 6.0, 27.0),
+        ([0.0, 8.0, 2.0, 6.0, 9.0, 9.0, 0.0, 4.0], 4.0, 6.0),  # pairs: 4, 4, 9 and 2
+        ([2.0, 2.0, 4.0, 4.0, 6.0, 6.0, 5.0], 4.5, 0.0),  # and one that is left over
+        ([1.0] * 12 + [9.0], 1.0, 8.0),
+        ([2.0, 1.0, 1.0, 1.0, 1.0, 1.0], 1.0, 1.0),
+        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], 1.5, 0.0),
+    ],
+)
+def test_a_sample_is_the_median_of_its_parts(calls: list[float], seconds: float, beside: float) -> None:
+    """Six at the most, of equal numbers of calls; what they took beyond that is told beside it."""
+    world = World()
+    left = iter(calls)
+
+    def act(count: int) -> None:
+        world.now += next(left)
+
+    rival = world.rival("a", 0.0, act)
+
+    assert Turn(seconds) == rival.sample(len(calls), 1)
+    assert (beside, len(calls)) == (rival.beside_s, len(world.diary))
+
+
+def test_a_clock_too_coarse_to_see_a_call_counts_it_once() -> None:
+    """Nothing says how many would fill a sample."""
+    tick = iter(range(10**6))
+    rival = World().rival("a", 0.0, clock=lambda: next(tick) // 4 * 1.0)
+
+    assert 1 == measure([rival], EFFORT, random=Random(0))["a"].number
+
+
+def test_who_claims_to_take_no_time_gets_no_endless_samples() -> None:
+    """Nothing is called in less than 20 ns."""
+    world = World()
+    samples = measure([Waiting(world, 1e-30)], EFFORT, random=Random(0), clock=world.clock)["a"]
+
+    assert round(0.004 / 20e-9) == samples.number
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -95,11 +228,11 @@ def test_every_round_has_each_rival_once_in_an_order_drawn_anew(seed: int) -> No
     """Rounds are whole: no rival has two turns before another had one."""
     world = World()
     turns: list[str] = []
-    rivals = [world.rival(name, 0.004, context=_noted(turns, name)) for name in "abcd"]
-    measure(rivals, EFFORT, random=Random(seed))
-    rounds = ["".join(turns[start : start + 4]) for start in range(0, len(turns), 4)]
+    rivals = [world.rival(name, QUICK, context=_noted(turns, name)) for name in "abcd"]
+    measure(rivals, EFFORT, random=Random(seed), clock=world.clock)
+    warm_up, *rounds = ("".join(turns[start : start + 4]) for start in range(0, len(turns), 4))
 
-    assert ["abcd"] * 6 == ["".join(sorted(one)) for one in rounds]
+    assert ["abcd"] * 4 == ["".join(sorted(one)) for one in (warm_up, *rounds)]
     assert 1 < len(set(rounds))
 
 
@@ -113,36 +246,139 @@ def _noted(turns: list[str], name: str) -> Callable[[], Any]:
 
 
 def test_the_order_is_the_random_source_s() -> None:
-    """The same seed, the same order."""
+    """The same seed, the same order; another seed, another one."""
     diaries = []
-    for _ in range(2):
+    for seed in (3, 3, 4):
         world = World()
-        measure([world.rival(name, 0.004) for name in "abc"], EFFORT, random=Random(3))
+        rivals = [world.rival(name, QUICK) for name in "abc"]
+        measure(rivals, EFFORT, random=Random(seed), clock=world.clock)
         diaries.append(world.diary)
 
     assert diaries[0] == diaries[1]
-
-
-@pytest.mark.parametrize(("call_s", "rounds"), [(0.004, 5), (0.1, 5), (0.15, 3), (0.2, 2), (10.0, 2)])
-def test_a_budget_pays_for_so_many_rounds(call_s: float, rounds: int) -> None:
-    """Untimed calls included; never fewer than `least_rounds`, never more than `rounds`."""
-    world = World()
-    samples = measure([world.rival("a", call_s)], EFFORT, random=Random(0))
-
-    assert rounds == len(samples["a"].seconds)
+    assert diaries[0] != diaries[2]
 
 
 def test_a_slow_rival_does_not_cost_a_fast_one_its_rounds() -> None:
-    """Who has used up its budget is left out of the later rounds."""
+    """Who has used up its pass is left out of the later rounds, and pays for nobody else."""
     world = World()
-    rivals = [world.rival("fast", 0.004), world.rival("slow", 0.2)]
-    samples = measure(rivals, EFFORT, random=Random(0))
+    rivals = [world.rival("fast", 2**-11), world.rival("slow", 2**-4)]
+    samples = measure(rivals, EFFORT, random=Random(0), clock=world.clock)
 
-    assert (5, 2) == (len(samples["fast"].seconds), len(samples["slow"].seconds))
+    assert (22, 1) == (len(samples["fast"].seconds), len(samples["slow"].seconds))
+    assert 2 * 2**-4 == samples["slow"].spent_s
+
+
+@pytest.mark.parametrize(
+    ("turns", "kept", "repeated", "disturbed"),
+    [
+        ("...", [0, 1, 2], 0, 0),
+        ("w...", [1, 2, 3], 1, 0),
+        (".w.ww.", [0, 2, 5], 3, 0),
+        ("wwwwwwww...", [8, 9, 10], 8, 0),
+        ("wwwwwwwww..", [8, 9, 10], 8, 1),  # the ninth one is kept all the same
+        ("w" * 27, [8, 17, 26], 24, 3),
+    ],
+)
+def test_a_sample_that_waited_is_taken_again_at_most_eight_times(
+    turns: str, kept: list[int], repeated: int, disturbed: int
+) -> None:
+    """Others had the processor in those with a `w`; what is not kept leaves only its number."""
+    world = World()
+    seconds = [QUICK + 2**-20 * place for place in range(len(turns))]
+    waits = [float(turn == "w") for turn in turns]
+    rival = Waiting(world, QUICK, [Turn(*turn) for turn in zip(seconds, waits, strict=True)])
+    samples = measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"]
+
+    assert [seconds[place] for place in kept] == samples.seconds
+    assert (repeated, disturbed) == (samples.repeated, samples.disturbed)
+    assert [len(turns)] * 2 == [len(rival.asked), samples.seen]
+
+
+@pytest.mark.parametrize(
+    ("call_s", "waited_s", "repeated"),
+    [
+        (2**-8, 0.05 * 6 * 2**-8, 0),  # a twentieth of a sample of six calls
+        (2**-8, 0.051 * 6 * 2**-8, 1),
+        (2**-20, 0.05 * 4194 * 2**-20, 0),
+        (2**-20, 0.051 * 4194 * 2**-20, 1),
+    ],
+)
+def test_a_sample_waited_if_it_did_so_for_a_twentieth_of_its_time(
+    call_s: float, waited_s: float, repeated: int
+) -> None:
+    """Less is a disturbance that it can bear."""
+    world = World()
+    rival = Waiting(world, call_s, [Turn(call_s, waited_s)])
+
+    assert repeated == measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"].repeated
+
+
+@pytest.mark.parametrize(("waited_s", "repeated"), [(1e-4, 0), (1.01e-4, 1)])
+def test_waking_up_is_no_disturbance(waited_s: float, repeated: int) -> None:
+    """A wait of up to 0.1 ms is borne by the shortest of samples."""
+    world = World()
+    rival = Waiting(world, 2**-20, [Turn(2**-20, waited_s)])
+    effort = APass(sample_s=1e-5)
+
+    assert repeated == measure([rival], effort, random=Random(0), clock=world.clock)["a"].repeated
+
+
+def test_a_slow_sample_is_never_taken_again() -> None:
+    """It would take the time of others; that it was disturbed is told."""
+    world = World()
+    rival = Waiting(world, 2**-4, [Turn(2**-4, 1.0)])
+    samples = measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"]
+
+    assert ([2**-4], 0, 1) == (samples.seconds, samples.repeated, samples.disturbed)
+
+
+@pytest.mark.parametrize(
+    ("known_s", "call_s", "number"),
+    [
+        (2**-11, 2**-9, 8),  # once it was as fast as that
+        (2**-9, 2**-11, 8),  # it never was
+        (2**-11, 2**-11, 8),
+    ],
+)
+def test_what_is_known_of_earlier_passes_keeps_samples_of_one_length(
+    known_s: float, call_s: float, number: int
+) -> None:
+    """The fastest call of all passes counts, and is told to the next one."""
+    world = World()
+    rivals = [world.rival("a", call_s), world.rival("other", 2**-9)]
+    known = {"a": known_s}
+    samples = measure(rivals, EFFORT, random=Random(0), known=known, clock=world.clock)
+
+    assert (number, 6) == (samples["a"].number, samples["other"].number)
+    assert (2**-11, 2**-9) == (samples["a"].call_s, samples["other"].call_s)
+
+
+@pytest.mark.parametrize(("number", "seen"), [(1, 1), (3, 1), (3, 2), (3, 3)])
+def test_a_cold_sample_evicts_before_every_call(number: int, seen: int) -> None:
+    """Each call is timed on its own; what emptying the caches takes is not."""
+    world = World()
+    rival = world.rival("a", 0.25, lambda count: count, evict=world.act("evict", 8.0))
+
+    assert Turn(0.25) == rival.sample(number, seen)
+    assert ["evict", "a"] * number == world.diary
+    assert (8.0 * number, seen) == (rival.beside_s, rival.seen())
+
+
+@pytest.mark.parametrize("call_s", [2**-14, 2**-8, 2**-5])
+def test_with_cold_caches_a_sample_is_a_single_call(call_s: float) -> None:
+    """However short: a second one would find what the first has left."""
+    world = World()
+    rival = world.rival("a", call_s, evict=world.act("evict", 2**-6))
+    effort = APass(sample_s=0.004, warmup_s=0.0, cache="cold")
+    samples = measure([rival], effort, random=Random(0), clock=world.clock)["a"]
+    turns = world.diary[world.diary.index("evict") :]
+
+    assert (1, {call_s}) == (samples.number, set(samples.seconds))
+    assert ["evict", "a"] * len(samples.seconds) == turns
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), MemoryError()])
-@pytest.mark.parametrize(("at", "kept"), [(1, 0), (4, 0), (6, 1)])
+@pytest.mark.parametrize(("at", "kept"), [(1, 0), (4, 0), (5, 0), (10, 1)])
 def test_a_rival_that_raises_leaves_the_others_intact(error: BaseException, at: int, kept: int) -> None:
     """What it raised is its result; samples before that are kept, and it is not called again."""
     world = World()
@@ -151,32 +387,87 @@ def test_a_rival_that_raises_leaves_the_others_intact(error: BaseException, at: 
         if count == at:
             raise error
 
-    rivals = [world.rival("bad", 0.004, act), world.rival("good", 0.004)]
-    samples = measure(rivals, EFFORT, random=Random(0))
+    rivals = [world.rival("bad", QUICK, act), world.rival("good", QUICK)]
+    samples = measure(rivals, EFFORT, random=Random(0), clock=world.clock)
 
     assert (error, kept, at) == (samples["bad"].error, len(samples["bad"].seconds), world.diary.count("bad"))
-    assert (None, 5) == (samples["good"].error, len(samples["good"].seconds))
+    assert (None, 3) == (samples["good"].error, len(samples["good"].seconds))
+    assert at * QUICK == samples["bad"].spent_s
 
 
-def test_an_interrupt_ends_everything() -> None:
+def test_what_cannot_be_looked_at_is_an_error_too() -> None:
+    """Its samples are there, and its output is not."""
+    world = World()
+    error = RuntimeError("nothing there")
+
+    def look(_: object) -> None:
+        raise error
+
+    rivals = [world.rival("bad", QUICK, look=look), world.rival("good", QUICK, lambda count: count)]
+    samples = measure(rivals, EFFORT, random=Random(0), clock=world.clock)
+
+    assert (error, None, 3) == (samples["bad"].error, samples["bad"].seen, len(samples["bad"].seconds))
+    assert (None, 3) == (samples["good"].error, len(samples["good"].seconds))
+
+
+@pytest.mark.parametrize("at", [1, 5])
+def test_an_interrupt_ends_everything(at: int) -> None:
     """Ctrl-C is for the person, not for a rival's record; garbage is collected again after it."""
+    world = World()
 
     def act(count: int) -> None:
-        raise KeyboardInterrupt
+        if count == at:
+            raise KeyboardInterrupt
 
-    world = World()
     with pytest.raises(KeyboardInterrupt):
-        measure([world.rival("a", 0.004, act)], EFFORT, random=Random(0))
+        measure([world.rival("a", QUICK, act)], EFFORT, random=Random(0), clock=world.clock)
 
-    assert True is gc.isenabled()
+    assert (True, at) == (gc.isenabled(), len(world.diary))
 
 
-def test_the_output_that_is_kept_is_that_of_a_timed_call_of_the_last_sample() -> None:
-    """So that what was timed can be judged."""
+def test_what_is_seen_is_a_call_of_the_last_sample_and_any_of_them() -> None:
+    """Nobody can know which: in forty passes it was each of the six."""
+    found = set()
+    for seed in range(40):
+        world = World()
+        rival = world.rival("a", QUICK, lambda count: count)
+        samples = measure([rival], EFFORT, random=Random(seed), clock=world.clock)["a"]
+        found.add(samples.seen - (len(world.diary) - samples.number))
+
+    assert {1, 2, 3, 4, 5, 6} == found
+
+
+def test_what_is_seen_is_looked_at_before_anybody_else_has_a_turn() -> None:
+    """What is not there yet is missing then."""
     world = World()
-    samples = measure([world.rival("a", 0.004, lambda count: count)], EFFORT, random=Random(0))["a"]
+    rivals = [world.rival(name, QUICK, look=world.act(f"look at {name}")) for name in "ab"]
+    measure(rivals, EFFORT, random=Random(0), clock=world.clock)
+    looked = [index for index, word in enumerate(world.diary) if word.startswith("look")]
 
-    assert len(world.diary) == samples.seen
+    assert [f"look at {world.diary[index - 1]}" for index in looked] == [
+        world.diary[index] for index in looked
+    ]
+    assert ["look at a", "look at b"] == sorted(world.diary[index] for index in looked)
+
+
+@pytest.mark.parametrize("number", [1, 2, 6, 7, 13])
+def test_any_call_of_a_sample_can_be_looked_at(number: int) -> None:
+    """Not the last one only, which could be told from the others; in whichever part it is."""
+    found = []
+    for seen in range(1, number + 1):
+        rival = World().rival("a", 0.25, lambda count: count)
+        assert Turn(0.25) == rival.sample(number, seen)
+        found.append(rival.seen())
+
+    assert list(range(1, number + 1)) == found
+
+
+def test_a_single_call_is_timed_and_its_output_kept() -> None:
+    """For what was never there before."""
+    world = World()
+    rival = world.rival("a", 0.25, lambda count: count)
+
+    assert (0.25, 1) == (rival.one_call(), rival.seen())
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -186,28 +477,11 @@ def test_garbage_collection_is_off_while_the_clock_runs_and_as_before_afterwards
     world = World()
     (gc.enable if enabled else gc.disable)()
     try:
-        rival = world.rival("a", 0.004, lambda count: seen.add(gc.isenabled()))
-        measure([rival], EFFORT, random=Random(0))
+        rival = world.rival("a", QUICK, lambda count: seen.add(gc.isenabled()))
+        measure([rival], EFFORT, random=Random(0), clock=world.clock)
         assert ({False}, enabled) == (seen, gc.isenabled())
     finally:
         gc.enable()
-
-
-def test_a_single_call_is_timed_and_its_output_kept() -> None:
-    """For what was never there before."""
-    world = World()
-    rival = world.rival("a", 0.25, lambda count: count)
-
-    assert (pytest.approx(0.25), 1) == (rival.one_call(), rival.seen())
-
-
-@pytest.mark.parametrize("seen", [1, 2, 3])
-def test_any_call_of_a_sample_can_be_looked_at(seen: int) -> None:
-    """Not the last one only, which could be told from the others."""
-    rival = World().rival("a", 0.25, lambda count: count)
-
-    assert pytest.approx(0.25) == rival.sample(3, seen)
-    assert 1 + seen == rival.seen()  # after the untimed call
 
 
 def test_no_rivals_make_no_samples() -> None:

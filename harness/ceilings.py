@@ -1,0 +1,138 @@
+"""What this machine can do at most: arithmetic per data type, and memory; measured once and kept.
+
+A ceiling is the best that any installed library reaches on what machines are best at: a large matrix
+product, and a plain copy. The best of many tries counts, as nothing makes a machine faster than it is.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from math import gcd, prod
+
+import msgspec
+
+from . import caches
+from .accuracy import Accuracy
+from .arrays import LIBRARIES, Adapter, adapter
+from .problem import DTYPES, ITEM_SIZES, Problem
+from .registry import is_installed
+from .suite import Case
+
+_PRODUCT_S = 0.1
+_COPY_S = 0.05
+_SLOW_S = 0.05
+
+_SMALL, _LARGE = 128, 768
+"""Rows and columns of the products; where the large one takes long, the small one has to do."""
+
+_LEAST_COPIED, _MOST_COPIED = 2**13, 2**28
+
+_FASTER = 2.0
+"""A kernel is not believed to be so many times faster than the best product or copy seen here: a busy
+machine may have hidden that much of its speed when it was measured."""
+
+_READ_ONLY = 2.0
+"""A copy reads and writes; what mostly reads may be faster by as much."""
+
+
+class Ceilings(msgspec.Struct, frozen=True):
+    """The best rates seen: 10⁹ operations per second by data type, and 10⁹ bytes per second.
+
+    `gbytes_s` is that of main memory, `cached_gbytes_s` of the fastest cache.
+    """
+
+    threads: int
+    gflops: Mapping[str, float]
+    gbytes_s: float
+    cached_gbytes_s: float
+
+    def peak_fraction(self, case: Case, seconds: float) -> float | None:
+        """Return the share of the peak flop rate that a case reaches in a time, None if that is not known."""
+        peak = self.gflops.get(case.problems[0].dtype)
+        return case.total("flops") / seconds / 1e9 / peak if peak else None
+
+    def implausible(self, case: Case, accuracy: Accuracy, seconds: float) -> str | None:
+        """Return why a case cannot be done in a time, or None if it can.
+
+        Fast algorithms do with fewer operations; all have to touch their data.
+        """
+        touching = sum(_touched_bytes(one) for one in case.problems) / (self.cached_gbytes_s * 1e9)
+        limits = [(touching, _FASTER * _READ_ONLY, f"{self.cached_gbytes_s:.3g} GB/s in cache")]
+        rates = (
+            self.gflops.values() if accuracy.bits is not None else [self.gflops.get(case.problems[0].dtype)]
+        )
+        peak = max((rate for rate in rates if rate), default=0.0)
+        if accuracy.exact and peak:
+            limits.append((case.total("flops") / (peak * 1e9), _FASTER, f"{peak:.3g} Gflop/s"))
+        takes, times, why = max(limits, key=lambda limit: limit[0] / limit[1])
+        if seconds >= takes / times:
+            return None
+        return (
+            f"took {seconds:.3g} s a call, which is implausible: at the {why} that this machine was seen to"
+            f" reach it takes {takes:.3g} s"
+        )
+
+
+def _touched_bytes(problem: Problem) -> int:
+    """Return what no algorithm can leave out: a large stride or a crop leaves most of an input untouched."""
+    inputs = problem.batch_size * problem.in_channels
+    for axis, size in enumerate(problem.input_size):
+        outputs, taps = problem.output_size[axis], problem.kernel_size[axis]
+        stride, dilation = problem.stride[axis], problem.dilation[axis]
+        span = (outputs - 1) * stride + (taps - 1) * dilation
+        inputs *= min(size, outputs * taps, span // gcd(stride, dilation) + 1)
+    read = min(inputs, problem.macs) + min(problem.parameters, problem.macs)
+    return (read + prod(problem.output_shape)) * ITEM_SIZES[problem.dtype]
+
+
+def measure_here(threads: int) -> Ceilings:
+    """Measure this process's libraries, which have been told how many threads to use."""
+    installed = [adapter(name) for name in LIBRARIES if is_installed(name)]
+    for library in installed:
+        library.limit_threads(threads)
+    gflops = {dtype: max(_product_rate(library, dtype) for library in installed) / 1e9 for dtype in DTYPES}
+    for dtype in ("float16", "bfloat16"):  # whoever computes in float32 and rounds once is right, too
+        gflops[dtype] = max(gflops[dtype], gflops["float32"])
+    largest = min(_MOST_COPIED, max(2**26, 2 * max(caches.sizes(), default=2**25)))
+    sizes = [_LEAST_COPIED * 4**power for power in range(5)]
+    return Ceilings(
+        threads=threads,
+        gflops=gflops,
+        gbytes_s=max(_copy_rate(library.copying(largest), largest) for library in installed) / 1e9,
+        cached_gbytes_s=max(
+            _copy_rate(library.copying(size), size) for library in installed for size in sizes
+        )
+        / 1e9,
+    )
+
+
+def _product_rate(library: Adapter, dtype: str) -> float:
+    """Return the operations per second of a library's best product of two square matrices."""
+    best = 0.0
+    for size in (_SMALL, _LARGE):
+        operations = 2.0 * size**3
+        if best and operations / best > _SLOW_S:
+            break
+        if (call := library.product(dtype, size)) is not None:
+            best = max(best, operations / _fastest(call, _PRODUCT_S))
+    return best
+
+
+def _copy_rate(call: Callable[[], object], size: int) -> float:
+    """Return the bytes per second, read and written, of a copy."""
+    return 2.0 * size / _fastest(call, _COPY_S)
+
+
+def _fastest(call: Callable[[], object], budget_s: float) -> float:
+    """Return the seconds of the fastest call; short ones are timed together."""
+    call()
+    begin = time.perf_counter()
+    call()
+    number = max(1, int(1e-4 / max(time.perf_counter() - begin, 1e-7)))
+    fastest = float("inf")
+    end = time.perf_counter() + budget_s
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        for _ in range(number):
+            call()
+        fastest = min(fastest, (time.perf_counter() - start) / number)
+    return fastest

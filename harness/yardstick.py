@@ -1,0 +1,15 @@
+"""The engine's own convolution as an implementation: a measure of the machine that no plugin can change.
+
+It is loaded as a plugin's file is, in processes of its own.
+"""
+
+from typing import Any
+
+from convharness import Problem, implementation  # type: ignore[import-not-found] # by its installed name
+from convharness.reference import convolve  # type: ignore[import-not-found]
+
+
+@implementation(ndim=(1, 2, 3), dtype=("float16", "bfloat16", "float32", "float64"))  # type: ignore[untyped-decorator]
+def reference(x: Any, weight: Any, bias: Any, problem: Problem) -> Any:
+    """Return the reference, rounded once at the end."""
+    return convolve(problem, x, weight, bias).astype(x.dtype)

@@ -1,0 +1,148 @@
+"""What is known of a machine is kept for later runs: per figure, machine, libraries and threads."""
+
+from pathlib import Path
+
+import pytest
+
+from convharness import kept
+from convharness.ceilings import Ceilings
+from convharness.kernel import KernelError
+from convharness.workers import ceilings_of, staff
+
+MADE = Ceilings(threads=2, gflops={"float32": 1.5}, gbytes_s=2.5, cached_gbytes_s=3.5)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a user's cache folder of the test's own, which is not there yet."""
+    folder = tmp_path / "deep" / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder
+
+
+def test_what_is_kept_reads_back(cache: Path) -> None:
+    """As it was, from a folder of our own, with nothing beside it."""
+    kept.write("ceilings", 2, MADE)
+
+    assert MADE == kept.read("ceilings", 2, Ceilings)
+    assert ["convharness"] == [path.name for path in cache.iterdir()]
+    assert 1 == len(list((cache / "convharness").iterdir()))
+
+
+def test_the_latest_counts() -> None:
+    """It takes the place of what was there."""
+    kept.write("ceilings", 2, Ceilings(2, {}, 0.0, 0.0))
+    kept.write("ceilings", 2, MADE)
+
+    assert MADE == kept.read("ceilings", 2, Ceilings)
+
+
+@pytest.mark.parametrize(("what", "threads"), [("timer", 2), ("ceilings", 1)])
+def test_what_nobody_has_kept_is_none(what: str, threads: int) -> None:
+    """Another figure, or another number of threads, is not the same."""
+    kept.write("ceilings", 2, MADE)
+
+    assert None is kept.read(what, threads, Ceilings)
+
+
+@pytest.mark.parametrize("name", ["machine", "libraries"])
+def test_another_machine_or_other_libraries_have_their_own(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured elsewhere says nothing here."""
+    kept.write("ceilings", 2, MADE)
+    monkeypatch.setattr(kept, name, {"machine": lambda: "another", "libraries": lambda: {"numpy": "0"}}[name])
+
+    assert None is kept.read("ceilings", 2, Ceilings)
+
+
+def test_our_own_version_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is no faster for it."""
+    libraries = kept.libraries()
+    kept.write("ceilings", 2, MADE)
+    monkeypatch.setattr(kept, "libraries", lambda: {**libraries, "convharness": "99"})
+
+    assert MADE == kept.read("ceilings", 2, Ceilings)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"threads": "two"}', "\x00"])
+def test_what_is_damaged_is_as_if_nobody_had_kept_it(text: str, cache: Path) -> None:
+    """It can be measured again."""
+    kept.write("ceilings", 2, MADE)
+    (path,) = (cache / "convharness").iterdir()
+    path.write_text(text, "utf-8")
+
+    assert None is kept.read("ceilings", 2, Ceilings)
+
+
+def test_without_a_place_nothing_is_kept_and_nothing_is_said(cache: Path) -> None:
+    """A machine may have no home folder that can be written."""
+    cache.parent.mkdir(parents=True)
+    cache.write_text("a file", "utf-8")
+    kept.write("ceilings", 2, MADE)
+
+    assert None is kept.read("ceilings", 2, Ceilings)
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run by a number without a name."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", home)
+    kept.write("ceilings", 2, MADE)
+
+    assert None is kept.read("ceilings", 2, Ceilings)
+
+
+def test_what_cannot_be_written_leaves_nothing(cache: Path) -> None:
+    """No part of a file: a folder is in its place."""
+    kept.write("ceilings", 2, MADE)
+    (path,) = (cache / "convharness").iterdir()
+    path.unlink()
+    (path / "taken").mkdir(parents=True)
+    kept.write("ceilings", 2, MADE)
+
+    assert [path] == list((cache / "convharness").iterdir())
+
+
+class Measuring:
+    """A process that answers with ceilings, or does not."""
+
+    def __init__(self, error: KernelError | None = None) -> None:
+        self.error = error
+        self.asked: list[tuple[str, int]] = []
+        self.is_ended = False
+
+    def ask(self, word: str, kind: object, *, within_s: float, running: int) -> Ceilings:
+        """Note what is asked."""
+        self.asked.append((word, running))
+        if self.error:
+            raise self.error
+        return MADE
+
+    def end(self) -> None:
+        """Note it."""
+        self.is_ended = True
+
+
+def test_ceilings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of their own, which ends; whoever asks again is told what was kept."""
+    process = Measuring()
+    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    found = [ceilings_of(2), ceilings_of(2)]
+
+    assert [MADE, MADE] == found
+    assert ([("ceilings", 2)], True) == (process.asked, process.is_ended)
+
+
+def test_ceilings_that_cannot_be_measured_are_none_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run tries again."""
+    process = Measuring(KernelError("timeout", "gave no answer"))
+    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    found = [ceilings_of(2), ceilings_of(2)]
+
+    assert [None, None] == found
+    assert ([("ceilings", 2)] * 2, True) == (process.asked, process.is_ended)

@@ -1,0 +1,849 @@
+"""A case on the stopwatch: who goes on and who is out, what is kept, and what comes of it.
+
+Nothing is slow here and nothing happens by chance: hosts are those of this process, but that calls
+move a clock that is their own, and processors are as busy as a test wants them.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from math import log
+from random import Random
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convharness import Case, Implementation, Measurement, Problem, plan, timing
+from convharness.conditions import Snapshot
+from convharness.host import LocalHost, LocalRival
+from convharness.kernel import KernelError, chained
+from convharness.sampling import Effort, Turn, measure
+from convharness.stats import paired_estimate, paired_logarithms, paired_ratio
+from convharness.timing import TimingFailure, time_case
+from convharness.zoo.convolution import Asked, convolve, made
+from tests.making import case_of, declared
+
+CASE = case_of("n1c1h2w2-o1k1-float32")
+CALL_S = 2**-7
+SAMPLES = 10
+"""A pass of 0.09 s has a call that makes it warm, and ten more, each of them a sample."""
+
+
+class Short(Effort):
+    """Five generations, and passes of 0.09 s."""
+
+    generations = 5  # type: ignore[assignment]
+    pass_s = 0.09  # type: ignore[assignment]
+
+
+class Long(Effort):
+    """Ten generations, and passes of half a second."""
+
+    generations = 10  # type: ignore[assignment]
+    pass_s = 0.5  # type: ignore[assignment]
+
+
+EFFORT = Short(budget_s=0.7)  # time for each generation once, and a little more
+LONG = Long(budget_s=10.0)  # time for twenty passes and more
+
+Cost = float | Callable[["World"], float]
+
+
+class World:
+    """A clock that calls move, processors that others use, and what implementations cost.
+
+    `foreign` has how many processors others use in a pass, by its place among all that are held.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.own_s = 0.0
+        self.busy_s = 0.0
+        self.held: list[int] = []
+        self.prepared: list[tuple[list[str], int]] = []
+        self.colds: list[bool] = []
+        self.foreign: dict[int, float] = {}
+        self.costs: dict[str, Cost] = {}
+        self.doubts: Callable[[str, World], str | None] = lambda name, world: None
+        self.peaks: list[str] = []
+        self.waits: dict[str, float] = {}
+        self.refusals: dict[str, BaseException] = {}
+        self.pins: list[tuple[int, list[int]]] = []
+        self.alone = 0
+
+    @property
+    def place(self) -> int:
+        """Return the place of this pass among all that were held."""
+        return len(self.held) - 1
+
+    @property
+    def generation(self) -> int:
+        """Return the generation of this pass."""
+        return self.held[-1]
+
+    def clock(self) -> float:
+        """Return the time; asking takes none."""
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        """Let time pass in which we work, and others as much as they do in this pass."""
+        self.now += seconds
+        self.own_s += seconds
+        self.busy_s += seconds * (1 + self.foreign.get(self.place, 0.0))
+
+    def call_s(self, name: str) -> float:
+        """Return what a call takes; the engine's own reference takes as long as anybody."""
+        cost = self.costs.get(name, CALL_S)
+        return cost(self) if callable(cost) else cost
+
+    def snapshot(self) -> Snapshot:
+        """Return the counters of the machine."""
+        return Snapshot(self.now, self.busy_s, 0.0, None, 0, None, None, 0.0)
+
+    @contextmanager
+    def alone_here(self) -> Iterator[None]:
+        """Note that nobody else is measured."""
+        self.alone += 1
+        yield
+        self.alone -= 1
+
+
+class Rival(LocalRival):
+    """A rival whose doubts are the world's."""
+
+    world: World
+    processors = 0.75
+
+    def suspicion(self) -> str | None:
+        """Return what the world says."""
+        return self.world.doubts(self.name, self.world)
+
+    def sample(self, number: int, seen: int) -> Turn:
+        """Wait as the world says."""
+        waited_s = self.world.waits.pop(self.name, 0.0)
+        return super().sample(number, seen)._replace(waited_s=waited_s)
+
+
+class Host(LocalHost):
+    """A host of this process, on the world's clock."""
+
+    def __init__(self, implementation: Implementation, world: World) -> None:
+        super().__init__(implementation)
+        self._world = world
+
+    def bind(self, *words: Any, **how: Any) -> Any:
+        """Bind, unless the world refuses."""
+        if (error := self._world.refusals.get(self.implementation.name)) is not None:
+            raise error
+        return super().bind(*words, **how)
+
+    def rival(self, name: str, chain: Sequence[Any], *, cold: bool = False) -> Rival:
+        """Return a rival whose calls take what they cost."""
+        call, world = chained(chain), self._world
+        world.colds.append(cold)
+        if (error := world.refusals.get(name)) is not None:
+            raise error
+
+        def costly() -> Any:
+            world.work(world.call_s(self.implementation.name))
+            return call()
+
+        rival = Rival(name, costly, look=chain[-1].look, first=chain[0], clock=world.clock)
+        rival.world = world
+        return rival
+
+    def pin(self, processors: Collection[int]) -> None:
+        """Note it."""
+        self._world.pins.append((self._world.place, list(processors)))
+
+    def peak_memory(self, held: Any) -> int | None:
+        """Return a number of its own for every pass."""
+        self._world.peaks.append(self.implementation.name)
+        return 1000 + self._world.place
+
+
+class Company:
+    """A staff that has nobody else: all hosts are here."""
+
+    def __init__(self, world: World, threads: int = 1) -> None:
+        self._world = world
+        self.threads = threads
+
+    def prepare(self, implementations: Sequence[Implementation], generations: int) -> None:
+        """Note it."""
+        self._world.prepared.append(([one.name for one in implementations], generations))
+
+    @contextmanager
+    def anew(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
+        """Give new hosts."""
+        assert 1 == self._world.alone
+        self._world.held.append(generation)
+        yield lambda implementation: Host(implementation, self._world)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world of two processors, on whose clock everything is timed."""
+    one = World()
+    monkeypatch.setattr(timing, "alone", one.alone_here)
+    monkeypatch.setattr(timing, "measure", partial(measure, clock=one.clock))
+    monkeypatch.setattr(
+        timing, "time", SimpleNamespace(perf_counter=one.clock, process_time=lambda: one.own_s)
+    )
+    monkeypatch.setattr(timing, "Snapshot", SimpleNamespace(now=one.snapshot))
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
+    return one
+
+
+def timed(
+    world: World,
+    *names: str,
+    ours: Sequence[Implementation] = (),
+    twin: int = 0,
+    threads: int = 1,
+    seed: int | None = None,
+    effort: Effort = EFFORT,
+    case: Case = CASE,
+    **how: Any,
+) -> dict[str, Any]:
+    """Return what comes of implementations: right ones by these names, and some of one's own.
+
+    The one at the place `twin` is drawn, if no seed is given.
+    """
+    chosen = [*(made(convolve, name) for name in names), *ours]
+    if seed is None:
+        seed = next(seed for seed in range(999) if not chosen or Random(seed).choice(chosen) is chosen[twin])
+    random = Random(seed)
+    return time_case(case, chosen, effort, seed=0, random=random, staff=Company(world, threads), **how)
+
+
+def twinned(outcomes: dict[str, Any]) -> str:
+    """Return who has a twin."""
+    (name,) = [name for name, one in outcomes.items() if isinstance(one, Measurement) and one.twin]
+    return name
+
+
+def generations(one: Measurement) -> list[int]:
+    """Return the generations of its passes."""
+    return [generation for generation, _ in one.passes]
+
+
+def noisy(times: float = 1.0, call_s: float = CALL_S) -> Cost:
+    """Return the cost of what takes another time in every generation."""
+    return lambda world: times * call_s * (1 + 0.25 * (world.generation % 2))
+
+
+# Passes
+
+
+def test_everybody_is_timed_in_processes_of_every_generation(world: World) -> None:
+    """Five passes of ten samples, whose templates are started before anything is timed."""
+    outcomes = timed(world, "a", "b", twin=1)
+
+    assert ([0, 1, 2, 3, 4], 0) == (world.held, world.alone)
+    assert [(["zoo.a", "zoo.b", "zoo.b"], 5)] == world.prepared
+    assert ["zoo.a", "zoo.b"] == list(outcomes)
+    for one in outcomes.values():
+        assert [(generation, (CALL_S,) * SAMPLES) for generation in range(5)] == list(one.passes)
+        assert [1] * 5 == list(one.numbers)
+        assert 5 * SAMPLES * CALL_S == one.timed_s
+
+
+def test_who_takes_longer_has_fewer_samples_in_as_many_passes(world: World) -> None:
+    """Nobody pays for another: in one pass all have the same time."""
+    world.costs = {"zoo.slow": 2 * CALL_S}
+    outcomes = timed(world, "fast", "slow")
+
+    assert [SAMPLES] * 5 == [len(samples) for _, samples in outcomes["zoo.fast"].passes]
+    assert [4] * 5 == [len(samples) for _, samples in outcomes["zoo.slow"].passes]
+    assert pytest.approx(2.0) == paired_ratio(outcomes["zoo.slow"].passes, outcomes["zoo.fast"].passes)
+
+
+def test_samples_have_one_length_in_all_passes(world: World) -> None:
+    """That of the fastest pass so far, though later processes are slower: as many calls in each."""
+    world.costs = {"zoo.a": lambda world: 2**-12 * (1 + 0.5 * (world.generation % 2))}
+    found = timed(world, "a")["zoo.a"]
+
+    assert [12] * 5 == list(found.numbers)
+    assert [2**-12 * (1 + 0.5 * (number % 2)) for number in range(5)] == [
+        median(samples) for _, samples in found.passes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("threads", "processors"),
+    [(1, [[0], [1], [0], [1], [0], [1]]), (2, [[0, 1]] * 6)],
+)
+def test_all_of_a_pass_share_their_processors_which_change_from_pass_to_pass(
+    threads: int, processors: list[list[int]], world: World
+) -> None:
+    """What disturbs one of them disturbs all alike; a pass that is taken again has others, too."""
+    world.foreign = {0: 2.0}
+    timed(world, "a", "b", threads=threads)
+
+    assert [(place, some) for place, some in enumerate(processors) for _ in range(3)] == world.pins
+
+
+def test_a_slow_rival_has_three_passes_whatever_the_budget(world: World) -> None:
+    """Of a sample each: with fewer there is no interval."""
+    world.costs = {"zoo.slow": 8.0}
+    found = timed(world, "slow", effort=Short(budget_s=0.01))["zoo.slow"]
+
+    assert [(0, (8.0,)), (1, (8.0,)), (2, (8.0,))] == list(found.passes)
+
+
+def never_precise(budget_s: float) -> Effort:
+    """Return an effort that only its budget ends."""
+    return Short(budget_s=budget_s, precision=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "passes"),
+    [
+        (0.3, 3),  # 4 × 11 × 2⁻⁷ s are more than 0.33 s
+        (0.32, 4),
+        (0.39, 4),
+        (0.4, 5),
+        (0.46, 5),
+        (0.47, 6),
+    ],
+)
+def test_a_budget_pays_for_so_many_passes(budget_s: float, passes: int, world: World) -> None:
+    """As long as another one fits in, and a tenth more: here each has ten samples and a call before them."""
+    found = timed(world, "a", effort=never_precise(budget_s))["zoo.a"]
+
+    assert passes == len(found.passes)
+
+
+def test_a_pass_that_is_taken_again_has_its_price(world: World) -> None:
+    """Of 0.47 s there would be six passes: with a seventh that is not kept they are four."""
+    world.foreign = {1: 1.0}
+    found = timed(world, "a", effort=never_precise(0.47))["zoo.a"]
+
+    assert ([0, 1, 1, 2, 3], 4) == (world.held, len(found.passes))
+
+
+# Precision
+
+
+def test_who_is_known_precisely_is_done_and_the_anchor_goes_on_for_the_others(world: World) -> None:
+    """Ten generations do where processes agree; where they do not, all of the time is used."""
+    world.costs = {"zoo.fast": 4 * CALL_S, "zoo.steady": 5 * CALL_S, "zoo.noisy": noisy(6)}
+    outcomes = timed(world, "fast", "steady", "noisy", effort=LONG)
+    passes = {name: len(one.passes) for name, one in outcomes.items()}
+
+    assert {"zoo.fast": 23, "zoo.steady": 10, "zoo.noisy": 23} == passes
+    assert 10 == len(outcomes["zoo.fast"].twin)
+    assert [number % 10 for number in range(23)] == generations(outcomes["zoo.noisy"])
+    assert pytest.approx(1.25) == paired_ratio(outcomes["zoo.steady"].passes, outcomes["zoo.fast"].passes)
+
+
+def test_precision_is_looked_at_after_whole_rounds_of_generations(world: World) -> None:
+    """Each counts as often: what two passes made doubtful two others put right, and eight are waited for."""
+    odd = {0: 1.25, 1: 1.25, 10: 1 / 1.25, 11: 1 / 1.25}
+    world.costs = {"zoo.a": 4 * CALL_S, "zoo.b": lambda world: 5 * CALL_S * odd.get(world.place, 1.0)}
+    outcomes = timed(world, "a", "b", effort=LONG)
+    a, b = (outcomes[name].passes for name in ("zoo.a", "zoo.b"))
+
+    assert [20, 20] == [len(a), len(b)]
+    assert [True, False] == [paired_estimate(b[:done], a).half_width() > 0.01 for done in (10, 12)]
+
+
+@pytest.mark.parametrize(("precision", "passes"), [(0.01, 10), (0.001, 20)])
+def test_as_precise_as_is_asked_for(precision: float, passes: int, world: World) -> None:
+    """Two equal rivals are known to 0.11 % at the best, since a standard error is never smaller."""
+    effort = Long(budget_s=10.0, precision=precision)
+    outcomes = timed(world, "a", "b", effort=effort)
+
+    assert [True] * 2 == [passes <= len(one.passes) for one in outcomes.values()]
+    assert [passes == 10] * 2 == [len(one.passes) == 10 for one in outcomes.values()]
+
+
+def test_who_is_many_times_slower_need_not_be_known_to_the_percent(world: World) -> None:
+    """A twentieth of the ratio's logarithm will do."""
+    wobble = lambda times: lambda world: times * 2**-5 * (1 + 0.04 * (world.generation % 2))  # noqa: E731
+    world.costs = {"zoo.fast": 2**-5, "zoo.near": wobble(1.01), "zoo.far": wobble(8)}
+    outcomes = timed(world, "fast", "near", "far", effort=LONG)
+
+    assert 10 == len(outcomes["zoo.far"].passes)
+    assert 20 < len(outcomes["zoo.near"].passes)
+
+
+def test_ratios_are_known_to_the_baseline_if_there_is_one(world: World) -> None:
+    """Compared with one that varies, nobody is known; compared with the fastest, one is."""
+    world.costs = {"zoo.fast": 4 * CALL_S, "zoo.steady": 5 * CALL_S, "zoo.noisy": noisy(6)}
+    names = ("fast", "steady", "noisy")
+    to_fastest = timed(world, *names, effort=LONG)
+    to_noisy = timed(world, *names, effort=LONG, baseline="zoo.noisy")
+    to_nobody = timed(world, *names, effort=LONG, baseline="zoo.of_another_run")
+
+    assert 10 == len(to_fastest["zoo.steady"].passes) == len(to_nobody["zoo.steady"].passes)
+    assert 20 < len(to_noisy["zoo.steady"].passes)
+
+
+def test_who_comes_back_is_in_the_same_pass_as_the_others(world: World) -> None:
+    """When the anchor fails another takes its place; pass p stays pass p, whose rounds are common."""
+
+    def drifting(times: float, luck: float = 0.0) -> Cost:
+        """All drift alike: a ratio is right where both were timed in the same pass, and nowhere else."""
+        return lambda world: times * 2**-5 * (1 + 0.01 * world.place) * (1 + luck * (world.generation % 2))
+
+    def anchor(world: World) -> float:
+        if world.place == 12:
+            raise ValueError("no more")
+        return drifting(1.0)(world)
+
+    world.costs = {"zoo.anchor": anchor, "zoo.steady": drifting(1.25), "zoo.noisy": drifting(1.5, 0.25)}
+    outcomes = timed(world, "anchor", "steady", "noisy", effort=LONG, twin=2)
+    steady, other = outcomes["zoo.steady"], outcomes["zoo.noisy"]
+    found = paired_logarithms(other.passes, steady.passes)
+
+    assert TimingFailure("error", "when timed: ValueError: no more") == outcomes["zoo.anchor"]
+    assert 12 < len(other.passes)
+    assert len(steady.passes) == len(steady.numbers)
+    assert [number % 10 for number in range(len(other.passes))] == generations(other)
+    assert [(one, pytest.approx(log(1.2 * (1 + 0.25 * (one % 2))))) for one, _ in found] == found
+
+
+# The twin and the yardstick
+
+
+def test_the_twin_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
+    """Only it has one, timed in as many passes as itself; over some cases it is everybody's turn."""
+    drawn = set()
+    for seed in range(12):
+        outcomes = timed(world, "a", "b", "c", seed=seed)
+        name = twinned(outcomes)
+        drawn.add(name)
+        assert [generations(outcomes[name])] == [[generation for generation, _ in outcomes[name].twin]]
+        assert sorted(outcomes) == ["zoo.a", "zoo.b", "zoo.c"]
+
+    assert {"zoo.a", "zoo.b", "zoo.c"} == drawn
+
+
+def test_the_twin_is_the_same_in_another_process(world: World) -> None:
+    """Its samples are its own."""
+    calls = iter(range(10**6))
+    world.costs = {"zoo.a": lambda world: CALL_S + 2**-30 * next(calls)}
+    found = timed(world, "a")["zoo.a"]
+    samples = {sample for _, one in found.passes for sample in one}
+    others = {sample for _, one in found.twin for sample in one}
+
+    assert 5 * SAMPLES == len(samples) == len(others)
+    assert set() == samples & others
+
+
+@pytest.mark.parametrize("yardstick", [True, False])
+def test_the_yardstick_is_beside_everybody_s_samples(yardstick: bool, world: World) -> None:
+    """In the same rounds, and in nobody's outcome; it is there when it is asked for."""
+    world.costs = {"yardstick.reference": 2 * CALL_S}
+    outcomes = timed(world, "a", "b", yardstick=yardstick)
+    found = [one.yardstick for one in outcomes.values()]
+
+    assert ["zoo.a", "zoo.b"] == list(outcomes)
+    assert found[0] == found[1]
+    assert [(generation, {2 * CALL_S}) for generation in range(5 * yardstick)] == [
+        (generation, set(samples)) for generation, samples in found[0]
+    ]
+    assert yardstick == ("yardstick.reference" in world.prepared[0][0])
+
+
+@pytest.mark.parametrize("name", ["zoo.a (again)", "yardstick.reference"])
+def test_the_twin_and_the_yardstick_may_fail_alone(name: str, world: World) -> None:
+    """They are nobody's outcome: who is measured with them is measured without them."""
+    world.refusals = {name: KernelError("memory", "no room")}
+    found = timed(world, "a", yardstick=True)["zoo.a"]
+
+    assert 5 == len(found.passes)
+    assert {"zoo.a (again)": (0, 5), "yardstick.reference": (5, 0)}[name] == (
+        len(found.twin),
+        len(found.yardstick),
+    )
+
+
+def test_without_implementations_there_is_nothing_to_time(world: World) -> None:
+    """And nobody is started."""
+    assert {} == timed(world)
+    assert [] == world.held
+
+
+# Failures
+
+
+def after(calls: int, act: Callable[[Asked], Any], name: str = "bad") -> Implementation:
+    """Return an implementation that is right for so many calls, and then does something else."""
+    count = 0
+
+    def body(asked: Asked) -> Any:
+        nonlocal count
+        count += 1
+        return convolve(asked) if count <= calls else act(asked)
+
+    return made(body, name)
+
+
+def raises(error: BaseException) -> Callable[[Asked], Any]:
+    """Return what raises something."""
+
+    def act(asked: Asked) -> Any:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "reason"),
+    [
+        (
+            lambda asked: convolve(asked) + 1,
+            "wrong",
+            "right when verified, wrong when timed: y[0, 0, ",
+        ),
+        (
+            lambda asked: np.zeros(3, np.float32),
+            "contract",
+            "when timed: returned shape (3,), want (1, 1, 2, 2)",
+        ),
+        (lambda asked: None, "contract", "when timed: returned nothing, want numpy.ndarray"),
+        (raises(ZeroDivisionError("no")), "error", "when timed: ZeroDivisionError: no"),
+        (raises(SystemExit(3)), "error", "when timed: SystemExit: 3"),
+        (raises(MemoryError("full")), "memory", "when timed: MemoryError: full"),
+        (
+            raises(KernelError("crashed", "was ended by SIGSEGV")),
+            "crashed",
+            "when timed: was ended by SIGSEGV",
+        ),
+    ],
+)
+@pytest.mark.parametrize("calls", [0, 7, 24, 47])
+def test_who_fails_is_out_and_the_others_go_on(
+    calls: int, act: Callable[[Asked], Any], status: str, reason: str, world: World
+) -> None:
+    """From the first call on, within a pass, or passes later: the reason is its outcome."""
+    outcomes = timed(world, "good", ours=[after(calls, act)])
+    bad, good = outcomes["zoo.bad"], outcomes["zoo.good"]
+
+    assert (status, True) == (bad.status, bad.reason.startswith(reason))
+    assert [0, 1, 2, 3, 4] == generations(good)
+    assert {CALL_S} == set(good.samples_s)
+
+
+def test_who_fails_is_not_called_again(world: World) -> None:
+    """In no later pass."""
+    calls = []
+
+    def body(asked: Asked) -> Any:
+        calls.append(world.place)
+        raise ValueError("no")
+
+    timed(world, "good", ours=[made(body, "bad")])
+
+    assert {0} == set(calls)
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (KernelError("timeout", "gave no answer"), TimingFailure("timeout", "when timed: gave no answer")),
+        (MemoryError("full"), TimingFailure("memory", "when timed: MemoryError: full")),
+    ],
+)
+def test_who_cannot_be_handed_its_data_is_out(
+    error: BaseException, failure: TimingFailure, world: World
+) -> None:
+    """The others go on."""
+    world.refusals = {"zoo.bad": error}
+    outcomes = timed(world, "good", "bad")
+
+    assert failure == outcomes["zoo.bad"]
+    assert 5 == len(outcomes["zoo.good"].passes)
+
+
+def test_a_plan_that_raises_is_out(world: World) -> None:
+    """Before anything of it is timed."""
+
+    @plan
+    def bad(weight):
+        raise ValueError("cannot pack")
+
+    outcomes = timed(world, "good", ours=[declared(bad)])
+
+    assert TimingFailure("error", "when timed: ValueError: cannot pack") == outcomes["test.bad"]
+    assert 5 == len(outcomes["zoo.good"].passes)
+
+
+def test_an_interrupt_is_nobody_s_failure(world: World) -> None:
+    """It ends the case."""
+    with pytest.raises(KeyboardInterrupt):
+        timed(world, "good", ours=[after(7, raises(KeyboardInterrupt()))])
+
+
+def test_an_output_is_checked_in_every_pass(world: World) -> None:
+    """Whichever process is wrong: here that of the last generation."""
+
+    def body(asked: Asked) -> Any:
+        return convolve(asked) + (world.generation == 4)
+
+    outcomes = timed(world, "good", ours=[made(body, "late")])
+
+    assert "wrong" == outcomes["zoo.late"].status
+    assert [0, 1, 2, 3, 4] == world.held
+
+
+# What is doubtful
+
+
+@pytest.mark.parametrize(
+    ("places", "failed"), [([], False), ([0], False), ([4], False), ([0, 1], True), ([1, 4], True)]
+)
+def test_what_is_doubtful_twice_is_no_accident(places: list[int], failed: bool, world: World) -> None:
+    """Once it may be the machine's."""
+    world.doubts = lambda name, world: (
+        f"looked odd in pass {world.place}" if name == "zoo.odd" and world.place in places else None
+    )
+    outcomes = timed(world, "odd", "good")
+
+    if failed:
+        reason = f"when timed: looked odd in pass {places[1]}"
+        assert TimingFailure("contract", reason) == outcomes["zoo.odd"]
+    else:
+        assert 5 == len(outcomes["zoo.odd"].passes)
+    assert 5 == len(outcomes["zoo.good"].passes)
+
+
+def test_what_is_doubtful_in_a_pass_that_is_taken_again_was_an_accident(world: World) -> None:
+    """Others had the processors then: twice is not twice."""
+    world.foreign = {0: 1.0, 1: 1.0}
+    world.doubts = lambda name, world: "looked odd" if world.place < 2 else None
+    outcomes = timed(world, "a")
+
+    assert [0, 0, 0, 1, 2, 3, 4] == world.held
+    assert 5 == len(outcomes["zoo.a"].passes)
+
+
+@pytest.mark.parametrize(("times", "failed"), [(2.9, False), (3.1, True)])
+def test_results_may_not_be_remembered(times: float, failed: bool, world: World) -> None:
+    """A call on new input may take three times as long, in the first pass and in the next one."""
+    seen: dict[int, set[bytes]] = {}
+
+    def body(asked: Asked) -> Any:
+        known = seen.setdefault(world.place, set())
+        key = asked.x.tobytes()
+        if known and key not in known:
+            world.work((times - 1) * CALL_S)
+        known.add(key)
+        return convolve(asked)
+
+    outcomes = timed(world, "good", ours=[made(body, "remembering")])
+    found = outcomes["zoo.remembering"]
+
+    if failed:
+        seconds = (
+            f"{times * CALL_S:.2g} s on input that it has not seen and {CALL_S:.2g} s on input that it has"
+        )
+        reason = f"when timed: takes {seconds}; results may not be remembered"
+        assert TimingFailure("contract", reason) == found
+    else:
+        assert 5 == len(found.passes)
+    assert 5 == len(outcomes["zoo.good"].passes)
+
+
+@pytest.mark.parametrize(("slow", "failed"), [(0, False), (1, False), (2, False), (3, True)])
+def test_one_of_three_calls_on_new_input_that_is_quick_will_do(slow: int, failed: bool, world: World) -> None:
+    """The others may have been disturbed."""
+    seen: dict[int, list[bytes]] = {}
+
+    def body(asked: Asked) -> Any:
+        known = seen.setdefault(world.place, [])
+        key = asked.x.tobytes()
+        if key not in known:
+            world.work(9 * CALL_S if 0 < len(known) <= slow else 0.0)
+            known.append(key)
+        return convolve(asked)
+
+    found = timed(world, "good", ours=[made(body, "a")])["zoo.a"]
+
+    assert failed == isinstance(found, TimingFailure)
+
+
+def test_new_input_is_tried_in_the_first_pass_and_where_there_is_a_doubt(world: World) -> None:
+    """It costs calls; what was in order in the first pass is not tried again."""
+    seen: dict[int, set[bytes]] = {}
+
+    def body(asked: Asked) -> Any:
+        seen.setdefault(world.place, set()).add(asked.x.tobytes())
+        return convolve(asked)
+
+    world.doubts = lambda name, world: "looked odd" if name == "zoo.a" and world.place == 2 else None
+    timed(world, "good", ours=[made(body, "a")])
+
+    assert [2, 1, 1, 2, 2] == [len(seen[place]) for place in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "reason"),
+    [
+        (lambda asked: convolve(asked) + 1, "wrong", "right when verified, wrong when timed: "),
+        (raises(ValueError("unknown")), "error", "when timed: ValueError: unknown"),
+    ],
+)
+def test_what_fails_on_new_input_is_out(
+    act: Callable[[Asked], Any], status: str, reason: str, world: World
+) -> None:
+    """Though it is right on what is timed."""
+    first: list[bytes] = []
+
+    def body(asked: Asked) -> Any:
+        first.append(asked.x.tobytes())
+        return convolve(asked) if asked.x.tobytes() == first[0] else act(asked)
+
+    found = timed(world, "good", ours=[made(body, "bad")])["zoo.bad"]
+
+    assert (status, True) == (found.status, found.reason.startswith(reason))
+
+
+# What others do meanwhile
+
+
+@pytest.mark.parametrize(
+    ("foreign", "held", "repeated", "disturbed"),
+    [
+        ({}, [0, 1, 2, 3, 4], 0, 0),
+        (dict.fromkeys(range(5), 0.25), [0, 1, 2, 3, 4], 0, 0),  # as much as two processors leave
+        ({0: 0.3}, [0, 0, 1, 2, 3, 4], 1, 0),
+        ({3: 1.0}, [0, 1, 2, 3, 3, 4], 1, 0),
+        ({1: 1.0, 2: 1.0}, [0, 1, 1, 1, 2, 3, 4], 2, 0),
+        ({1: 1.0, 2: 1.0, 3: 1.0}, [0, 1, 1, 1, 2, 3, 4], 2, 1),
+        (dict.fromkeys(range(9), 1.0), [0, 0, 0, 1, 2, 3, 4], 2, 5),
+    ],
+)
+def test_a_pass_in_which_others_used_the_processors_is_taken_again_twice_at_most(
+    foreign: dict[int, float], held: list[int], repeated: int, disturbed: int, world: World
+) -> None:
+    """In a case, not in a pass; what is left of that is told."""
+    world.foreign = foreign
+    found = timed(world, "a")["zoo.a"]
+
+    assert held == world.held
+    assert [0, 1, 2, 3, 4] == generations(found)
+    assert (repeated, disturbed) == (
+        found.conditions["repeated_blocks"],
+        found.conditions["disturbed_blocks"],
+    )
+
+
+def test_what_is_taken_again_is_not_kept(world: World) -> None:
+    """Its samples leave no trace."""
+    world.foreign = {0: 1.0}
+    world.costs = {"zoo.a": lambda world: CALL_S * (1 + (world.place == 0))}
+    found = timed(world, "a")["zoo.a"]
+
+    assert {CALL_S} == set(found.samples_s)
+    assert (0.0, 1) == (found.conditions["foreign_processors"], found.conditions["repeated_blocks"])
+
+
+def test_what_takes_much_longer_than_a_pass_is_not_taken_again(world: World) -> None:
+    """It would take the time of everybody; the record says that it was disturbed."""
+    world.foreign = {0: 1.0}
+    world.costs = {"zoo.slow": 1.0}
+    found = timed(world, "fast", "slow")["zoo.slow"]
+
+    assert [0, 1, 2, 3, 4] == world.held
+    assert (0, 1) == (found.conditions["repeated_blocks"], found.conditions["disturbed_blocks"])
+
+
+def test_what_fails_in_a_pass_that_is_taken_again_has_failed(world: World) -> None:
+    """A wrong result is no disturbance."""
+    world.foreign = {0: 1.0}
+    outcomes = timed(world, "good", ours=[after(0, lambda asked: convolve(asked) + 1)])
+
+    assert "wrong" == outcomes["zoo.bad"].status
+    assert 5 == len(outcomes["zoo.good"].passes)
+
+
+# What is recorded
+
+
+def test_a_measurement_says_what_could_not_be_controlled(world: World) -> None:
+    """Samples that were taken again, and processors that were used, by itself and by others."""
+    world.waits = {"zoo.a": 1.0}
+    world.foreign = {4: 0.1}
+    found = timed(world, "a", "b")["zoo.a"].conditions
+
+    assert (1, 0, 0.75, 0.1) == tuple(
+        found[name]
+        for name in (
+            "repeated_samples",
+            "disturbed_samples",
+            "processors",
+            "foreign_processors",
+        )
+    )
+
+
+def test_the_first_call_is_the_median_of_those_of_all_processes(world: World) -> None:
+    """One per pass."""
+    begun = set()
+
+    def cost(world: World) -> float:
+        is_first = world.place not in begun
+        begun.add(world.place)
+        return CALL_S * (2 + world.place) if is_first else CALL_S
+
+    world.costs = {"zoo.a": cost}
+
+    assert 4 * CALL_S == timed(world, "b", "a")["zoo.a"].first_call_s
+
+
+@pytest.mark.parametrize(("text", "plan_s"), [("c1h2w2-o1k1", 4.0), ("c1h2w2-o1k1 c1h2w2-o1k1", 8.0)])
+def test_planning_is_the_median_over_passes(
+    text: str, plan_s: float, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a chain the sum of its layers'; it is paid for, so here there are three. None without a plan."""
+    monkeypatch.setattr("convharness.kernel.perf_counter", world.clock)
+
+    @plan
+    def planned(weight):
+        world.now += 2.0 * (1 + world.generation)
+        return lambda x: np.einsum("nchw,oc->nohw", x, weight[:, :, 0, 0])
+
+    chain = Case("chain", tuple(Problem.parse(one) for one in text.split()))
+    found = [one.plan_s for one in timed(world, "called", ours=[declared(planned)], case=chain).values()]
+
+    assert [None, plan_s] == found
+
+
+def test_memory_is_looked_at_once(world: World) -> None:
+    """In the first pass, for each that is judged; of a chain nobody could say whose it is."""
+    found = timed(world, "a", "b")
+    assert (["zoo.a", "zoo.b"], {1000}) == (
+        sorted(world.peaks),
+        {one.peak_memory_bytes for one in found.values()},
+    )
+
+    chain = Case("chain", (Problem.parse("c1h2w2-o1k1"), Problem.parse("c1h2w2-o1k1")))
+    assert None is timed(world, "a", case=chain)["zoo.a"].peak_memory_bytes
+
+
+@pytest.mark.parametrize(("cache", "cold"), [("warm", False), ("cold", True)])
+def test_hosts_are_told_whether_caches_are_cold(cache: str, cold: bool, world: World) -> None:
+    """In every pass."""
+    timed(world, "a", effort=Short(budget_s=0.5, cache=cache))
+
+    assert {cold} == set(world.colds)
+
+
+def test_a_chain_is_timed_as_a_whole_and_its_last_output_checked(world: World) -> None:
+    """Who is wrong in its second layer is out."""
+    chain = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
+
+    def body(asked: Asked) -> Any:
+        return convolve(asked) + (asked.weight.shape[-1] == 3)
+
+    outcomes = timed(world, "good", ours=[made(body, "bad")], case=chain)
+
+    assert "wrong" == outcomes["zoo.bad"].status
+    assert {CALL_S} == set(outcomes["zoo.good"].samples_s)
