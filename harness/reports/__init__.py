@@ -31,6 +31,7 @@ def _lazy(module: str) -> Format:
 
 FORMATS: dict[str, Format] = {
     "table": _lazy("terminal"),
+    "comparison": _lazy("comparison"),
     "csv": _lazy("tables"),
     "markdown": _lazy("markdown"),
     "junit": _lazy("junit"),

@@ -2,32 +2,41 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 
+from ..decisions import PRECISION
 from ..records import COLUMNS, NESTED_COLUMNS
 
 LAYOUTS = ("contiguous", "channels_last")
+WARM, COLD = "warm", "cold"
 
 _NUMBERS = (
     "weight", "threads", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2",
     "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number",
     "macs", "dense_macs", "parameters", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction",
-    "peak_memory_bytes",
+    "peak_memory_bytes", "output_bytes", "im2col_bytes",
+    "amortised_1_s", "amortised_10_s", "amortised_1000_s",
 )  # fmt: skip
-_RATES = ("time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction")
+_RATES = (
+    "time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction",
+    "amortised_1_s", "amortised_10_s", "amortised_1000_s",
+)  # fmt: skip
 _SPEEDS = ("plan_s", "first_call_s", *_RATES)
-_TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "problem")
+_TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "cache", "problem")
 
 
 def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the newest record of each case and implementation, with a `label` that names the case alone.
 
-    Missing columns are added empty, and what did not pass loses its speed; what the frame says about
-    its runs stays with the frame. A prepared frame is returned as it is.
+    Missing columns are added empty, and what did not pass loses its speed. What the frame says about
+    its runs stays with the frame, but for the `cache` ("warm" or "cold") that a record was timed with
+    and the `precision` that was asked for. A prepared frame is returned as it is.
     """
     if "label" in frame.columns:
         return frame
+    efforts = _efforts(frame)
     extra = [column for column in frame.columns if column not in (*COLUMNS, *NESTED_COLUMNS)]
     full = frame.reindex(columns=[*COLUMNS, *NESTED_COLUMNS, *extra]).reset_index(drop=True)
     full.attrs = {}  # pandas would copy them, deeply, with each step
@@ -36,6 +45,8 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     full[list(_NUMBERS)] = full[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     full["layout"] = full["layout"].fillna(LAYOUTS[0])
     full["library"] = full["library"].fillna(full["family"]).fillna("other")
+    full["cache"] = [str(efforts.get(run, {}).get("cache") or WARM) for run in full["run"]]
+    full["precision"] = [float(efforts.get(run, {}).get("precision") or PRECISION) for run in full["run"]]
     full["label"] = _labels(full)
     return _newest(_without_speed(full))
 
@@ -46,13 +57,18 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def runs(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return what the frame knows about the runs that its records come from."""
-    return list(frame.attrs.get("runs") or [])
+    """Return what the frame knows about the runs that its records come from, in plain values."""
+    return [msgspec.to_builtins(run, enc_hook=str) for run in frame.attrs.get("runs") or []]
 
 
 def present(frame: pd.DataFrame, column: str) -> list[str]:
     """Return the different values of a column as text, in order of appearance, without the empty ones."""
     return [_text(value) for value in frame[column].dropna().unique()] if column in frame.columns else []
+
+
+def _efforts(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return with how much effort each run was to be timed, as far as that is known."""
+    return {str(run.get("run")): dict((run.get("settings") or {}).get("effort") or {}) for run in runs(frame)}
 
 
 def _plain(value: Any) -> Any:

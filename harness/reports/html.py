@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import charts, numbers, sentences, statuses, views
+from . import charts, measuring, numbers, sentences, statuses, views
 from .frames import prepare, records, runs
 
 MOST_RECORDS = 5000
@@ -90,7 +90,7 @@ RECORD_COLUMNS = (
 
 def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
     """Return the whole page."""
-    rows = prepare(frame)
+    rows = views.with_comparisons(prepare(frame), baseline)
     template = _templates().get_template("report.html.j2")
     return template.render(**_page(frame, rows), **({} if rows.empty else _views(rows, baseline)))
 
@@ -108,6 +108,7 @@ def _templates() -> Environment:
         "numbers": numbers,
         "statuses": statuses,
         "sentences": sentences,
+        "views": views,
     }
     return environment
 
@@ -128,6 +129,7 @@ def _page(frame: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
         "headline": sentences.headline(rows),
         "facts": sentences.facts(frame),
         "cautions": sentences.cautions(frame),
+        "measured": sentences.measured(frame),
         "environments": [(run.get("run", ""), sentences.environment(run)) for run in runs(frame)],
     }
 
@@ -140,7 +142,7 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
     ranking = views.ranking(rows, baseline)
     found = list(enumerate(records(rows)))
     return {
-        "leaders": sentences.leaders(ranking),
+        "leaders": sentences.leaders(ranking, rows),
         "counts": views.counts(rows),
         "failed": int(rows["status"].isin(statuses.FAILURES).sum()),
         "is_timed": views.is_timed(rows),
@@ -149,6 +151,12 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         "matrices": _matrices(rows, baseline),
         "rankings": _rankings(rows, ranking, baseline),
         "totals": views.network_totals(rows),
+        "comparisons": [
+            (title, sentence, records(part)[:MOST_RECORDS])
+            for title, sentence, part in sentences.compared(rows)
+        ],
+        "costs": records(measuring.overheads(rows))[:MOST_RECORDS],
+        "memory": records(measuring.memory(rows))[:MOST_RECORDS],
         "scatters": _charts(rows, lambda layout: charts.scatter(rows, layout)),
         "profiles": _charts(
             rows, lambda layout: charts.profile(rows, layout, list(ranking["implementation"]))
@@ -159,10 +167,7 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         "columns": [column for column in RECORD_COLUMNS if rows[column.name].notna().any()],
         "records": found[:MOST_RECORDS],
         "total_records": len(found),
-        "data": [
-            _filled(row)
-            for row in json.loads(rows.drop(columns=["label"]).to_json(orient="records", double_precision=12))
-        ],
+        "data": [_filled(row) for row in _data(rows)],
         "sortable": _sortable,
     }
 
@@ -173,6 +178,11 @@ def _colors(rows: pd.DataFrame) -> dict[str, str]:
     timed, members = groups["time_median_s"].count() > 0, groups["implementation"].nunique()
     names = sorted(timed.index, key=lambda library: (not timed[library], -members[library], library))
     return {str(library): f"lib-{place % COLORS}" for place, library in enumerate(names)}
+
+
+def _data(rows: pd.DataFrame) -> list[Record]:
+    stored = rows.drop(columns=["label", "precision"])
+    return list(json.loads(stored.to_json(orient="records", double_precision=12)))
 
 
 def _filled(record: Record) -> Record:
@@ -212,9 +222,12 @@ def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[Matrix]:
     errors = Matrix("error", "Error", note, _cells(rows, views.error_matrix(rows), _error))
     if not views.is_timed(rows):
         return [verdicts, errors]
-    note = f"Times as fast as the baseline of the same layout ({bases}): blue is faster."
+    note = (
+        f"Times as fast as the baseline of the same layout ({bases}): blue is faster, {sentences.UNDECIDED}"
+        " is a difference that is not decided."
+    )
     speedups = Matrix("speedup", "Speed-up", note, _cells(rows, views.speedup(rows, baseline), _speedup))
-    note = "Median time of one call; the best of each layout is underlined."
+    note = "Median time of one call; the shortest of each layout is underlined."
     best = views.slowdown(rows) == 1
     times = Matrix("time", "Time", note, _cells(rows, views.time_matrix(rows), _time_painter(best)))
     return [verdicts, speedups, times, errors]
@@ -255,10 +268,12 @@ def _no_number(row: Record, _value: float) -> tuple[str, str]:
     return _verdict(row)
 
 
-def _speedup(_row: Record, value: float) -> tuple[str, str]:
-    """Return the ratio in one of four shades on either side of the baseline."""
-    shade = min(4, round(abs(log2(value)) * 1.5))
-    return numbers.ratio(value), f"{'fast' if value > 1 else 'slow'}-{shade}" if shade else ""
+def _speedup(row: Record, value: float) -> tuple[str, str]:
+    """Return the ratio, in one of four shades on either side of the baseline if it is decided."""
+    is_decided = row["decision"] in ("faster", "slower")
+    shade = min(4, max(1, round(abs(log2(value)) * 1.5))) if is_decided else 0
+    shown = sentences.speedup(value, row["decision"])
+    return shown, f"{'fast' if value > 1 else 'slow'}-{shade}" if shade else ""
 
 
 def _error(row: Record, value: float) -> tuple[str, str]:

@@ -1,26 +1,38 @@
 """The report as GitHub Markdown, for a pull request or a job summary."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
 import pandas as pd
 
-from . import numbers, sentences, views
+from . import measuring, numbers, sentences, views
 from .frames import prepare, records, runs
 from .statuses import GLYPHS
 
 MOST_FAILURES = 50
+MOST_ROWS = 30  # more are folded away, or only the largest shown
 MOST_CELLS = 2_000  # GitHub refuses a comment of more than 65,536 characters
+MOST_LISTED = 1_000  # names and intervals are longer than the cells of a matrix
+
+Shown = Callable[[str, str, Any], str]
+"""From an implementation, a case and a number to the text of a cell."""
 
 _VERDICTS = ("implementation", "passed", "failed", "n/a", "worst error")
-_SPEEDS = ("score", "speed-up (cases)", "best GFLOP/s")
+_SPEEDS = ("score", "speed-up (cases)", "faster:slower", "best GFLOP/s", "of peak")
+_COMPARISON = (
+    *("case", "implementation", "decision", "ratio", "95 % interval", "smallest visible", "noise floor"),
+    *("time", "of peak"),
+)
+_COSTS = ("case", "implementation", "plan", "first call", "a call", "1 call", "10 calls", "1,000 calls")
+_MEMORY = ("case", "implementation", "memory", "output", "memory / output", "im2col / output")
 _PAIR = ("implementation", "weights", "against", "multiply-adds", "against", "time", "against", "faster")
 
 
 def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
     """Return the report; tables first, long lists folded away."""
-    rows = prepare(frame)
+    rows = views.with_comparisons(prepare(frame), baseline)
     if rows.empty:
         return f"{sentences.NOTHING}\n"
     blocks = [
@@ -28,8 +40,12 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
         " · ".join(f"{name}: {_text(value)}" for name, value in sentences.facts(frame).items()),
         *(f"> {_text(caution)}" for caution in sentences.cautions(frame)),
         *_rankings(rows, baseline),
+        *_comparisons(rows),
+        *_measured(frame),
         *_matrices(rows, baseline),
         *_alternatives(rows),
+        *_costs(rows),
+        *_memory(rows),
         *_failures(rows),
         *_skipped(rows),
         *_environments(frame),
@@ -53,9 +69,9 @@ def _in_tag(value: Any) -> str:
     return text.replace("|", "&#124;").replace("`", "&#96;")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table whose first column stands to the left and the others to the right."""
-    rule = [":--", *["--:"] * (len(head) - 1)]
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> str:
+    """Return a table whose first columns are names, to the left, and the others numbers, to the right."""
+    rule = [*[":--"] * names, *["--:"] * (len(head) - names)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
@@ -71,6 +87,7 @@ def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
     for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
         base = chosen.get(str(layout))
         note = f"Speed-up against {_text(base)}, with the number of cases it is the mean of." if base else ""
+        note += f" {_text(sentences.MARKED)}" if any(map(sentences.is_marked, records(part))) else ""
         body = [[*_standing(row), *_speed(row, totals)[: len(speeds)]] for row in records(part)]
         blocks += [f"### Ranking, {sentences.layout_name(layout)}", note, _table([*_VERDICTS, *speeds], body)]
     return blocks
@@ -87,8 +104,89 @@ def _standing(row: dict[str, Any]) -> list[str]:
 
 
 def _speed(row: dict[str, Any], totals: pd.DataFrame) -> list[str]:
-    rates = numbers.score(row["score"]), sentences.mean_speedup(row), numbers.plain(row["gflops"])
-    return [*rates, *map(numbers.seconds, totals.loc[row["implementation"]])]
+    return [
+        numbers.score(row["score"]),
+        _text(sentences.mean_speedup(row)),
+        sentences.balance(row),
+        numbers.plain(row["gflops"]),
+        numbers.percent(row["peak_fraction"]),
+        *map(numbers.seconds, totals.loc[row["implementation"]]),
+    ]
+
+
+def _comparisons(rows: pd.DataFrame) -> list[str]:
+    """Return for each baseline what was compared with it, a row for each case and implementation."""
+    blocks = []
+    for title, sentence, part in sentences.compared(rows):
+        body = [_comparison(row) for row in records(part)]
+        blocks += [f"### Compared with {_text(title)}", _text(sentence), _compared(body)]
+    return blocks
+
+
+def _compared(body: Sequence[Sequence[str]]) -> str:
+    """Return the table of comparisons, folded away if it is long."""
+    if len(_COMPARISON) * len(body) > MOST_LISTED:
+        return f"{len(body):,} rows are too many to show here; the HTML report has them."
+    shown = _table(_COMPARISON, body, names=3)
+    return shown if len(body) <= MOST_ROWS else _folded(f"All {len(body):,} rows", shown)
+
+
+def _comparison(row: dict[str, Any]) -> list[str]:
+    decision = row["decision"]
+    return [
+        _text(row["label"]),
+        _text(row["implementation"]),
+        f"**{decision}**" if decision in ("faster", "slower") else decision or numbers.MISSING,
+        numbers.multiple(row["time_ratio"]),
+        numbers.interval(row["time_ratio_low"], row["time_ratio_high"]),
+        numbers.percent(row["detectable"]),
+        numbers.percent(row["noise_floor"]),
+        numbers.seconds(row["time_median_s"]),
+        numbers.percent(row["peak_fraction"]),
+    ]
+
+
+def _measured(frame: pd.DataFrame) -> list[str]:
+    found = sentences.measured(frame)
+    blocks = ["### How well this was measured"] if found else []
+    for run, lines in found.items():
+        blocks += [f"Run {_text(run)}:"] if len(found) > 1 else []
+        blocks.append("\n".join(f"- {_text(line)}" for line in lines))
+    return blocks
+
+
+def _costs(rows: pd.DataFrame) -> list[str]:
+    found = records(measuring.overheads(rows))
+    body = [
+        [
+            _text(row["label"]),
+            _text(row["implementation"]),
+            *(numbers.seconds(row[name]) for name in sentences.COSTS),
+        ]
+        for row in found
+    ]
+    return ["### Costs besides a call", sentences.ABOUT_COSTS, *_largest(_COSTS, body)] if found else []
+
+
+def _memory(rows: pd.DataFrame) -> list[str]:
+    found = records(measuring.memory(rows))
+    body = [
+        [
+            _text(row["label"]),
+            _text(row["implementation"]),
+            *(numbers.size(row[name]) for name in ("peak_memory_bytes", "output_bytes")),
+            *(numbers.ratio(row[name]) for name in ("memory_ratio", "im2col_ratio")),
+        ]
+        for row in found
+    ]
+    return ["### Memory of a call", sentences.ABOUT_MEMORY, *_largest(_MEMORY, body)] if found else []
+
+
+def _largest(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first rows of a table that is sorted, and how many more there are."""
+    more = len(body) - MOST_ROWS
+    left_out = [f"These are the largest; the HTML report has {more:,} more."] if more > 0 else []
+    return [_table(head, body[:MOST_ROWS], names=2), *left_out]
 
 
 def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
@@ -97,11 +195,20 @@ def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
     for layout, base in views.baselines(rows, baseline).items():
         mine = views.implementations(rows[rows["layout"] == layout])
         title = f"### Speed-up against {_text(base)}, {sentences.layout_name(layout)}"
-        blocks += [title, _matrix(rows, speedups.loc[mine], numbers.ratio)]
-    return [*blocks, "### Largest error", _matrix(rows, errors, numbers.rounding_units)]
+        blocks += [title, _matrix(rows, speedups.loc[mine], _speedup_on(rows))]
+    return [
+        *blocks,
+        "### Largest error",
+        _matrix(rows, errors, lambda _name, _label, value: numbers.rounding_units(value)),
+    ]
 
 
-def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Callable[[Any], str]) -> str:
+def _speedup_on(rows: pd.DataFrame) -> Shown:
+    decisions = {(row["implementation"], row["label"]): row["decision"] for row in records(rows)}
+    return lambda name, label, value: _text(sentences.speedup(value, decisions[name, label]))
+
+
+def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
     """Return one row per case; a cell without a number, or that failed, shows its status."""
     if values.size > MOST_CELLS:
         return f"{values.size:,} cells are too many to show here; the HTML report has them."
@@ -110,7 +217,10 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Callable[[Any], str
     body = [
         [
             _text(label),
-            *(_cell(verdicts.loc[name, label], values.loc[name, label], shown) for name in values.index),
+            *(
+                _cell(verdicts.loc[name, label], values.loc[name, label], partial(shown, name, label))
+                for name in values.index
+            ),
         ]
         for label in values.columns
     ]

@@ -6,6 +6,7 @@ from typing import Any
 MISSING = "–"
 
 _LARGEST_IN_FULL = 100_000
+_TENTH = 0.1
 
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 _COUNTS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
@@ -106,12 +107,32 @@ def size(value: Any) -> str:
 
 
 def percent(value: Any) -> str:
-    """Return a fraction as a percentage.
+    """Return a share as a percentage with two digits.
 
-    >>> percent(0.734), percent(None)
-    ('73 %', '–')
+    >>> percent(0.734), percent(0.021), percent(0.0999), percent(1.234), percent(0.0), percent(None)
+    ('73 %', '2.1 %', '10 %', '123 %', '0 %', '–')
     """
-    return MISSING if is_missing(value) else f"{100 * value:.0f} %"
+    return MISSING if is_missing(value) else f"{plain(100 * value, 2)} %"
+
+
+def multiple(value: Any) -> str:
+    """Return a ratio to the tenth of a percent, as far as four digits go.
+
+    >>> multiple(1.0512), multiple(0.9999), multiple(12.3456), multiple(0.012345), multiple(None)
+    ('1.051', '1.000', '12.35', '0.0123', '–')
+    """
+    if is_missing(value) or value >= 1:
+        return plain(value, 4)
+    return f"{value:.3f}" if value >= _TENTH else plain(value)
+
+
+def interval(low: Any, high: Any) -> str:
+    """Return the bounds of a ratio.
+
+    >>> interval(1.0462, 1.056), interval(None, None)
+    ('1.046 to 1.056', '–')
+    """
+    return MISSING if is_missing(low) or is_missing(high) else f"{multiple(low)} to {multiple(high)}"
 
 
 def score(value: Any) -> str:

@@ -117,7 +117,7 @@
   }
 
   function csv(records) {
-    const columns = [...new Set(records.flatMap(Object.keys))].filter(column => column !== "samples_s");
+    const columns = [...new Set(records.flatMap(Object.keys))].filter(column => !["samples_s", "twin"].includes(column));
     const cell = value => {
       const text = value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
       return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -6,13 +6,23 @@ from typing import Any
 import pandas as pd
 
 from ..records import COLUMNS, NESTED_COLUMNS
+from . import views
+
+_RAW = ("samples_s", "twin")
 
 
-def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:  # noqa: ARG001 (every format takes one)
-    """Return every record as one line of CSV; nested values are JSON, raw samples are left out."""
-    extra = [name for name in frame.columns if name not in (*COLUMNS, *NESTED_COLUMNS)]
-    nested = [name for name in NESTED_COLUMNS if name in frame.columns and name != "samples_s"]
-    flat = frame.reindex(columns=[*COLUMNS, *extra, *nested])
+def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
+    """Return every record as one line of CSV, with how it compares if anything was timed.
+
+    Nested values are JSON, raw samples are left out.
+    """
+    if views.is_timed(frame):
+        frame = views.with_comparisons(frame, baseline)
+    compared = [name for name in views.COMPARISON_COLUMNS if name in frame.columns]
+    known = (*COLUMNS, *compared, *NESTED_COLUMNS)
+    extra = [name for name in frame.columns if name not in known]
+    nested = [name for name in NESTED_COLUMNS if name in frame.columns and name not in _RAW]
+    flat = frame.reindex(columns=[*COLUMNS, *compared, *extra, *nested])
     for name in [*extra, *nested]:
         flat[name] = flat[name].map(_flat)
     return flat.to_csv(index=False, lineterminator="\n")

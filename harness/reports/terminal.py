@@ -1,27 +1,20 @@
 """The report for a terminal: the ranking, what failed and how to repeat it, what was left out."""
 
-import sys
-from io import StringIO
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from . import numbers, sentences, views
 from .frames import prepare, records
+from .screen import Block, Forms, table, text_of, titled
 from .statuses import FAILURES, GLYPHS
 
-WIDTH_WITHOUT_TERMINAL = 160
 MOST_FAILURES = 10
 MOST_REASONS = 8
 MOST_DETAILS = 40
-
-Block = RenderableType | list[RenderableType]
-
-_WIDEST = 10_000
-_PADDING = 2
 
 _STYLES = {
     "passed": "green",
@@ -29,6 +22,7 @@ _STYLES = {
     "imprecise": "yellow",
     **dict.fromkeys(FAILURES[1:], "red"),
 }
+DECISION_STYLES = {"faster": "green", "slower": "red", "same": "", "cannot tell": "yellow"}
 
 
 def render(
@@ -39,23 +33,8 @@ def render(
     color: bool | None = None,
 ) -> str:
     """Return the report as text; width and colour are those of standard output unless given."""
-    terminal = Console(file=sys.stdout)
-    color = terminal.is_terminal and not terminal.no_color if color is None else color
-    width = width or (terminal.width if terminal.is_terminal else WIDTH_WITHOUT_TERMINAL)
-    text = StringIO()
-    system = (terminal.color_system or "standard") if color else None
-    console = Console(file=text, width=_WIDEST, force_terminal=color, color_system=system, highlight=False)  # type: ignore[arg-type]
-    for block in _blocks(prepare(frame), frame, baseline):
-        choices = block if isinstance(block, list) else [block]
-        chosen = next((choice for choice in choices if _needs(console, choice) <= width), choices[-1])
-        console.print(chosen, width=max(width, _needs(console, chosen)), soft_wrap=isinstance(chosen, Text))
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
-
-
-def _needs(console: Console, block: RenderableType) -> int:
-    """Return the columns below which rich would cut something off."""
-    padding = _PADDING * len(block.columns) if isinstance(block, Table) else 0  # rich forgets it
-    return console.measure(block).minimum + padding
+    rows = views.with_comparisons(prepare(frame), baseline)
+    return text_of(_blocks(rows, frame, baseline), width, color)
 
 
 def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
@@ -64,26 +43,14 @@ def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> li
         return [Text(sentences.NOTHING)]
     return [
         *_rankings(rows, baseline),
-        *_alternatives(rows),
         *_details(rows),
-        *_failures(rows),
-        *_skipped(rows),
+        *_against(rows),
+        *_alternatives(rows),
+        *failures(rows),
+        *skipped(rows),
         *(Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame)),
         _summary(rows),
     ]
-
-
-def _table(columns: dict[str, str]) -> Table:
-    """Return an empty table that cuts nothing off; numbers stand to the right."""
-    table = Table(box=None, pad_edge=False, padding=(0, _PADDING, 0, 0))
-    for name, justify in columns.items():
-        wraps = name == "reason"
-        table.add_column(Text(name), justify=justify, no_wrap=not wraps, overflow="fold", header_style="dim")  # type: ignore[arg-type]
-    return table
-
-
-def _titled(title: str, table: Table) -> list[Block]:
-    return [Text(title, style="bold"), table, Text()]
 
 
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
@@ -93,8 +60,9 @@ def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
     for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
         base = chosen.get(str(layout))
         title = sentences.layout_name(layout) + (f", speed-up against {base}" if base else "")
-        forms: list[RenderableType] = [_ranking(part, columns) for columns in (totals, totals[[]], None)]
-        blocks += [Text(title, style="bold"), forms, Text()]
+        forms: Forms = [_ranking(part, columns) for columns in (totals, totals[[]], None)]
+        marked = any(sentences.is_marked(row) for row in records(part))
+        blocks += titled(title, forms, *([Text(sentences.MARKED, style="dim")] if marked else []))
     return blocks
 
 
@@ -102,17 +70,17 @@ def _ranking(ranking: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
     """Return the table with a column for each of `totals`, or, without them, the narrowest one."""
     timed = bool(ranking["timed"].any())
     suites = [] if totals is None else [f"all of {suite}" for suite in totals]
-    rate = [] if totals is None else ["GFLOP/s"]
+    rate = [] if totals is None else ["faster:slower", "GFLOP/s"]
     speeds = ["score", "speed-up (cases)", *rate, *suites] if timed else []
     columns = {"implementation": "left"} | dict.fromkeys(
         ("passed", "failed", "n/a", *speeds, "worst error"), "right"
     )
-    table = _table(columns)
+    shown = table(columns)
     for row in records(ranking):
         times = [] if totals is None else map(numbers.seconds, totals.loc[row["implementation"]])
         numbers_of_speed = [*_speed(row), *times][: len(speeds)]
-        table.add_row(*_standing(row), *numbers_of_speed, numbers.rounding_units(row["error_u"]))
-    return table
+        shown.add_row(*_standing(row), *numbers_of_speed, numbers.rounding_units(row["error_u"]))
+    return shown
 
 
 def _standing(row: dict[str, Any]) -> list[str | Text]:
@@ -127,7 +95,12 @@ def _standing(row: dict[str, Any]) -> list[str | Text]:
 
 
 def _speed(row: dict[str, Any]) -> list[str]:
-    return [numbers.score(row["score"]), sentences.mean_speedup(row), numbers.plain(row["gflops"])]
+    return [
+        numbers.score(row["score"]),
+        sentences.mean_speedup(row),
+        sentences.balance(row),
+        numbers.plain(row["gflops"]),
+    ]
 
 
 def _alternatives(rows: pd.DataFrame) -> list[Block]:
@@ -144,26 +117,51 @@ def _pair(title: str, pairs: list[dict[str, Any]]) -> list[Block]:
     if not (first["time_median_s"] or first["time_median_s_plain"]):
         return [*head, Text()]
     times = dict.fromkeys((first["label"], first["label_plain"], "faster"), "right")
-    table = _table({"implementation": "left"} | times)
+    shown = table({"implementation": "left"} | times)
     for pair in pairs:
         both = numbers.seconds(pair["time_median_s"]), numbers.seconds(pair["time_median_s_plain"])
-        table.add_row(Text(pair["implementation"], style="bold"), *both, numbers.ratio(pair["time_ratio"]))
-    return [*head, table, Text()]
+        shown.add_row(Text(pair["implementation"], style="bold"), *both, numbers.ratio(pair["time_ratio"]))
+    return [*head, shown, Text()]
 
 
 def _details(rows: pd.DataFrame) -> list[Block]:
     if len(views.cases(rows)) != 1 or len(rows) > MOST_DETAILS:
         return []
-    timed = views.is_timed(rows)
+    forms: Forms = [
+        _detail(rows, _interval),
+        _detail(rows, lambda row: numbers.seconds(row["time_median_s"])),
+    ]
+    return titled(f"case {rows['label'].iloc[0]}", forms)
+
+
+def _detail(rows: pd.DataFrame, time: Callable[[dict[str, Any]], str]) -> Table:
+    """Return the table of a single case, with times and comparisons if there are any."""
     columns = {"implementation": "left", "status": "left", "error": "right"}
-    table = _table(columns | ({"time": "right"} if timed else {}) | {"reason": "left"})
+    columns |= {"time": "right"} if views.is_timed(rows) else {}
+    bases = set(rows["baseline"].dropna())
+    columns |= {"against the baseline": "left"} if bases else {}
+    shown = table(columns | {"reason": "left"})
     for row in records(rows.sort_values("time_median_s", kind="stable")):
-        time = [_interval(row)] if timed else []
-        reason = Text(row["reason"] or "")
-        table.add_row(
-            Text(row["implementation"]), _status(row), numbers.rounding_units(row["error_u"]), *time, reason
-        )
-    return _titled(f"case {rows['label'].iloc[0]}", table)
+        cells = {
+            "implementation": row["implementation"],
+            "status": status(row),
+            "error": numbers.rounding_units(row["error_u"]),
+            "time": time(row),
+            "against the baseline": _comparison(row, bases),
+        }
+        shown.add_row(*(cells[name] for name in columns), Text(row["reason"] or ""))
+    return shown
+
+
+def _comparison(row: dict[str, Any], bases: set[str]) -> Text:
+    if row["decision"] is not None:
+        return Text(sentences.comparison(row), style=DECISION_STYLES[row["decision"]])
+    return Text("baseline" if row["implementation"] in bases else numbers.MISSING, style="dim")
+
+
+def _against(rows: pd.DataFrame) -> list[Block]:
+    lines = [Text(line) for line in sentences.against(rows).values()]
+    return [*lines, Text()] if lines else []
 
 
 def _interval(row: dict[str, Any]) -> str:
@@ -173,18 +171,20 @@ def _interval(row: dict[str, Any]) -> str:
     return f"{numbers.seconds(row['time_median_s'])} ({low} to {high})"
 
 
-def _status(row: dict[str, Any]) -> Text:
+def status(row: dict[str, Any]) -> Text:
+    """Return a status with its mark."""
     return Text(f"{GLYPHS.get(row['status'], '?')} {row['status']}", style=_STYLES.get(row["status"], "dim"))
 
 
-def _failures(rows: pd.DataFrame) -> list[Text]:
+def failures(rows: pd.DataFrame) -> list[Text]:
+    """Return what failed, why, and how to repeat it."""
     failed = records(views.failures(rows))
     lines = []
     for row in failed[:MOST_FAILURES]:
         reason = f": {row['reason']}" if row["reason"] else ""
         layer = f" ({row['layer']})" if row["layer"] else ""
         lines.append(
-            Text.assemble(_status(row), f"{layer}  {row['implementation']} on {row['label']}{reason}")
+            Text.assemble(status(row), f"{layer}  {row['implementation']} on {row['label']}{reason}")
         )
         lines += [Text(f"    {row['reproduce']}", style="cyan")] if row["reproduce"] else []
     more = len(failed) - MOST_FAILURES
@@ -193,7 +193,8 @@ def _failures(rows: pd.DataFrame) -> list[Text]:
     return [Text("Failed", style="bold red"), *lines, Text()] if lines else []
 
 
-def _skipped(rows: pd.DataFrame) -> list[Text]:
+def skipped(rows: pd.DataFrame) -> list[Text]:
+    """Return why something was not judged."""
     reasons = sentences.skipped(rows)
     lines = [Text(f"  {line}", style="dim") for line in reasons[:MOST_REASONS]]
     more = len(reasons) - MOST_REASONS

@@ -5,18 +5,32 @@ Layouts are rankings of their own: a baseline, a best time and a score belong to
 
 from collections.abc import Iterator
 from math import exp, log
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from ..decisions import LEAST_MARGIN, Decision, Word, all_told, decide, noise_floor
 from ..errors import SelectionError, did_you_mean
-from ..stats import paired_ratio
+from ..results import passes_of
+from ..stats import paired_estimate, paired_ratio
 from .frames import LAYOUTS, prepare, records
 from .statuses import FAILURES, SKIPPED, STATUSES
 
 WORST_RATIO = 100.0  # a case solved this many times slower than by the fastest adds nothing to the score
 DEFAULT_BASELINE = "pytorch.conv"
+
+DECISIONS: tuple[str, ...] = get_args(Word)
+
+COMPARISON_COLUMNS = (
+    *("baseline", "time_ratio", "time_ratio_low", "time_ratio_high"),
+    *("decision", "noise_floor", "detectable"),
+)
+"""What `comparisons` says of a record."""
+
+_IDENTITY = ("run", "suite", "case", "problem", "implementation")
+_COMPARED = ("run", "suite", "case", "problem", "label", "layout", "implementation")
+_COMPARED_NUMBERS = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", "detectable")
 
 _LAYER = r"^layer \d+ \([^)]*\): "
 _SAME_CASE = ["suite", "dtype", "direction", "threads", "machine", "implementation"]
@@ -92,28 +106,173 @@ def _baseline(rows: pd.DataFrame, chosen: str | None) -> str | None:
     return min(timed.index, key=lambda name: (-timed[name], name), default=None)
 
 
+def comparisons(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
+    """Return, for everything that was timed beside its layout's baseline, how the two compare.
+
+    One row per implementation and case: `time_ratio` is its time over the baseline's, between
+    `time_ratio_low` and `time_ratio_high` at 95 %; `decision` is "faster", "slower", "same" or "cannot
+    tell"; differences of up to `noise_floor` are noise, and the smallest slow-down that would have been
+    seen is `detectable`, both as shares. All decisions of the frame are made together. Times of
+    different runs, or of fewer than three processes, have a ratio and nothing else: the machine is never
+    the same twice.
+    """
+    frame = prepare(frame)
+    floors = _noise_floors(frame)
+    pairs = list(_rivalries(frame, baseline))
+    decided = all_told(
+        {place: _decision(base, row, floors) for place, (base, row) in enumerate(pairs)},
+    )
+    return pd.DataFrame(
+        [
+            {**{name: row[name] for name in _COMPARED}, **_outcome(base, decided[place])}
+            for place, (base, row) in enumerate(pairs)
+        ],
+        columns=[*_COMPARED, *COMPARISON_COLUMNS],
+    )
+
+
+def with_comparisons(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
+    """Return the records with the columns of `comparisons`; missing for what has nothing to compare with."""
+    found = {_identity(row): row for row in records(comparisons(frame, baseline))}
+    rows = [found.get(_identity(row), {}) for row in records(frame.reindex(columns=list(_IDENTITY)))]
+    columns = {name: [row.get(name) for row in rows] for name in COMPARISON_COLUMNS}
+    told = pd.DataFrame(columns, index=frame.index)
+    told[list(_COMPARED_NUMBERS)] = told[list(_COMPARED_NUMBERS)].astype(float)
+    known = frame.drop(columns=list(COMPARISON_COLUMNS), errors="ignore")
+    joined = pd.concat([known, told], axis="columns")
+    joined.attrs = frame.attrs
+    return joined
+
+
+def outcomes(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each implementation beside its baseline, in how many cases each decision was made.
+
+    `untold` cases have a ratio and no interval; `detectable` is the median of the cases that have one.
+    """
+    rows = compared[compared["decision"].notna()]
+    groups = rows.groupby(["layout", "baseline", "implementation"], sort=False)
+    table = pd.DataFrame(
+        [
+            {**dict(zip(("layout", "baseline", "implementation"), map(str, key), strict=True)), **_told(mine)}
+            for key, mine in groups
+        ],
+        columns=["layout", "baseline", "implementation", *DECISIONS, "untold", "detectable"],
+    )
+    return table.astype(dict.fromkeys((*DECISIONS, "untold"), int))
+
+
+def _told(rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        **{word: int((rows["decision"] == word).sum()) for word in DECISIONS},
+        "untold": int(rows["detectable"].isna().sum()),
+        "detectable": rows["detectable"].median(),
+    }
+
+
+def indistinguishable(frame: pd.DataFrame, name: str) -> list[str]:
+    """Return who was timed beside an implementation on all of its cases, and on none told from it."""
+    frame = prepare(frame)
+    mine = frame[(frame["implementation"] == name) & frame["time_median_s"].notna()]
+    rivals = frame[frame["layout"].isin(mine["layout"])]
+    found = outcomes(comparisons(rivals, name))
+    alike = (found["faster"] + found["slower"] + found["untold"] == 0) & (
+        found["same"] + found["cannot tell"] == len(mine)
+    )
+    return list(found.loc[alike & (found["baseline"] == name), "implementation"])
+
+
+def beside_baseline(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `with_comparisons` case by case: the baseline, then the others, the fastest first.
+
+    They are those of one layout; the decision on the baseline is "baseline".
+    """
+    places = {label: place for place, label in enumerate(cases(compared))}
+    is_base = compared["implementation"].isin(compared["baseline"].dropna())
+    order = compared.assign(_case=compared["label"].map(places), _other=~is_base)
+    order = order.sort_values(
+        ["_case", "_other", "time_ratio", "time_median_s", "implementation"], na_position="last"
+    )
+    told = compared["decision"].mask(is_base & compared["time_median_s"].notna(), "baseline")
+    return compared.assign(decision=told).loc[order.index]
+
+
+def noise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return for each run how far apart identical rivals were, in the median of its `cases` and at most."""
+    floors = pd.Series(_noise_floors(prepare(frame)), dtype=float)
+    if floors.empty:
+        return pd.DataFrame(columns=["run", "cases", "median", "largest"])
+    runs = floors.groupby(level=0, sort=False)
+    return runs.agg(cases="count", median="median", largest="max").rename_axis("run").reset_index()
+
+
+def _noise_floors(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the noise floor of each run and case; the identical pair of one layout stands for all."""
+    rows = records(frame[frame["time_median_s"].notna()])
+    known = {(str(row["run"]), row["label"]): (passes_of(row), row["twin"]) for row in rows if row["twin"]}
+    return {key: noise_floor(*pair) for key, pair in known.items() if paired_estimate(*pair) is not None}
+
+
+def _rivalries(frame: pd.DataFrame, baseline: str | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield the records of the baseline and of another that was timed on the same case, layout by layout."""
+    chosen = baselines(frame, baseline)
+    timed = frame[frame["time_median_s"].notna()]
+    for key, group in timed.groupby(["layout", "label"], sort=False):
+        layout, _ = map(str, key)
+        rivals = records(group)
+        base = next((row for row in rivals if row["implementation"] == chosen.get(layout)), None)
+        yield from ((base, row) for row in rivals if base is not None and row is not base)
+
+
+def _decision(base: dict[str, Any], other: dict[str, Any], floors: dict[tuple[str, str], float]) -> Decision:
+    if base["run"] == other["run"]:
+        margin = floors.get((str(other["run"]), other["label"]), LEAST_MARGIN)
+        found = decide(passes_of(other), passes_of(base), margin=margin, precision=other["precision"])
+        if found.ratio is not None:
+            return found
+    return Decision("cannot tell", other["time_median_s"] / base["time_median_s"])
+
+
+def _ratio(base: dict[str, Any], other: dict[str, Any]) -> float:
+    """Return what `_decision` has for a ratio, at less cost."""
+    common = paired_ratio(passes_of(other), passes_of(base)) if base["run"] == other["run"] else None
+    return float(other["time_median_s"] / base["time_median_s"]) if common is None else common
+
+
+def _outcome(base: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    is_known = decision.p is not None
+    return {
+        "baseline": base["implementation"],
+        "time_ratio": decision.ratio,
+        "time_ratio_low": decision.low,
+        "time_ratio_high": decision.high,
+        "decision": decision.word,
+        "noise_floor": decision.margin if is_known else None,
+        "detectable": decision.detectable,
+    }
+
+
+def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _IDENTITY)
+
+
 def speedup(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
     """Return how many times as fast as its layout's baseline each implementation is on each case.
 
     In one run the samples of a case were taken in common rounds, so the ratio is taken within each
-    round and then the median over the rounds; between runs it is the ratio of the medians.
+    round, then the median over the rounds of a process and the mean over processes; between runs it
+    is the ratio of the medians.
     """
     frame = prepare(frame)
-    chosen = baselines(frame, baseline)
     found: dict[str, dict[str, float]] = {label: {} for label in cases(frame)}
-    for key, group in frame[frame["time_median_s"].notna()].groupby(["layout", "label"], sort=False):
-        layout, label = map(str, key)
-        rivals = {row["implementation"]: row for row in records(group)}
-        base = rivals.get(chosen.get(layout))
-        found[label] |= {name: _ratio(base, row) for name, row in rivals.items()} if base else {}
+    for base, row in _rivalries(frame, baseline):
+        found[row["label"]][row["implementation"]] = 1 / _ratio(base, row)
+    for name in baselines(frame, baseline).values():
+        timed = frame[(frame["implementation"] == name) & frame["time_median_s"].notna()]
+        for label in timed["label"]:
+            found[label][name] = 1.0
     return pd.DataFrame(
         found, index=pd.Index(implementations(frame)), columns=pd.Index(cases(frame)), dtype=float
     )
-
-
-def _ratio(base: dict[str, Any], other: dict[str, Any]) -> float:
-    paired = paired_ratio(base["samples_s"], other["samples_s"]) if base["run"] == other["run"] else None
-    return float(base["time_median_s"] / other["time_median_s"]) if paired is None else paired
 
 
 def slowdown(frame: pd.DataFrame) -> pd.DataFrame:
@@ -138,7 +297,8 @@ def ranking(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
     implementation of the layout timed, of 1 for the fastest down to 0 for one a hundred times
     slower; an unsolved case is 0, and whoever could not be run at all has none. A geometric mean
     covers other cases for each implementation, so it comes with the number of its cases
-    (`speedup_cases`) and never orders anything.
+    (`speedup_cases`) and never orders anything. With the records of `with_comparisons` it also says in
+    how many cases each decision was made; these are missing for who was compared with nobody.
     """
     frame = prepare(frame)
     speedups = {str(name): row for name, row in speedup(frame, baseline).iterrows()}
@@ -157,8 +317,10 @@ def _rank_layout(rows: pd.DataFrame, speedups: "dict[str, pd.Series[Any]]", layo
                 **_tally(mine),
                 "score": scores.get(name, np.nan) if (mine["status"] != "unavailable").any() else np.nan,
                 **_geometric_mean(speedups[str(name)]),
+                **_decided(mine),
                 "error_u": mine["error_u"].max(),
                 "gflops": mine["gflops"].max(),
+                "peak_fraction": mine["peak_fraction"].max(),
             }
             for name, mine in rows.groupby("implementation")
         ]
@@ -180,6 +342,11 @@ def _tally(rows: pd.DataFrame) -> dict[str, int]:
         **{status: int((statuses == status).sum()) for status in SKIPPED},
         "timed": int(rows["time_median_s"].notna().sum()),
     }
+
+
+def _decided(rows: pd.DataFrame) -> dict[str, float]:
+    words = rows["decision"].dropna() if "decision" in rows.columns else ()
+    return {word: sum(word == one for one in words) if len(words) else np.nan for word in DECISIONS}
 
 
 def _geometric_mean(values: "pd.Series[Any]") -> dict[str, float]:

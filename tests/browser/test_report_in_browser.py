@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import pandas as pd
 import pytest
 
 from convharness import Settings, discover, find_suite, run
@@ -54,3 +55,25 @@ def test_filter_of_the_address_hides_the_rest(page, tmp_path):
     shown = re.search(r'id="matches"[^>]*>([^<]*)<', document).group(1)
 
     assert shown == "3 of 72 records"
+
+
+def test_comparisons_are_sorted_by_the_address(tmp_path):
+    """The table of comparisons sorts by its numbers, whatever they look like, and says so."""
+    ratios = {"base.conv": 1.0, "close.conv": 1.5, "far.conv": 12.0, "near.conv": 2.0}
+    rows = [
+        {"run": "r", "suite": "s", "case": "a", "implementation": name, "status": "passed"}
+        | {
+            "time_median_s": ratio * 1e-3,
+            "samples_s": [ratio * 1e-3] * 9,
+            "passes": [[i, 3, 1] for i in range(3)],
+        }
+        for name, ratio in ratios.items()
+    ]
+    path = tmp_path / "report.html"
+    path.write_text(render("html", pd.DataFrame(rows), baseline="base.conv"), "utf-8")
+    document, console = opened(path, tmp_path, "#sort=1.3.down")
+    table = document[document.index('id="comparison"') : document.index('id="measured"')]
+
+    assert re.findall('data-i="([^"]*)"', table) == ["far.conv", "near.conv", "close.conv", "base.conv"]
+    assert re.findall('aria-sort="([^"]*)".{0,40}ratio', table) == ["descending"]
+    assert console == []

@@ -1,5 +1,6 @@
 """Frames small enough to check every number by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -32,6 +33,50 @@ def record(implementation: str, case: str, status: str = "passed", **columns: An
         "reproduce": f"convharness verify --implementation {implementation} --problem {case}",
         **columns,
     }
+
+
+STEADY = (0.001, -0.001, 0.002, -0.002, 0.0)
+NOISY = (0.05, -0.06, 0.04, -0.05, 0.02)
+
+
+def timed(
+    implementation: str, case: str, ms: float, luck: Sequence[float] = STEADY, **columns: Any
+) -> dict[str, Any]:
+    """Return a row whose five processes took three samples each, and had their own `luck`."""
+    samples = [[generation, [ms * MILLI * (1 + share)] * 3] for generation, share in enumerate(luck)]
+    return record(
+        implementation,
+        case,
+        ms=ms,
+        samples_s=[second for _, some in samples for second in some],
+        passes=[[generation, len(some), 1] for generation, some in samples],
+        samples=3 * len(samples),
+        **columns,
+    )
+
+
+def twin(ms: float) -> list[Any]:
+    """Return the samples of an identical rival."""
+    return [[generation, [ms * MILLI] * 3] for generation in range(5)]
+
+
+@pytest.fixture
+def compared() -> pd.DataFrame:
+    """Return two cases with one rival of each kind; on case a the noise floor is 1 %, on b the least."""
+    flat = (0.0,) * 5
+    rows = [
+        timed("pytorch.conv", "a", 1.0, flat, twin=twin(1.01)),
+        timed("fast.kernel", "a", 0.5),
+        timed("slow.kernel", "a", 1.05),
+        timed("same.kernel", "a", 1.001),
+        timed("noisy.kernel", "a", 1.02, NOISY),
+        timed("pytorch.conv", "b", 2.0, flat),
+        timed("slow.kernel", "b", 2.2, twin=twin(2.2)),
+        timed("same.kernel", "b", 2.0),
+        timed("noisy.kernel", "b", 1.98, NOISY),
+        record("gone.conv", "a", "unavailable", reason="gone is not installed"),
+    ]
+    return pd.DataFrame(rows)
 
 
 @pytest.fixture

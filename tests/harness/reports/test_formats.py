@@ -64,7 +64,7 @@ def test_unknown_format(frame: pd.DataFrame) -> None:
         render("markdwn", frame)
 
 
-@pytest.mark.parametrize("name", ["table", "markdown", "html"])
+@pytest.mark.parametrize("name", ["table", "comparison", "markdown", "html"])
 def test_empty(name: str) -> None:
     """A report of nothing says so."""
     assert "Nothing was run: there are no records to report." in render(name, pd.DataFrame())
@@ -122,7 +122,16 @@ def test_terminal_cuts_nothing(frame: pd.DataFrame, width: int) -> None:
     text = terminal.render(frame, width=width, color=False)
 
     assert "…" not in text
-    assert re.search(r"^fast\.kernel +1/3 +1 +1 +0\.333 +2\.00× \(1\)", text, re.MULTILINE)
+    assert re.search(r"^fast\.kernel +1/3 +1 +1 +0\.333 +~2\.00× \(1\)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 200])
+def test_terminal_details_are_whole(width: int) -> None:
+    """So are those of a single case, in which cells have several words."""
+    frame = pd.DataFrame([record("numpy_arrays.im2col", "a", ms=1, time_low_s=1e-3, time_high_s=2e-3)])
+    text = terminal.render(frame, width=width, color=False)
+
+    assert re.search(r"^numpy_arrays\.im2col  ✓ passed ", text, re.MULTILINE)
 
 
 def test_terminal_narrows(frame: pd.DataFrame) -> None:
@@ -199,16 +208,18 @@ def test_markdown_tables(frame: pd.DataFrame) -> None:
     ]
 
     assert all(len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1 for lines in blocks)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
 
 
 def test_markdown_layouts(frame: pd.DataFrame) -> None:
     """The other layout has its own ranking and its own speed-ups."""
     titles = [line for line in render("markdown", frame).splitlines() if line.startswith("###")]
 
-    assert titles[:4] == [
+    assert titles[:6] == [
         "### Ranking, NCHW (contiguous)",
         "### Ranking, NHWC (channels last)",
+        "### Compared with pytorch.conv, NCHW (contiguous)",
+        "### How well this was measured",
         "### Speed-up against pytorch.conv, NCHW (contiguous)",
         "### Speed-up against torch.nhwc, NHWC (channels last)",
     ]

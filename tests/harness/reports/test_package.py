@@ -10,7 +10,7 @@ from convharness.reports import FORMATS, frames, numbers, statuses
 
 def test_formats() -> None:
     """These are the formats."""
-    assert list(FORMATS) == ["table", "csv", "markdown", "junit", "html"]
+    assert list(FORMATS) == ["table", "comparison", "csv", "markdown", "junit", "html"]
 
 
 def test_import_is_light() -> None:

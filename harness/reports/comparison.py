@@ -1,0 +1,78 @@
+"""Times beside a baseline's, for a terminal: one row per case and implementation, and what they add up to."""
+
+from typing import Any
+
+import pandas as pd
+from rich.text import Text
+
+from . import numbers, sentences, views
+from .frames import prepare, records
+from .screen import Block, table, text_of, titled
+from .terminal import DECISION_STYLES, failures, skipped, status
+
+_COLUMNS = {
+    "case": "left",
+    "implementation": "left",
+    "time": "right",
+    "ratio": "right",
+    "95 % interval": "left",
+    "decision": "left",
+    "smallest visible": "right",
+}
+
+
+def render(
+    frame: pd.DataFrame,
+    *,
+    baseline: str | None = None,
+    width: int | None = None,
+    color: bool | None = None,
+) -> str:
+    """Return a table of the timed cases for each layout, and one sentence; otherwise as `terminal`'s."""
+    rows = views.with_comparisons(prepare(frame), baseline)
+    return text_of(_blocks(rows, frame, baseline), width, color)
+
+
+def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
+    if rows.empty:
+        return [Text(sentences.NOTHING)]
+    return [
+        *_tables(rows[rows["label"].isin(rows.loc[rows["time_median_s"].notna(), "label"])], baseline),
+        *failures(rows),
+        *skipped(rows),
+        *(Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame)),
+        *(Text(line) for line in sentences.against(rows).values() or [sentences.UNCOMPARED]),
+    ]
+
+
+def _tables(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
+    """Return a table for each layout."""
+    chosen = views.baselines(rows, baseline)
+    blocks: list[Block] = []
+    for layout in views.layouts(rows):
+        base = chosen.get(layout)
+        title = sentences.layout_name(layout) + (f" against {base}" if base else "")
+        shown = table(_COLUMNS)
+        for row in records(views.beside_baseline(rows[rows["layout"] == layout])):
+            shown.add_row(*_cells(row))
+        blocks += titled(title, shown)
+    return blocks
+
+
+def _cells(row: dict[str, Any]) -> list[str | Text]:
+    return [
+        Text(row["label"]),
+        Text(row["implementation"], style="bold"),
+        numbers.seconds(row["time_median_s"]),
+        numbers.multiple(row["time_ratio"]),
+        numbers.interval(row["time_ratio_low"], row["time_ratio_high"]),
+        _decision(row),
+        numbers.percent(row["detectable"]),
+    ]
+
+
+def _decision(row: dict[str, Any]) -> Text:
+    """Return the decision, or why there is none."""
+    if row["decision"] is not None:
+        return Text(row["decision"], style=DECISION_STYLES.get(row["decision"], "dim"))
+    return status(row) if row["status"] != "passed" else Text(numbers.MISSING, style="dim")
