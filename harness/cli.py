@@ -139,11 +139,16 @@ def shrink(**chosen: Any) -> int:
 @options.seed
 @options.results
 @options.format_of("table", "json", "csv", "markdown")
-def selftest(level: str, seed: int, results: Path, format_name: str) -> int:
-    """Test the tester: the zoo of wrong and unusual kernels, and which layer sees what."""
+@options.of_the_timer
+def selftest(
+    level: str, seed: int, results: Path, format_name: str, *, timing: bool, budget: float, repetitions: int
+) -> int:
+    """Test the tester: wrong and unusual kernels, or with --timing identical and slower ones."""
     from .environment import limit_threads
 
     limit_threads(1)
+    if timing:
+        return _test_timer(seed, results, format_name, budget, repetitions)
     from . import selftest as zoo
     from .listing import text_of
     from .results import make_folder, write_text
@@ -168,6 +173,63 @@ def selftest(level: str, seed: int, results: Path, format_name: str) -> int:
         say(f"level {level} leaves layers out, and so misses some; thorough is what has to refuse all")
     say(f"the kill matrix is {stored}")
     return PASSED if reached.is_perfect else FAILED
+
+
+def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
+    from . import kept, paces
+    from .listing import text_of
+    from .results import make_folder, write_text
+
+    found: list[paces.Trial] = []
+    with stdout_kept(), progress(len(paces.KERNELS) * repetitions + len(paces.WITHIN_S)) as advance:
+        for trials in paces.trials(tuple(paces.KERNELS), budget_s=budget, repetitions=repetitions, seed=seed):
+            found += trials
+            advance(trials[0].kernel, any(not one.slowdown and one.is_found for one in trials))
+        smallest = []
+        for within_s in paces.WITHIN_S:
+            smallest.append(paces.smallest(seed, within_s))
+            advance(f"smallest slow-down within {within_s:g} s", smallest[-1] is None)
+    marks = paces.marks(found, budget, smallest)
+    kept.write("timer", marks.threads, marks)
+    rows = [one.row() for one in found]
+    name = f"timing-{marks.measured_at.replace(':', '')}.csv"
+    stored = write_text(make_folder(results / "selftest") / name, text_of(rows, "csv"))
+    if format_name == "table":
+        show(text_of(paces.kernel_rows(found), "table"))
+        show(str(marks))
+    else:
+        _show_rows(rows, format_name)
+        say(str(marks))
+    say(f"all pairs are in {stored}")
+    return PASSED
+
+
+@cli.command("doctor")
+@options.threads
+@options.plugins
+@options.format_of("table", "json", "markdown")
+def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
+    """Explain this host: what it is, what disturbs measurements on it, and what is missing."""
+    from .environment import limit_threads
+
+    limit_threads(threads)
+    from .doctor import examine
+    from .registry import discover
+    from .workers import examined
+
+    with stdout_kept():
+        rows = [finding.row() for finding in examine(discover(plugins, examine=examined), threads)]
+    _show_rows(rows, format_name)
+    return PASSED
+
+
+@cli.command("compare")
+@click.argument("base", metavar="BASE")
+@click.argument("other", metavar="OTHER")
+@options.comparing
+def compare(base: str, other: str, **chosen: Any) -> int:
+    """Time two implementations against each other: is OTHER faster or slower than BASE?"""
+    return _run(timed=True, patterns=(base, other), baseline=base, **chosen)
 
 
 @cli.command("time")
@@ -201,11 +263,12 @@ def report(
 ) -> int:
     """Report stored runs, by id or folder; the latest by default."""
     from .reports import render
-    from .results import encode_rows, find_run, load, read_rows, write_text
+    from .results import encode_rows, find_run, load, read_rows, read_run, write_text
 
     folders = [find_run(name, results) for name in runs or ["latest"]]
     if format_name in ("json", "jsonl"):
-        rows = (row for folder in folders for row in read_rows(folder))
+        stored = [row for folder in folders for row in read_rows(folder)]
+        rows = _compared(stored, [read_run(folder) for folder in folders], baseline)
         text = encode_rows(rows, lines=format_name == "jsonl")
     else:
         text = render(format_name, load(folders), baseline=baseline)
@@ -289,7 +352,7 @@ def _run(  # noqa: PLR0913 what the options say
         registry = _discover(plugins)
         implementations = _select(registry, patterns, plugins if only_plugins else ())
         _check_baseline(baseline, implementations)
-        settings = _settings(timed=timed, threads=threads, **judging)
+        settings = _settings(timed=timed, threads=threads, baseline=baseline, **judging)
         run, rows = _recorded(wanted, implementations, settings, results, resumed)
     _show_records(rows, [run], format_name, baseline)
     if with_reports:
@@ -335,14 +398,19 @@ def _check_baseline(baseline: str | None, implementations: "Sequence[Implementat
 
 
 def _settings(
-    *, rounds: int = 20, budget: float = 0.25, memory_gib: float | None = None, **judging: Any
+    *,
+    budget: float = 0.3,
+    precision: float = 0.01,
+    cache: str = "warm",
+    memory_gib: float | None = None,
+    **judging: Any,
 ) -> "Settings":
     from .runner import Settings
     from .sampling import Effort
 
     if memory_gib is not None:
         judging["memory_bytes"] = int(memory_gib * 2**30)
-    return Settings(effort=Effort(rounds=rounds, budget_s=budget), **judging)
+    return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
 
 
 def _taken_up(name: str | None, results: Path) -> Path | None:
@@ -413,6 +481,8 @@ def _recorded(
 
     total = sum(len(suite) for suite in suites) * len(implementations)
     facts = environment.describe(settings.threads)
+    if settings.timed:
+        facts |= _limits(settings.threads)
     if resumed is None:
         words = click.get_current_context().obj
         this = new_run(
@@ -450,6 +520,15 @@ def _recorded(
     return this, writer.rows
 
 
+def _limits(threads: int) -> dict[str, Any]:
+    """Return what is known of the machine's speed, and of how well differences can be seen on it."""
+    from . import kept
+    from .paces import Marks
+    from .workers import ceilings_of
+
+    return {"ceilings": ceilings_of(threads), "timer": kept.read("timer", threads, Marks)}
+
+
 def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
     return "is complete" if finished else "goes on"
 
@@ -465,11 +544,28 @@ def _show_records(
     from .results import encode_rows, frame_of
 
     if format_name in ("json", "jsonl"):
-        show(encode_rows(rows, lines=format_name == "jsonl"))
+        show(encode_rows(_compared(rows, runs, baseline), lines=format_name == "jsonl"))
         return
     from .reports import render
 
     show(render(format_name, frame_of(rows, runs), baseline=baseline))
+
+
+def _compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None) -> "Sequence[Row]":
+    """Return records with how each compares with the baseline, if anything was timed."""
+    if not any(row.get("time_median_s") for row in rows):
+        return rows
+    from .reports.frames import records
+    from .reports.views import COMPARISON_COLUMNS, comparisons
+    from .results import frame_of
+
+    key = ("run", "suite", "case", "problem", "implementation")
+    found = {
+        tuple(row[name] for name in key): {name: row[name] for name in COMPARISON_COLUMNS}
+        for row in records(comparisons(frame_of(rows, runs), baseline))
+    }
+    nothing = dict.fromkeys(COMPARISON_COLUMNS)
+    return [{**row, **found.get(tuple(row[name] for name in key), nothing)} for row in rows]
 
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:

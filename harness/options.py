@@ -119,25 +119,82 @@ resume = click.option(
     metavar="[RUN]",
     help="Go on with an interrupted run, by default the latest.",
 )
-_JUDGING = (_level, seed, threads, results, format_of(*FORMATS), timeout, memory, resume)
+_formats = format_of(*FORMATS)
+_JUDGING = (_level, seed, threads, results, _formats, timeout, memory, resume)
+
+
+def _share(_: click.Context, __: click.Parameter, value: str) -> float:
+    """Return a share of one, which may be said in percent: 0.01 or 1%."""
+    text = value.strip()
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise click.BadParameter(f"{value!r} is no share; write it like 1% or 0.01")
+    return share
+
+
+budget = click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    default=0.3,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time per implementation and case; slow ones take fewer samples.",
+)
 _TIMING = (
+    budget,
     click.option(
-        "--budget",
-        type=click.FloatRange(min=0, min_open=True),
-        default=0.25,
+        "--precision",
+        callback=_share,
+        default="1%",
         show_default=True,
-        metavar="SECONDS",
-        help="Time per implementation and case; slow ones take fewer samples.",
+        metavar="SHARE",
+        help="Done when every ratio is known so precisely, to either side, at 95 %.",
     ),
     click.option(
-        "--rounds",
-        type=click.IntRange(min=1),
-        default=20,
+        "--cache",
+        type=click.Choice(("warm", "cold")),
+        default="warm",
         show_default=True,
-        help="Most samples per implementation and case.",
+        help="Whether calls find their data in the processor's caches.",
     ),
     baseline,
 )
+
+
+def of_the_timer(command: Command) -> Command:
+    """Add what says how to test the timer."""
+    return _with(
+        command,
+        (
+            click.option("--timing", is_flag=True, help="Test the timer instead of the oracle."),
+            click.option(
+                "--budget",
+                type=click.FloatRange(min=0, min_open=True, max=1e6),
+                default=1.0,
+                show_default=True,
+                metavar="SECONDS",
+                help="Time per kernel; with --timing.",
+            ),
+            click.option(
+                "--repetitions",
+                type=click.IntRange(min=1),
+                default=3,
+                show_default=True,
+                help="How often everything is tried; with --timing.",
+            ),
+        ),
+    )
+
+
+def comparing(command: Command) -> Command:
+    """Add what selects problems, and says how to judge and how long to measure."""
+    selecting = tuple(option for option in _SELECTING if option is not implementations)
+    judging = tuple(option for option in _JUDGING if option is not _formats)
+    formats = format_of("comparison", *FORMATS)
+    return _with(command, selecting + judging + (formats, jobs) + _TIMING[:-1])
 
 
 def verifying(command: Command) -> Command:

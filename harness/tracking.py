@@ -8,7 +8,9 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import exp
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 import msgspec
@@ -20,9 +22,11 @@ from .records import Record
 from .registry import Registry, discover
 from .results import compact, new_run
 from .runner import Settings, run
+from .sampling import Effort
+from .stats import paired_logarithms
 from .suite import Suite
 
-Figure = Literal["time", "relative_time", "error"]
+Figure = Literal["time", "relative_time", "error", "plan", "memory"]
 
 _CACHE = "convharness-samples.json"
 
@@ -36,7 +40,8 @@ def record_commit(suites: Sequence[Suite]) -> None:
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     environment.limit_threads(threads)
     implementations = _commit_registry().implementations
-    settings = Settings(threads=threads, timed=True, yardstick=True)
+    effort = Effort(budget_s=float(os.environ.get("CONVHARNESS_BUDGET") or Effort.budget_s))
+    settings = Settings(threads=threads, timed=True, yardstick=True, effort=effort)
     facts = environment.describe(threads)
     if commit := os.environ.get("ASV_COMMIT"):
         facts |= {"commit": commit, "dirty": False}
@@ -78,13 +83,14 @@ def _figures(record: Record) -> dict[str, Any]:
         "error": None if record.verdict.error_u is None else float(f"{record.verdict.error_u:.3g}"),
     }
     if (measured := record.measurement) is not None:
-        pairs = zip(measured.samples_s, measured.yardstick_s, strict=False)
+        number = max(measured.numbers)
+        own = [median(samples) for _, samples in measured.passes if samples]
+        relative = [exp(value) for _, value in paired_logarithms(measured.passes, measured.yardstick)]
         figures |= {
-            "time": {"samples": list(measured.samples_s), "number": measured.number},
-            "relative_time": {
-                "samples": [own / reference for own, reference in pairs],
-                "number": measured.number,
-            },
+            "time": {"samples": own, "number": number},
+            "relative_time": {"samples": relative, "number": number},
+            "plan": measured.plan_s,
+            "memory": measured.peak_memory_bytes,
         }
     return figures
 
@@ -92,9 +98,11 @@ def _figures(record: Record) -> dict[str, Any]:
 def read_samples(suite: str, implementation: str, case: str, figure: Figure) -> Any:
     """Return a figure of the commit: samples as asv takes them for times, a number for the error.
 
-    `relative_time` is each sample divided by the engine's own reference in the same round: between
-    two days it moves by a fraction of what seconds do. Returns None where the commit lacks the
-    implementation or the implementation does not support the case.
+    A sample is the median of one process: asv counts samples as if they were independent, which only
+    those of different processes are. `relative_time` is that of the ratios to the engine's own
+    reference within each round: between two days it moves by a fraction of what seconds do. `plan` is
+    the seconds of planning and `memory` the bytes of a call at its peak. Returns None where the commit
+    lacks the implementation or the implementation does not support the case.
 
     Raises `ResultsError` with the verdict where it failed.
     """

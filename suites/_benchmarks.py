@@ -84,6 +84,18 @@ class _Tracked:
 
     track_relative_time.unit = "× reference"
 
+    def track_plan(self, case):
+        """Seconds of planning, for what plans."""
+        return self._read(case, "plan")
+
+    track_plan.unit = "seconds"
+
+    def track_memory(self, case):
+        """Bytes that a call takes at its peak, beyond its inputs."""
+        return self._read(case, "memory")
+
+    track_memory.unit = "bytes"
+
     def track_error(self, case):
         """Largest error, in rounding units."""
         return self._read(case, "error")

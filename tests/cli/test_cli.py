@@ -18,7 +18,7 @@ from convharness.records import COLUMNS, NESTED_COLUMNS
 from convharness.results import read_rows, run_folders
 
 TINY = "n1c2h4w4-o2k3-float32"
-FAST = ("--rounds", "2", "--budget", "0.001")
+FAST = ("--budget", "0.001")
 
 POINTWISE = '''"""Convolution as matrix multiplication."""
 from convharness import implementation

@@ -1,11 +1,13 @@
 """The words that the command line offers are those that the engine knows."""
 
 import click
+import pytest
 
 from convharness import options
-from convharness.cli import verify
+from convharness.cli import cli, verify
 from convharness.oracle import LEVELS
 from convharness.reports import FORMATS
+from convharness.sampling import Effort
 
 
 def choices(command: click.Command, name: str) -> tuple[str, ...]:
@@ -15,11 +17,52 @@ def choices(command: click.Command, name: str) -> tuple[str, ...]:
     return tuple(option.type.choices)
 
 
+def chosen(command: str, *words: str) -> dict[str, object]:
+    """Return what a command has understood."""
+    return cli.commands[command].make_context(command, list(words)).params
+
+
 def test_levels_are_those_of_the_oracle() -> None:
     """The command line spells them out because it must start without the oracle."""
     assert LEVELS == choices(verify, "level")
 
 
 def test_formats_are_those_of_the_reports_and_the_two_of_json() -> None:
-    """HTML is a file of its own and belongs to `report` alone."""
-    assert {*FORMATS, "json", "jsonl"} == {*options.FORMATS, "html"}
+    """HTML is a file of its own and belongs to `report` alone, and a comparison to `compare`."""
+    assert {*FORMATS, "json", "jsonl"} == {*options.FORMATS, "html", "comparison"}
+
+
+@pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), (" 2% ", 0.02)])
+def test_a_precision_is_a_share_in_percent_or_not(text: str, share: float) -> None:
+    """As people write it."""
+    assert pytest.approx(share) == chosen("time", "--precision", text)["precision"]
+
+
+@pytest.mark.parametrize("text", ["0", "0%", "-1%", "100%", "1", "nan", "%", "some", ""])
+def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
+    """With what would be right."""
+    with pytest.raises(click.BadParameter) as refused:
+        chosen("time", "--precision", text)
+
+    assert f"{text!r} is no share; write it like 1% or 0.01" == refused.value.message
+
+
+@pytest.mark.parametrize("command", ["time", "run"])
+def test_how_long_to_measure_is_the_engine_s_own_default(command: str) -> None:
+    """The command line spells it out because it must start without the engine."""
+    found, effort = chosen(command), Effort()
+
+    assert (effort.budget_s, effort.precision, effort.cache) == (
+        found["budget"],
+        found["precision"],
+        found["cache"],
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [("--rounds", "2"), ("--cache", "hot"), ("--budget", "0"), ("--budget", "1e7")]
+)
+def test_what_cannot_be_measured_is_refused(words: tuple[str, str]) -> None:
+    """Rounds are what there is time for."""
+    with pytest.raises(click.UsageError):
+        chosen("time", *words)
