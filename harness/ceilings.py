@@ -45,6 +45,19 @@ class Ceilings(msgspec.Struct, frozen=True):
     gbytes_s: float
     cached_gbytes_s: float
 
+    def at_least(self, other: "Ceilings") -> "Ceilings":
+        """Return the better of both in everything, for these threads: more of them need not be slower."""
+        gflops = {
+            dtype: max(self.gflops.get(dtype, 0.0), other.gflops.get(dtype, 0.0))
+            for dtype in {**self.gflops, **other.gflops}
+        }
+        return Ceilings(
+            self.threads,
+            gflops,
+            max(self.gbytes_s, other.gbytes_s),
+            max(self.cached_gbytes_s, other.cached_gbytes_s),
+        )
+
     def peak_fraction(self, case: Case, seconds: float) -> float | None:
         """Return the share of the peak flop rate that a case reaches in a time, None if that is not known."""
         peak = self.gflops.get(case.problems[0].dtype)

@@ -213,13 +213,16 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
     from .environment import limit_threads
 
     limit_threads(threads)
-    from .doctor import examine
+    from .doctor import examine, screen_of
     from .registry import discover
     from .workers import examined
 
     with stdout_kept():
-        rows = [finding.row() for finding in examine(discover(plugins, examine=examined), threads)]
-    _show_rows(rows, format_name)
+        findings = list(examine(discover(plugins, examine=examined), threads))
+    if format_name == "table":
+        show(screen_of(findings))
+    else:
+        _show_rows([finding.row() for finding in findings], format_name)
     return PASSED
 
 
@@ -229,6 +232,8 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
 @options.comparing
 def compare(base: str, other: str, **chosen: Any) -> int:
     """Time two implementations against each other: is OTHER faster or slower than BASE?"""
+    if base == other:
+        raise click.UsageError(f"{base} cannot be compared with itself; every comparison has its twin in it")
     return _run(timed=True, patterns=(base, other), baseline=base, **chosen)
 
 
@@ -248,7 +253,7 @@ def run(**chosen: Any) -> int:
 
 @cli.command("report")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@options.format_of(*options.FORMATS, "html")
+@options.format_of(*options.FORMATS, "comparison", "html")
 @click.option(
     "-o",
     "--output",

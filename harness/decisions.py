@@ -64,7 +64,7 @@ def decide(
     p = estimate.p_beyond(log1p(margin))
     low, high = estimate.interval()
     return Decision(
-        _word(estimate, p, max(margin, 2 * precision)),
+        _word(estimate, p, margin, 2 * precision),
         estimate.ratio,
         low,
         high,
@@ -89,8 +89,9 @@ def all_told(decisions: Mapping[object, Decision]) -> dict[object, Decision]:
     }
 
 
-def _word(estimate: Estimate, p: float, alike: float) -> Word:
+def _word(estimate: Estimate, p: float, margin: float, alike: float) -> Word:
+    """Return the decision; noise may hide a difference, and is no reason to call two the same."""
     if p <= SIGNIFICANCE:
         return "slower" if estimate.mean > 0 else "faster"
-    half = estimate.half_width()
-    return "same" if abs(estimate.mean) + half <= log1p(alike) else "cannot tell"
+    is_same = abs(estimate.mean) + estimate.half_width() <= log1p(alike) and margin <= alike
+    return "same" if is_same else "cannot tell"

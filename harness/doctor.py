@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from . import caches, environment, kept
@@ -18,6 +19,8 @@ from .workers import ceilings_of
 _LOOK_S = 0.5
 _BUSY = 0.1
 _STOLEN = 0.01
+
+_WIDTH, _INDENT = 100, 12
 
 _COARSE_S = 1e-6
 """A clock that moves in larger steps cannot time short kernels."""
@@ -50,6 +53,25 @@ def examine(registry: Registry, threads: int = 1) -> Iterator[Finding]:
         yield Finding("unavailable", one.family, one.reason)
     for mistake in registry.broken:
         yield Finding("unavailable", mistake, "put the file right")
+
+
+def screen_of(findings: Sequence[Finding]) -> str:
+    """Return findings for people: a subject once, and below a fact what to do about it."""
+    lines = []
+    before = ""
+    for one in findings:
+        lines += wrap(
+            one.fact,
+            _WIDTH,
+            initial_indent=f"{'' if one.about == before else one.about:{_INDENT}}",
+            subsequent_indent=" " * _INDENT,
+        )
+        if one.advice:
+            lines += wrap(
+                one.advice, _WIDTH, initial_indent=f"{'':{_INDENT}}→ ", subsequent_indent=" " * (_INDENT + 2)
+            )
+        before = one.about
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _machine() -> Iterator[Finding]:
@@ -146,7 +168,7 @@ def _libraries(threads: int) -> Iterator[Finding]:
     yield Finding("libraries", f"Python {facts['python']}, {versions}")
     for pool in facts["pools"]:
         yield Finding(
-            "libraries", f"{pool['internal_api']} {pool['version']} with {pool['num_threads']} threads"
+            "libraries", f"{pool['internal_api']} {pool['version']}, {_threads(pool['num_threads'])}"
         )
 
 
@@ -155,10 +177,14 @@ def _limits(found: Ceilings | None) -> Iterator[Finding]:
         yield Finding("ceilings", "could not be measured")
         return
     rates = ", ".join(f"{dtype} {rate:,.3g}" for dtype, rate in found.gflops.items())
-    yield Finding("ceilings", f"Gflop/s with {found.threads} threads: {rates}")
+    yield Finding("ceilings", f"Gflop/s ({_threads(found.threads)}): {rates}")
     yield Finding(
         "ceilings", f"{found.gbytes_s:.3g} GB/s in memory, {found.cached_gbytes_s:.3g} GB/s in cache"
     )
+
+
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
 def _timer(marks: Marks | None) -> Finding:

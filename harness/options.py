@@ -1,5 +1,6 @@
 """The options that commands share, as decorators; what they mean is the commands' business."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ def format_of(*formats: str) -> Option:
     return click.option(
         "--format", "format_name", type=choice, default=formats[0], show_default=True, help=text
     )
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Return a number that is one; a range lets not-a-number and infinity through."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number to measure with; write it like 0.5")
+    return value
 
 
 plugins = repeated(
@@ -100,6 +108,7 @@ timeout = click.option(
     "--timeout",
     "timeout_s",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     default=120.0,
     show_default=True,
     metavar="SECONDS",
@@ -109,6 +118,7 @@ memory = click.option(
     "--memory",
     "memory_gib",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     metavar="GIB",
     help="Memory that an implementation may take; by default half of the machine's.",
 )
@@ -138,6 +148,7 @@ def _share(_: click.Context, __: click.Parameter, value: str) -> float:
 budget = click.option(
     "--budget",
     type=click.FloatRange(min=0, min_open=True, max=1e6),
+    callback=_finite,
     default=0.3,
     show_default=True,
     metavar="SECONDS",
@@ -173,6 +184,7 @@ def of_the_timer(command: Command) -> Command:
             click.option(
                 "--budget",
                 type=click.FloatRange(min=0, min_open=True, max=1e6),
+                callback=_finite,
                 default=1.0,
                 show_default=True,
                 metavar="SECONDS",

@@ -18,7 +18,7 @@ COLUMNS = (
     *("implementation", "family", "library", "library_version", "layout", "accuracy", "threads"),
     *("status", "reason", "layer", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "where"),
     *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
-    *("amortised_1_s", "amortised_10_s", "amortised_1000_s"),
+    *("amortised_1_s", "amortised_10_s", "amortised_1000_s", "cache"),
     *("parameters", "macs", "dense_macs", "flops", "min_bytes", "gflops", "gbytes_s"),
     *("peak_fraction", "peak_memory_bytes", "output_bytes", "im2col_bytes"),
     *("seed", "reproduce", "versus", "printed"),
@@ -31,7 +31,8 @@ _AMORTISED_CALLS = (1, 10, 1000)
 
 _TIMES = (
     *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
-    *("amortised_1_s", "amortised_10_s", "amortised_1000_s", "gflops", "gbytes_s", "peak_fraction"),
+    *("amortised_1_s", "amortised_10_s", "amortised_1000_s", "cache"),
+    *("gflops", "gbytes_s", "peak_fraction"),
 )
 
 
@@ -43,7 +44,8 @@ class Measurement:
     are copies of one. Sample i of pass p was taken in the same round as sample i of pass p of every
     rival of the case, and in pass p it is the mean of `numbers[p]` calls. `twin` are the samples of
     the same implementation in processes that were timed as another's, `yardstick` those of the
-    engine's own reference, if they were there. `conditions` is what could not be controlled.
+    engine's own reference, if they were there. `cache` says whether calls found their data there
+    ("warm") or in main memory ("cold"), `conditions` what could not be controlled.
     """
 
     passes: Sequence[Pass]
@@ -53,6 +55,7 @@ class Measurement:
     peak_memory_bytes: int | None = None
     twin: Sequence[Pass] = ()
     yardstick: Sequence[Pass] = ()
+    cache: str = "warm"
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -147,6 +150,7 @@ class Record:
             "time_high_s": high,
             "samples": len(measured.samples_s),
             "number": max(measured.numbers),
+            "cache": measured.cache,
             **{f"amortised_{calls}_s": measured.amortised_s(calls) for calls in _AMORTISED_CALLS},
             "gflops": counts["flops"] / time_s / 1e9,
             "gbytes_s": counts["min_bytes"] / time_s / 1e9,

@@ -333,6 +333,7 @@ class _Contest:
             peak_memory_bytes=one.peak_memory_bytes,
             twin=tuple(twin.passes) if twin else (),
             yardstick=tuple(yardstick.passes) if yardstick else (),
+            cache=self._effort.cache,
             conditions=summary(
                 one.conditions,
                 repeated_samples=one.repeated,

@@ -45,7 +45,8 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     full[list(_NUMBERS)] = full[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     full["layout"] = full["layout"].fillna(LAYOUTS[0])
     full["library"] = full["library"].fillna(full["family"]).fillna("other")
-    full["cache"] = [str(efforts.get(run, {}).get("cache") or WARM) for run in full["run"]]
+    caches = zip(full["cache"], full["run"], strict=True)
+    full["cache"] = [str(own or efforts.get(run, {}).get("cache") or WARM) for own, run in caches]
     full["precision"] = [float(efforts.get(run, {}).get("precision") or PRECISION) for run in full["run"]]
     full["label"] = _labels(full)
     return _newest(_without_speed(full))

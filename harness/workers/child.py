@@ -13,7 +13,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -256,12 +257,14 @@ class _Servant:
 
     def warm_up(self, name: str, effort: dict[str, Any]) -> tuple[float, float]:
         """Call until it is warm."""
-        return self._rivals[name].warm_up(Effort(**effort))
+        with _told_as_its_own():
+            return self._rivals[name].warm_up(Effort(**effort))
 
     def sample(self, name: str, number: int, seen: int) -> tuple[float, float]:
         """Time so many calls, and what comes before them."""
         rival = self._rivals[name]
-        return rival.sample(number, seen).seconds, rival.beside_s
+        with _told_as_its_own():
+            return rival.sample(number, seen).seconds, rival.beside_s
 
     def peak_memory(self, bound: int) -> int | None:
         """Say how much memory a call takes beyond what is there."""
@@ -269,7 +272,8 @@ class _Servant:
 
     def once(self, name: str, bound: int, content: Spec, into: int) -> tuple[float, dict[str, Any]]:
         """Time one call on other input."""
-        seconds, output = self._rivals[name].once(found(self._memory, content))
+        with _told_as_its_own():
+            seconds, output = self._rivals[name].once(found(self._memory, content))
         return seconds, self._told(self._bound[bound].problem, output, into)
 
     def seen(self, name: str, bound: int, into: int) -> dict[str, Any]:
@@ -300,6 +304,16 @@ class _Servant:
             np.ndarray(y.shape, dtype, self._memory, into)[...] = y
             return told
         return {**told, "shape": y.shape, "dtype": problem.dtype if y.dtype == dtype else y.dtype.str}
+
+
+@contextlib.contextmanager
+def _told_as_its_own() -> Iterator[None]:
+    """Tell what the implementation raises while it is timed as its own error, with where it came from."""
+    try:
+        yield
+    except BaseException as error:  # an implementation may raise anything
+        traceback.print_exc()
+        raise KernelError.of(error) from error
 
 
 def _size(problem: Problem) -> int:

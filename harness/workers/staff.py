@@ -1,6 +1,7 @@
 """All workers of a run: who runs where, and the end of everyone."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import msgspec
 
 from .. import kept
 from ..ceilings import Ceilings
+from ..conditions import Conditions, Snapshot
 from ..errors import PluginError
 from ..host import Host, LocalHost
 from ..kernel import KernelError
@@ -158,19 +160,27 @@ def _loaded(template: Template) -> Template | None:
 def ceilings_of(threads: int) -> Ceilings | None:
     """Return what this machine can do at most with so many threads; measured if nobody has, in a few seconds.
 
-    None where it cannot be measured.
+    What was measured while others used the processors is not kept: the next one will look again. None
+    where it cannot be measured.
     """
     found = kept.read("ceilings", threads, Ceilings)
-    if found is None:
-        process = spawned(Limits(), threads)
-        try:
-            found = process.ask("ceilings", Ceilings, within_s=EXAMINED_S, running=threads)
-        except KernelError:
-            return None
-        finally:
-            process.end()
-        kept.write("ceilings", threads, found)
-    return found
+    if found is not None:
+        return found
+    measured: Ceilings
+    process = spawned(Limits(), threads)
+    before, ours = Snapshot.now(), time.process_time()
+    try:
+        measured = process.ask("ceilings", Ceilings, within_s=EXAMINED_S, running=threads)
+        own_s = time.process_time() - ours + process.cpu_s()
+    except KernelError:
+        return None
+    finally:
+        process.end()
+    if threads > 1 and (fewer := ceilings_of(1)) is not None:
+        measured = measured.at_least(fewer)
+    if not Conditions.between(before, Snapshot.now(), own_s=own_s, threads=threads).is_disturbed:
+        kept.write("ceilings", threads, measured)
+    return measured
 
 
 def examined(source: Path, origin: str, family: str) -> Registry:

@@ -60,9 +60,27 @@ def test_how_long_to_measure_is_the_engine_s_own_default(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--rounds", "2"), ("--cache", "hot"), ("--budget", "0"), ("--budget", "1e7")]
+    "words",
+    [
+        ("--rounds", "2"),
+        ("--cache", "hot"),
+        ("--budget", "0"),
+        ("--budget", "1e7"),
+        ("--budget", "nan"),
+        ("--timeout", "nan"),
+        ("--timeout", "inf"),
+        ("--memory", "nan"),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(words: tuple[str, str]) -> None:
     """Rounds are what there is time for."""
     with pytest.raises(click.UsageError):
         chosen("time", *words)
+
+
+def test_nothing_is_compared_with_itself() -> None:
+    """Before anything is measured."""
+    with pytest.raises(click.UsageError) as refused:
+        cli.main(["compare", "a.b", "a.b"], standalone_mode=False)
+
+    assert "a.b cannot be compared with itself; every comparison has its twin in it" == refused.value.message

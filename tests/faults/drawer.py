@@ -655,3 +655,17 @@ def works_when_it_is_looked_at(x, weight):
             one._look = look
         return None
     return right(x, weight)
+
+
+_OF_RAISES_AFTER_A_WHILE = [0, 0]
+
+
+@implementation
+def raises_after_a_while(x, weight):
+    """Give up when it is called for the hundredth time on one input, which nobody does who judges it."""
+    calls, before = _OF_RAISES_AFTER_A_WHILE
+    calls = calls + 1 if before == x.ctypes.data else 1
+    _OF_RAISES_AFTER_A_WHILE[:] = calls, x.ctypes.data
+    if calls > 100:
+        raise RuntimeError("tired")
+    return right(x, weight)

@@ -235,3 +235,11 @@ def test_numpy_has_no_fast_product_of_half_types() -> None:
     numpy = ceilings.adapter("numpy")
 
     assert [None, None] == [numpy.product(dtype, 8) for dtype in ("float16", "bfloat16")]
+
+
+def test_more_threads_are_at_least_as_good_as_fewer() -> None:
+    """In everything that either of them is known for; the threads are those of the first."""
+    two = Ceilings(2, {"float32": 0.8, "float16": 0.1}, gbytes_s=0.7, cached_gbytes_s=0.9)
+    both = {"float32": 1.0, "float16": 0.1, "float64": 0.5}
+
+    assert Ceilings(2, both, gbytes_s=0.7, cached_gbytes_s=1.0) == two.at_least(MADE)

@@ -1,0 +1,50 @@
+"""The doctor: what is found on this host, and the screen that tells it."""
+
+import pytest
+
+from convharness.doctor import Finding, examine, screen_of
+from convharness.registry import Registry, Unavailable
+
+SUBJECTS = ["machine", "caches", "clock", "processors", "company", "memory", "libraries", "ceilings", "timer"]
+
+
+def test_every_subject_has_its_findings_and_in_order() -> None:
+    """What is missing comes last, with the command that gets it."""
+    missing = Registry((), (Unavailable("xla", "jax", "xla.py"),), ("mine.py does not import",))
+    findings = list(examine(missing))
+    subjects = list(dict.fromkeys(one.about for one in findings))
+
+    assert [*SUBJECTS, "unavailable"] == subjects
+    assert [
+        Finding("unavailable", "xla", "jax is not installed; run: pip install jax"),
+        Finding("unavailable", "mine.py does not import", "put the file right"),
+    ] == findings[-2:]
+
+
+def test_a_screen_says_a_subject_once_and_advice_below_its_fact() -> None:
+    """Long lines go on under their own beginning."""
+    screen = screen_of(
+        [
+            Finding("clock", "source tsc"),
+            Finding("clock", "coarse", "use another"),
+            Finding("memory", "8 " * 60),
+        ]
+    )
+
+    assert [
+        "clock       source tsc",
+        "            coarse",
+        "            → use another",
+        "memory      " + ("8 " * 44).rstrip(),
+        "            " + ("8 " * 16).rstrip(),
+    ] == screen.splitlines()
+
+
+@pytest.mark.parametrize(("threads", "advised"), [(1, False), (100_000, True)])
+def test_more_threads_than_processors_are_advised_against(threads: int, advised: bool) -> None:
+    """Nothing can be timed so."""
+    from convharness.doctor import _processors
+
+    first = next(iter(_processors(threads)))
+
+    assert advised == (first.advice is not None)
