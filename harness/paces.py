@@ -236,9 +236,9 @@ class _Paced:
         base = measured.pop(self._base)
         for name, one in measured.items():
             slowdown = round(self._units[name] - 1, 9)
-            decision = decide(one.passes, base.passes, margin=floor, precision=self._effort.precision)
+            decision = decide(one.passes, base.passes, margin=floor)
             yield Trial(self._kernel, repetition, slowdown, decision, base.median_s, timed_s, wall_s)
-        twins = decide(twinned.twin, twinned.passes, precision=self._effort.precision)
+        twins = decide(twinned.twin, twinned.passes)
         yield Trial(self._kernel, repetition, 0.0, twins, base.median_s, timed_s, wall_s)
 
     def _measured(self, rivals: Sequence[Implementation], seed: int) -> dict[str, Measurement]:

@@ -69,7 +69,7 @@ class Repository:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=os.environ | {"HOME": str(self.folder / "home")},
+            env=os.environ | {"HOME": str(self.folder / "home"), "CONVHARNESS_BUDGET": "0.05"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -422,8 +422,16 @@ def test_copies_end_with_their_pass_and_templates_with_the_staff(kernel: Kernels
 
 
 def _children() -> list[int]:
-    """Return the processes that this one has started and that are still there."""
-    return [one.pid for one in psutil.Process().children(recursive=True)]
+    """Return the workers that this process has started and that are still there; browsers may be, too."""
+    return [one.pid for one in psutil.Process().children(recursive=True) if is_worker(one)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Say whether a process bears the mark of a worker of ours."""
+    try:
+        return process.environ().get("CONVHARNESS_WORKER", "").startswith(f"{os.getpid()}-")
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no")])
