@@ -229,8 +229,8 @@ def test_the_bottleneck_is_right_layer_by_layer() -> None:
     assert ("passed", "unsupported") == (statuses["pytorch.conv"], statuses["pointwise.numpy_matmul"])
 
 
-# Corners are of geometry, which the quick layers see; the table above has all parameters at the next level.
-SUITES = {"seeds": "standard", "features": "standard", "corner": "quick"}
+# Parameters and corners are geometry, which the quick layers see; the table above has the next level.
+SUITES = {"seeds": "standard", "features": "quick", "corner": "quick"}
 
 
 @pytest.mark.parametrize("suite", [name for name in suite_names() if name in SUITES])
