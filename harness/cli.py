@@ -509,7 +509,7 @@ def _recorded(
         if resumed is not None:
             say(f"run {this.id} has {len(done):,} records and {_state(is_finished(resumed))}")
         try:
-            for record in run(suites, implementations, settings, done=done):
+            for record in run(suites, implementations, settings, done=done, ceilings=facts.get("ceilings")):
                 writer.append(record)
                 advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
         except KeyboardInterrupt:
@@ -560,17 +560,11 @@ def _compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None
     """Return records with how each compares with the baseline, if anything was timed."""
     if not any(row.get("time_median_s") for row in rows):
         return rows
-    from .reports.frames import records
-    from .reports.views import COMPARISON_COLUMNS, comparisons
+    from .reports.views import comparison_of
     from .results import frame_of
 
-    key = ("run", "suite", "case", "problem", "implementation")
-    found = {
-        tuple(row[name] for name in key): {name: row[name] for name in COMPARISON_COLUMNS}
-        for row in records(comparisons(frame_of(rows, runs), baseline))
-    }
-    nothing = dict.fromkeys(COMPARISON_COLUMNS)
-    return [{**row, **found.get(tuple(row[name] for name in key), nothing)} for row in rows]
+    compared = comparison_of(frame_of(rows, runs), baseline)
+    return [{**row, **compared(row)} for row in rows]
 
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:

@@ -76,7 +76,7 @@ def screen_of(findings: Sequence[Finding]) -> str:
 
 def _machine() -> Iterator[Finding]:
     facts = environment.machine_facts()
-    virtual = "a virtual machine" if "hypervisor" in _flags() else "no hypervisor seen"
+    virtual = "a virtual machine" if "hypervisor" in environment.cpu_flags() else "no hypervisor seen"
     yield Finding("machine", f"{environment.machine()}: {facts['cpu']}, {virtual}")
     yield Finding("machine", f"{facts['system']} {facts['kernel']}, {facts['memory_gib']} GiB of memory")
     sizes = ", ".join(f"{size // 1024:,} KiB" for size in caches.sizes()) or "not known"
@@ -191,13 +191,6 @@ def _timer(marks: Marks | None) -> Finding:
     if marks is None:
         return Finding("timer", "not tested on this machine", "convharness selftest --timing")
     return Finding("timer", f"{marks} (tested {marks.measured_at[:10]})")
-
-
-def _flags() -> list[str]:
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        if line.startswith("flags"):
-            return line.split()
-    return []
 
 
 def _cgroup_limit() -> float | None:

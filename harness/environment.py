@@ -134,6 +134,11 @@ def _git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+def cpu_flags() -> list[str]:
+    """Return what the processor says of itself in single words; empty where nobody tells."""
+    return _cpu_info().get("flags", "").split()
+
+
 def _cpu_info() -> dict[str, str]:
     """Return the kernel's description of the first processor, empty where there is none."""
     try:
@@ -150,7 +155,7 @@ def _cpu_model() -> str:
 
 def _cpu_features() -> str:
     """Return the vector extensions: virtual machines hide the model's name, never these."""
-    flags = _cpu_info().get("flags", "").split()
+    flags = cpu_flags()
     return " ".join(
         sorted(flag for flag in flags if flag.startswith(("avx", "amx", "sse4", "fma", "asimd", "sve")))
     )

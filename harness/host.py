@@ -17,10 +17,10 @@ from functools import partial
 from typing import Any, Protocol
 
 from . import threads
-from .arrays import Array, adapter
+from .arrays import Array
 from .caches import Evictor
 from .heap import poisoned_heap
-from .kernel import Bound, KernelError, Output, bind, chained
+from .kernel import Bound, KernelError, Output, bind, chained, guarded
 from .pages import at_an_edge
 from .plugin import Implementation
 from .problem import Problem
@@ -248,9 +248,9 @@ class LocalHost:
         bind(self.implementation, problem, operands, given).run()
 
     def rival(self, name: str, chain: Sequence[Bound], *, cold: bool = False) -> "LocalRival":
-        running = adapter(self.implementation.arrays).running
+        context = partial(guarded, self.implementation)
         evict = Evictor() if cold else None
-        return LocalRival(name, chained(chain), running, look=chain[-1].look, evict=evict, first=chain[0])
+        return LocalRival(name, chained(chain), context, look=chain[-1].look, evict=evict, first=chain[0])
 
     def peak_memory(self, held: Bound) -> int | None:  # noqa: ARG002 others' memory is in this process, too
         return None

@@ -145,17 +145,21 @@ def _share(_: click.Context, __: click.Parameter, value: str) -> float:
     return share
 
 
-budget = click.option(
-    "--budget",
-    type=click.FloatRange(min=0, min_open=True, max=1e6),
-    callback=_finite,
-    default=0.3,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time per implementation and case; slow ones take fewer samples.",
-)
+def _budget(default: float, text: str) -> Option:
+    """Return the option for how long to measure."""
+    return click.option(
+        "--budget",
+        type=click.FloatRange(min=0, min_open=True, max=1e6),
+        callback=_finite,
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=text,
+    )
+
+
 _TIMING = (
-    budget,
+    _budget(0.3, "Time per implementation and case; slow ones take fewer samples."),
     click.option(
         "--precision",
         callback=_share,
@@ -181,15 +185,7 @@ def of_the_timer(command: Command) -> Command:
         command,
         (
             click.option("--timing", is_flag=True, help="Test the timer instead of the oracle."),
-            click.option(
-                "--budget",
-                type=click.FloatRange(min=0, min_open=True, max=1e6),
-                callback=_finite,
-                default=1.0,
-                show_default=True,
-                metavar="SECONDS",
-                help="Time per kernel; with --timing.",
-            ),
+            _budget(1.0, "Time per kernel; with --timing."),
             click.option(
                 "--repetitions",
                 type=click.IntRange(min=1),

@@ -12,13 +12,21 @@ from .stats import Pass
 from .suite import Case
 from .verdict import Verdict
 
+_AMORTISED_CALLS = (1, 10, 1000)
+AMORTISED_COLUMNS = tuple(f"amortised_{calls}_s" for calls in _AMORTISED_CALLS)
+"""What a call costs where a process plans once and makes so many."""
+
+_TIMES = (
+    *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
+    *(*AMORTISED_COLUMNS, "cache"),
+)
+
 COLUMNS = (
     *("run", "started_at", "machine", "commit", "suite", "case", "weight", "problem"),
     *FIELDS,
     *("implementation", "family", "library", "library_version", "layout", "accuracy", "threads"),
     *("status", "reason", "layer", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2", "where"),
-    *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
-    *("amortised_1_s", "amortised_10_s", "amortised_1000_s", "cache"),
+    *_TIMES,
     *("parameters", "macs", "dense_macs", "flops", "min_bytes", "gflops", "gbytes_s"),
     *("peak_fraction", "peak_memory_bytes", "output_bytes", "im2col_bytes"),
     *("seed", "reproduce", "versus", "printed"),
@@ -26,14 +34,6 @@ COLUMNS = (
 """The columns of a record, in order; those of `NESTED_COLUMNS` come on top."""
 
 NESTED_COLUMNS = ("samples_s", "passes", "twin", "conditions", "values", "traits")
-
-_AMORTISED_CALLS = (1, 10, 1000)
-
-_TIMES = (
-    *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
-    *("amortised_1_s", "amortised_10_s", "amortised_1000_s", "cache"),
-    *("gflops", "gbytes_s", "peak_fraction"),
-)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Record:
         counts = {name: self.case.total(name) for name in ("parameters", "macs", "dense_macs", "flops")}
         counts["min_bytes"] = self.case.min_bytes
         if self.measurement is None:
-            return {**dict.fromkeys(_TIMES), **counts}
+            return {**dict.fromkeys((*_TIMES, "gflops", "gbytes_s", "peak_fraction")), **counts}
         measured = self.measurement
         from .stats import typical_time
 
@@ -151,7 +151,7 @@ class Record:
             "samples": len(measured.samples_s),
             "number": max(measured.numbers),
             "cache": measured.cache,
-            **{f"amortised_{calls}_s": measured.amortised_s(calls) for calls in _AMORTISED_CALLS},
+            **dict(zip(AMORTISED_COLUMNS, map(measured.amortised_s, _AMORTISED_CALLS), strict=True)),
             "gflops": counts["flops"] / time_s / 1e9,
             "gbytes_s": counts["min_bytes"] / time_s / 1e9,
             "peak_fraction": self.ceilings and self.ceilings.peak_fraction(self.case, time_s),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from .arrays import adapter
+from .ceilings import Ceilings
 from .environment import limit_threads
 from .oracle import Oracle
 from .oracle.trial import reproduction
@@ -59,18 +60,19 @@ def run(
     settings: Settings | None = None,
     *,
     done: Mapping[Key, bool] | None = None,
+    ceilings: Ceilings | None = None,
 ) -> Iterator[Record]:
     """Yield a record for every case and implementation, case by case, in the given order.
 
     With `settings.timed` those that passed a case are timed side by side before its records come.
     `done` has suite, case and implementation of what is known from before, and whether it failed: it
-    is left out.
+    is left out. `ceilings` are those of the machine, looked up if they are not given.
     """
     settings = settings or Settings()
     _limit_threads(implementations, settings.threads)
     cases = [(suite, case) for suite in suites for case in suite]
     with Staff(settings.limits, settings.threads) as staff:
-        session = _Session(settings, implementations, staff, done or {})
+        session = _Session(settings, implementations, staff, done or {}, ceilings)
         for (suite, case), verdicts in zip(cases, session.judged(cases), strict=True):
             yield from session.records(suite, case, verdicts)
 
@@ -100,6 +102,7 @@ class _Session:
         implementations: Sequence[Implementation],
         staff: Staff,
         done: Mapping[Key, bool],
+        ceilings: Ceilings | None,
     ) -> None:
         self._settings = settings
         self._done = done
@@ -108,7 +111,7 @@ class _Session:
         self._failed = {name for (_, _, name), failed in done.items() if failed and settings.exit_first}
         self._oracle = Oracle(level=settings.level, seed=settings.seed, host=staff.host)
         self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
-        self._ceilings = ceilings_of(settings.threads) if settings.timed else None
+        self._ceilings = (ceilings or ceilings_of(settings.threads)) if settings.timed else None
 
     def judged(self, cases: Sequence[tuple[Suite, Case]]) -> Iterator[Mapping[str, Verdict]]:
         """Yield the oracle's verdicts on each case, by implementation."""

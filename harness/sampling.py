@@ -31,6 +31,7 @@ in which caches come back."""
 
 _WITH_STARTS = 1.15
 """What a pass takes in all over what it takes to measure."""
+
 _LEAST_ROUNDS = 3
 
 _DISTURBED_RATIO = 0.05

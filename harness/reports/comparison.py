@@ -8,7 +8,7 @@ from rich.text import Text
 from . import numbers, sentences, views
 from .frames import prepare, records
 from .screen import Block, table, text_of, titled
-from .terminal import DECISION_STYLES, failures, skipped, status
+from .terminal import DECISION_STYLES, status, troubles
 
 _COLUMNS = {
     "case": "left",
@@ -38,9 +38,7 @@ def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> li
         return [Text(sentences.NOTHING)]
     return [
         *_tables(rows[rows["label"].isin(rows.loc[rows["time_median_s"].notna(), "label"])], baseline),
-        *failures(rows),
-        *skipped(rows),
-        *(Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame)),
+        *troubles(rows, frame),
         *(Text(line) for line in sentences.against(rows).values() or [sentences.UNCOMPARED]),
     ]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..decisions import PRECISION
-from ..records import COLUMNS, NESTED_COLUMNS
+from ..records import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
 
 LAYOUTS = ("contiguous", "channels_last")
 WARM, COLD = "warm", "cold"
@@ -17,11 +17,11 @@ _NUMBERS = (
     "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number",
     "macs", "dense_macs", "parameters", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction",
     "peak_memory_bytes", "output_bytes", "im2col_bytes",
-    "amortised_1_s", "amortised_10_s", "amortised_1000_s",
+    *AMORTISED_COLUMNS,
 )  # fmt: skip
 _RATES = (
     "time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction",
-    "amortised_1_s", "amortised_10_s", "amortised_1000_s",
+    *AMORTISED_COLUMNS,
 )  # fmt: skip
 _SPEEDS = ("plan_s", "first_call_s", *_RATES)
 _TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "cache", "problem")

@@ -156,37 +156,41 @@ def _measured(frame: pd.DataFrame) -> list[str]:
 
 
 def _costs(rows: pd.DataFrame) -> list[str]:
-    found = records(measuring.overheads(rows))
-    body = [
-        [
-            _text(row["label"]),
-            _text(row["implementation"]),
-            *(numbers.seconds(row[name]) for name in sentences.COSTS),
-        ]
-        for row in found
-    ]
-    return ["### Costs besides a call", sentences.ABOUT_COSTS, *_largest(_COSTS, body)] if found else []
+    def cells(row: dict[str, Any]) -> list[str]:
+        return [numbers.seconds(row[name]) for name in sentences.COSTS]
+
+    found = measuring.overheads(rows)
+    return _largest("### Costs besides a call", sentences.ABOUT_COSTS, _COSTS, found, cells)
 
 
 def _memory(rows: pd.DataFrame) -> list[str]:
-    found = records(measuring.memory(rows))
-    body = [
-        [
-            _text(row["label"]),
-            _text(row["implementation"]),
+    def cells(row: dict[str, Any]) -> list[str]:
+        return [
             *(numbers.size(row[name]) for name in ("peak_memory_bytes", "output_bytes")),
             *(numbers.ratio(row[name]) for name in ("memory_ratio", "im2col_ratio")),
         ]
-        for row in found
+
+    found = measuring.memory(rows)
+    return _largest("### Memory of a call", sentences.ABOUT_MEMORY, _MEMORY, found, cells)
+
+
+def _largest(
+    title: str,
+    about: str,
+    head: Sequence[str],
+    found: pd.DataFrame,
+    cells: Callable[[dict[str, Any]], list[str]],
+) -> list[str]:
+    """Return a section with the first rows of what is sorted, and how many more there are; none if empty."""
+    if found.empty:
+        return []
+    body = [
+        [_text(row["label"]), _text(row["implementation"]), *cells(row)]
+        for row in records(found.head(MOST_ROWS))
     ]
-    return ["### Memory of a call", sentences.ABOUT_MEMORY, *_largest(_MEMORY, body)] if found else []
-
-
-def _largest(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Return the first rows of a table that is sorted, and how many more there are."""
-    more = len(body) - MOST_ROWS
+    more = len(found) - MOST_ROWS
     left_out = [f"These are the largest; the HTML report has {more:,} more."] if more > 0 else []
-    return [_table(head, body[:MOST_ROWS], names=2), *left_out]
+    return [title, about, _table(head, body, names=2), *left_out]
 
 
 def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..records import AMORTISED_COLUMNS
 from .frames import prepare, records
 
 FIRST_CALL_RATIO = 2.0
@@ -69,10 +70,10 @@ def overheads(frame: pd.DataFrame) -> pd.DataFrame:
     frame = prepare(frame)
     late = frame["first_call_s"] > FIRST_CALL_RATIO * frame["time_median_s"]
     columns = ["label", "implementation", "plan_s", "first_call_s", "time_median_s"]
-    amortised = [f"amortised_{calls}_s" for calls in (1, 10, 1000)]
     timed = frame["time_median_s"].notna() & (frame["plan_s"].notna() | late)
     largest = (frame["plan_s"].fillna(0) + frame["first_call_s"].fillna(0))[timed]
-    return frame.loc[largest.sort_values(ascending=False, kind="stable").index, [*columns, *amortised]]
+    order = largest.sort_values(ascending=False, kind="stable").index
+    return frame.loc[order, [*columns, *AMORTISED_COLUMNS]]
 
 
 def memory(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ..decisions import LEAST_MARGIN
+from ..records import AMORTISED_COLUMNS
 from . import measuring, numbers, views
 from .frames import COLD, prepare, present, records, runs
 from .statuses import FAILURES
@@ -21,10 +22,7 @@ UNDECIDED = "~"
 
 MARKED = f"{UNDECIDED} none of the cases decides that there is this difference."
 
-COSTS = (
-    *("plan_s", "first_call_s", "time_median_s"),
-    *("amortised_1_s", "amortised_10_s", "amortised_1000_s"),
-)
+COSTS = ("plan_s", "first_call_s", "time_median_s", *AMORTISED_COLUMNS)
 ABOUT_COSTS = (
     "Those with a plan, or whose first call takes more than"
     f" {measuring.FIRST_CALL_RATIO:g} times as long as the later ones. The last columns are the time of"

@@ -46,11 +46,15 @@ def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> li
         *_details(rows),
         *_against(rows),
         *_alternatives(rows),
-        *failures(rows),
-        *skipped(rows),
-        *(Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame)),
+        *troubles(rows, frame),
         _summary(rows),
     ]
+
+
+def troubles(rows: pd.DataFrame, frame: pd.DataFrame) -> list[Block]:
+    """Return what failed, what was left out, and what to be careful with."""
+    cautions = (Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame))
+    return [*_failures(rows), *_skipped(rows), *cautions]
 
 
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
@@ -176,7 +180,7 @@ def status(row: dict[str, Any]) -> Text:
     return Text(f"{GLYPHS.get(row['status'], '?')} {row['status']}", style=_STYLES.get(row["status"], "dim"))
 
 
-def failures(rows: pd.DataFrame) -> list[Text]:
+def _failures(rows: pd.DataFrame) -> list[Text]:
     """Return what failed, why, and how to repeat it."""
     failed = records(views.failures(rows))
     lines = []
@@ -193,7 +197,7 @@ def failures(rows: pd.DataFrame) -> list[Text]:
     return [Text("Failed", style="bold red"), *lines, Text()] if lines else []
 
 
-def skipped(rows: pd.DataFrame) -> list[Text]:
+def _skipped(rows: pd.DataFrame) -> list[Text]:
     """Return why something was not judged."""
     reasons = sentences.skipped(rows)
     lines = [Text(f"  {line}", style="dim") for line in reasons[:MOST_REASONS]]

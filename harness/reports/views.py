@@ -3,7 +3,7 @@
 Layouts are rankings of their own: a baseline, a best time and a score belong to one layout.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import exp, log
 from typing import Any, get_args
 
@@ -131,12 +131,23 @@ def comparisons(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFram
     )
 
 
+def comparison_of(
+    frame: pd.DataFrame, baseline: str | None = None
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return a function that gives the columns of `comparisons` for a record; None for who has no other."""
+    found = {
+        _identity(row): {name: row[name] for name in COMPARISON_COLUMNS}
+        for row in records(comparisons(frame, baseline))
+    }
+    nothing = dict.fromkeys(COMPARISON_COLUMNS)
+    return lambda row: found.get(_identity(row), nothing)
+
+
 def with_comparisons(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
     """Return the records with the columns of `comparisons`; missing for what has nothing to compare with."""
-    found = {_identity(row): row for row in records(comparisons(frame, baseline))}
-    rows = [found.get(_identity(row), {}) for row in records(frame.reindex(columns=list(_IDENTITY)))]
-    columns = {name: [row.get(name) for row in rows] for name in COMPARISON_COLUMNS}
-    told = pd.DataFrame(columns, index=frame.index)
+    compared = comparison_of(frame, baseline)
+    rows = [compared(row) for row in records(frame.reindex(columns=list(_IDENTITY)))]
+    told = pd.DataFrame(rows, index=frame.index, columns=list(COMPARISON_COLUMNS))
     told[list(_COMPARED_NUMBERS)] = told[list(_COMPARED_NUMBERS)].astype(float)
     known = frame.drop(columns=list(COMPARISON_COLUMNS), errors="ignore")
     joined = pd.concat([known, told], axis="columns")
@@ -251,7 +262,7 @@ def _outcome(base: dict[str, Any], decision: Decision) -> dict[str, Any]:
     }
 
 
-def _identity(row: dict[str, Any]) -> tuple[Any, ...]:
+def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _IDENTITY)
 
 

@@ -5,16 +5,13 @@ believes arrays, and compares them itself.
 """
 
 import contextlib
-import ctypes
 import faulthandler
 import gc
 import os
 import resource
-import signal
 import socket
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,6 +34,7 @@ from ..tensors import Operands
 from .arena import Spec, attach, found
 from .channel import framed, receive
 from .declaration import written_facts
+from .process import die_with_parent
 
 
 def main(channel: int, file: int, size: int) -> None:
@@ -63,7 +61,6 @@ def _serve(connection: socket.socket, servant: "_Servant") -> None:
 
 
 _LONGEST_TEXT = 1000
-_PR_SET_PDEATHSIG = 1  # prctl.h
 
 
 class _Servant:
@@ -143,7 +140,7 @@ class _Servant:
 
     def _begin_anew(self, channel: int, file: int, printing: int, *, size: int) -> None:
         """Be a worker that has done nothing yet but load."""
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         os.setsid()
         for stream in (1, 2):
             os.dup2(printing, stream)
@@ -257,14 +254,12 @@ class _Servant:
 
     def warm_up(self, name: str, effort: dict[str, Any]) -> tuple[float, float]:
         """Call until it is warm."""
-        with _told_as_its_own():
-            return self._rivals[name].warm_up(Effort(**effort))
+        return self._rivals[name].warm_up(Effort(**effort))
 
     def sample(self, name: str, number: int, seen: int) -> tuple[float, float]:
         """Time so many calls, and what comes before them."""
         rival = self._rivals[name]
-        with _told_as_its_own():
-            return rival.sample(number, seen).seconds, rival.beside_s
+        return rival.sample(number, seen).seconds, rival.beside_s
 
     def peak_memory(self, bound: int) -> int | None:
         """Say how much memory a call takes beyond what is there."""
@@ -272,8 +267,7 @@ class _Servant:
 
     def once(self, name: str, bound: int, content: Spec, into: int) -> tuple[float, dict[str, Any]]:
         """Time one call on other input."""
-        with _told_as_its_own():
-            seconds, output = self._rivals[name].once(found(self._memory, content))
+        seconds, output = self._rivals[name].once(found(self._memory, content))
         return seconds, self._told(self._bound[bound].problem, output, into)
 
     def seen(self, name: str, bound: int, into: int) -> dict[str, Any]:
@@ -304,16 +298,6 @@ class _Servant:
             np.ndarray(y.shape, dtype, self._memory, into)[...] = y
             return told
         return {**told, "shape": y.shape, "dtype": problem.dtype if y.dtype == dtype else y.dtype.str}
-
-
-@contextlib.contextmanager
-def _told_as_its_own() -> Iterator[None]:
-    """Tell what the implementation raises while it is timed as its own error, with where it came from."""
-    try:
-        yield
-    except BaseException as error:  # an implementation may raise anything
-        traceback.print_exc()
-        raise KernelError.of(error) from error
 
 
 def _size(problem: Problem) -> int:

@@ -40,6 +40,9 @@ _QUIETLY = frozenset({"warm_up", "sample", "once"})
 
 _LAST_WAIT_S = 5.0
 
+START_S = 120.0
+"""How long an interpreter and a library may take to load on a busy machine."""
+
 _PR_SET_PDEATHSIG = 1  # prctl.h
 
 _MOST_PROCESSES = 64

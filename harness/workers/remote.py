@@ -20,10 +20,7 @@ from ..problem import Problem
 from ..sampling import Effort, Turn
 from ..tensors import Operands
 from .arena import Region, Spec
-from .process import Delays, Limits, Process
-
-_START_S = 120.0
-"""How long an interpreter and a library may take to load on a busy machine, on top of a call's limit."""
+from .process import START_S, Delays, Limits, Process
 
 _MOST_TIMEOUTS = 3
 _GRACE_S = 1.0
@@ -298,7 +295,7 @@ class RemoteHost:
         self._pools = None
         process.ask(
             "load",
-            within_s=_START_S + self._limits.call_s,
+            within_s=START_S + self._limits.call_s,
             source=str(one.source),
             origin=one.origin,
             family=one.family,

@@ -15,10 +15,7 @@ from signal import SIGKILL
 from ..errors import PluginError
 from ..kernel import KernelError
 from ..plugin import Implementation
-from .process import Ends, Limits, Process, Started, spawned
-
-_START_S = 120.0
-"""How long an interpreter and a library may take to load on a busy machine."""
+from .process import START_S, Ends, Limits, Process, Started, spawned
 
 _LATER = {"OPENBLAS_NUM_THREADS": "1"}
 """OpenBLAS starts threads when it loads, and what has threads cannot be copied; a copy starts them."""
@@ -54,7 +51,7 @@ class Template:
         source = self._source
         self.process.ask(
             "prepare",
-            within_s=_START_S,
+            within_s=START_S,
             source=str(source.path.absolute()),
             origin=source.origin,
             family=source.family,

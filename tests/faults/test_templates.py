@@ -505,8 +505,8 @@ def test_a_file_that_hangs_when_it_is_copied_hangs_nobody(
 ) -> None:
     """Who cannot be loaded again in time is loaded when it is used, and says what is wrong then."""
     one = kernel("process", "time.sleep(3600 if os.path.exists(__file__ + '.changed') else 0)")
-    monkeypatch.setattr("convharness.workers.template._START_S", 0.5)
-    monkeypatch.setattr("convharness.workers.remote._START_S", 0.2)
+    monkeypatch.setattr("convharness.workers.template.START_S", 0.5)
+    monkeypatch.setattr("convharness.workers.remote.START_S", 0.2)
     Path(f"{one.source}.changed").write_text("", "utf-8")
     with staff_of(one, limits=Limits(call_s=0.3)) as staff, staff.anew(0) as host:
         new = host(one)

@@ -19,7 +19,7 @@ import pytest
 from convharness import Case, Implementation, Measurement, Problem, plan, timing
 from convharness.conditions import Snapshot
 from convharness.host import LocalHost, LocalRival
-from convharness.kernel import KernelError, chained
+from convharness.kernel import KernelError, chained, guarded
 from convharness.sampling import Effort, Turn, measure
 from convharness.stats import paired_estimate, paired_logarithms, paired_ratio
 from convharness.timing import TimingFailure, time_case
@@ -151,7 +151,8 @@ class Host(LocalHost):
             world.work(world.call_s(self.implementation.name))
             return call()
 
-        rival = Rival(name, costly, look=chain[-1].look, first=chain[0], clock=world.clock)
+        context = partial(guarded, self.implementation)
+        rival = Rival(name, costly, context, look=chain[-1].look, first=chain[0], clock=world.clock)
         rival.world = world
         return rival
 
