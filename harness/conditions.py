@@ -16,6 +16,9 @@ from typing import Any
 _SPARE = 0.75
 """Processors that others must leave beside the threads that are timed: the harness itself needs some."""
 
+_BUSY = ("user", "nice", "system", "irq", "softirq")
+"""What a processor is busy with; the others are idle, or serve another machine."""
+
 _LEAST_FOREIGN = 0.05
 _TICKS_S = 0.03
 """Processor time of others is counted in hundredths of a second."""
@@ -40,13 +43,12 @@ class Snapshot:
         import psutil
 
         times = psutil.cpu_times()
-        idle = times.idle + getattr(times, "iowait", 0.0)
+        busy = sum(getattr(times, name, 0.0) for name in _BUSY)
         guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # part of user's
-        stolen = getattr(times, "steal", 0.0)
         return cls(
             at_s=time.perf_counter(),
-            busy_s=sum(times) - idle - stolen - guests,
-            stolen_s=stolen,
+            busy_s=busy - guests,
+            stolen_s=getattr(times, "steal", 0.0),
             stalled_s=_stalled_s(),
             swapped_bytes=_swapped_bytes(),
             throttled=_throttled(),

@@ -5,7 +5,6 @@ side by side. What cannot be had is listed with the reason and never spoils the 
 """
 
 import ast
-import importlib.metadata
 import importlib.util
 import inspect
 import platform
@@ -17,10 +16,16 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import PluginError, SelectionError, did_you_mean
+from .lazy import lazy_import
 from .plugin import Implementation, Mark, declare, mark_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+metadata = lazy_import("importlib.metadata")  # no worker with a plain file needs it
 
 ENTRY_POINTS = "convharness.implementations"
 
@@ -102,7 +107,7 @@ def discover(
     for path in sorted((folder or _built_in_folder()).glob("*.py")):
         if not path.name.startswith("_"):
             scan.file(path, _module_name(path, folder), "built-in")
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if entry_points else ():
+    for entry in metadata.entry_points(group=ENTRY_POINTS) if entry_points else ():
         scan.entry_point(entry)
     for plugin in plugins:
         scan.plugin(Path(plugin))
@@ -116,7 +121,7 @@ def held_by(source: Path, origin: str, family: str) -> Registry:
         own = source.parent == _built_in_folder()
         scan.file(source, _module_name(source, None if own else source.parent), origin)
     elif origin == "installed":
-        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=family):
+        for entry in metadata.entry_points(group=ENTRY_POINTS, name=family):
             scan.entry_point(entry)
     else:
         scan.plugin(source)
@@ -148,8 +153,8 @@ def library_version(library: str) -> str | None:
     if top == "python":
         return platform.python_version()
     try:
-        return importlib.metadata.version(_DISTRIBUTIONS.get(top, top))
-    except importlib.metadata.PackageNotFoundError:
+        return str(metadata.version(_DISTRIBUTIONS.get(top, top)))
+    except metadata.PackageNotFoundError:
         return None
 
 
@@ -207,7 +212,7 @@ class _Scan:
         if counts == len(self._found) + len(self._unavailable) + len(self._broken):
             self._broken.append(f"{path} marks no function; put @implementation above one")
 
-    def entry_point(self, entry: importlib.metadata.EntryPoint) -> None:
+    def entry_point(self, entry: "EntryPoint") -> None:
         """Import what an installed package offers."""
         source = f"entry point {entry.name} = {entry.value}"
         if self._examine is not None:

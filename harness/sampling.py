@@ -56,7 +56,7 @@ class Effort:
     budget_s: float = 0.3
     precision: float = 0.01
     cache: str = "warm"
-    sample_s: float = 3e-3
+    sample_s: float = 5e-3
     warmup_s: float = 0.005
 
     least_passes = 3

@@ -3,12 +3,28 @@
 The parent owns data, seeds, expected values, verdicts and files. A worker holds one implementation
 and its library: `process` starts and ends it and speaks with it, through the `channel` in words and
 through the `arena` in arrays; `child` is what runs there, and `template` what is copied to be timed;
-`remote` is the host that the judge and the stopwatch see, and `staff` all workers of a run.
+`remote` is the host that the judge and the stopwatch see, and `staff` all workers of a run. What is
+asked for here loads then: a worker imports this package, too, and has no use for a staff.
 """
 
-from .declaration import read_facts, written_facts
-from .process import Limits, die_with_parent, end_marked
-from .staff import Staff, ceilings_of, examined
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .declaration import read_facts, written_facts
+    from .process import Limits, die_with_parent, end_marked
+    from .staff import Staff, ceilings_of, examined
+
+_HOMES = {
+    "Limits": "process",
+    "Staff": "staff",
+    "ceilings_of": "staff",
+    "die_with_parent": "process",
+    "end_marked": "process",
+    "examined": "staff",
+    "read_facts": "declaration",
+    "written_facts": "declaration",
+}
 
 __all__ = [
     "Limits",
@@ -20,3 +36,9 @@ __all__ = [
     "read_facts",
     "written_facts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

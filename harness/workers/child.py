@@ -14,13 +14,12 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import threads
 from ..arrays import LIBRARIES, Array, adapter, dtype_of
-from ..ceilings import Ceilings, measure_here
 from ..environment import limit_threads
 from ..errors import PluginError
 from ..host import LocalHost, LocalRival
@@ -35,6 +34,9 @@ from .arena import Spec, attach, found
 from .channel import framed, receive
 from .declaration import written_facts
 from .process import die_with_parent
+
+if TYPE_CHECKING:
+    from ..ceilings import Ceilings
 
 
 def main(channel: int, file: int, size: int) -> None:
@@ -169,8 +171,10 @@ class _Servant:
             gc.collect()
         gc.freeze()
 
-    def ceilings(self, running: int) -> Ceilings:
+    def ceilings(self, running: int) -> "Ceilings":
         """Measure what the machine can do at most."""
+        from ..ceilings import measure_here
+
         limit_threads(running)
         return measure_here(running)
 
