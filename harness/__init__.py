@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .registry import Registry, discover
     from .runner import Settings, run
     from .suite import Case, Suite, find_suite, load_suite
-    from .tracking import read_samples, record_commit
+    from .tracking import asv_benchmarks, read_samples, record_commit
     from .verdict import Verdict
 
 _HOMES = {
@@ -45,6 +45,7 @@ _HOMES = {
     "Suite": "suite",
     "SuiteError": "errors",
     "Verdict": "verdict",
+    "asv_benchmarks": "tracking",
     "check_implementation": "conformance",
     "discover": "registry",
     "find_suite": "suite",
@@ -75,6 +76,7 @@ __all__ = [
     "Suite",
     "SuiteError",
     "Verdict",
+    "asv_benchmarks",
     "check_implementation",
     "discover",
     "find_suite",

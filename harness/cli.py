@@ -1,7 +1,6 @@
 """The command line: words to settings, records to text, statuses to an exit code."""
 
 import errno
-import shlex
 import signal
 import sys
 import threading
@@ -13,20 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import options, over_commits
 from .console import progress, say, show, stdout_kept, tell
-from .errors import HarnessError, ResultsError, SelectionError, did_you_mean
+from .errors import HarnessError, ResultsError
+from .running import (
+    FAILED,
+    MISTAKE,
+    PASSED,
+    Row,
+    check_baseline,
+    compared,
+    discovered,
+    recorded,
+    selected,
+    settings_of,
+    show_records,
+)
 
 if TYPE_CHECKING:
-    from .plugin import Implementation
     from .records import Run
     from .registry import Registry
-    from .runner import Settings
-    from .suite import Suite
 
-PASSED, FAILED, MISTAKE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
-
-Row = dict[str, Any]
+BUG, INTERRUPTED = 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one for each exit code
@@ -231,10 +238,36 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
 @click.argument("other", metavar="OTHER")
 @options.comparing
 def compare(base: str, other: str, **chosen: Any) -> int:
-    """Time two implementations against each other: is OTHER faster or slower than BASE?"""
+    """Is OTHER faster or slower than BASE, and as right? Two implementations, or two commits, timed now.
+
+    Of commits, such as main and HEAD, all implementations are compared that are not the same in both;
+    '.' is the working tree with its changes.
+    """
     if base == other:
         raise click.UsageError(f"{base} cannot be compared with itself; every comparison has its twin in it")
-    return _run(timed=True, patterns=(base, other), baseline=base, **chosen)
+    gate, everything, markdown = (chosen.pop(name) for name in ("gate", "everything", "markdown"))
+    if over_commits.are_commits(base, other):
+        _refuse("plugins", "resume")
+        for name in ("plugins", "resume"):
+            chosen.pop(name)
+        return over_commits.compare_commits(
+            base, other, gate=gate, everything=everything, markdown=markdown, **chosen
+        )
+    if gate is not None or everything or markdown or chosen["patterns"]:
+        raise click.UsageError(
+            "--fail-on, --all, --markdown and --implementation are for two commits, and"
+            f" {base!r} and {other!r} are none here"
+        )
+    return _run(timed=True, **{**chosen, "patterns": (base, other), "baseline": base})
+
+
+def _refuse(*names: str) -> None:
+    """Refuse options that make no sense with what else was asked for."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(one.opts[0] for one in context.command.params if one.name == name)
+            raise click.UsageError(f"{option} is not for comparing commits")
 
 
 @cli.command("time")
@@ -273,7 +306,7 @@ def report(
     folders = [find_run(name, results) for name in runs or ["latest"]]
     if format_name in ("json", "jsonl"):
         stored = [row for folder in folders for row in read_rows(folder)]
-        rows = _compared(stored, [read_run(folder) for folder in folders], baseline)
+        rows = compared(stored, [read_run(folder) for folder in folders], baseline)
         text = encode_rows(rows, lines=format_name == "jsonl")
     else:
         text = render(format_name, load(folders), baseline=baseline)
@@ -293,7 +326,7 @@ def list_(patterns: Sequence[str], plugins: Sequence[str], format_name: str) -> 
     from .listing import implementation_rows
 
     with stdout_kept():
-        registry = _discover(plugins)
+        registry = discovered(plugins)
     _show_rows(implementation_rows(registry, patterns), format_name)
     return MISTAKE if registry.broken else PASSED
 
@@ -325,6 +358,11 @@ def suite_show(name: str, format_name: str) -> int:
     return PASSED
 
 
+cli.add_command(over_commits.track)
+cli.add_command(over_commits.merge)
+cli.add_command(over_commits.init)
+
+
 def _run(  # noqa: PLR0913 what the options say
     *,
     timed: bool,
@@ -354,68 +392,15 @@ def _run(  # noqa: PLR0913 what the options say
 
     with stdout_kept():
         wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
-        registry = _discover(plugins)
-        implementations = _select(registry, patterns, plugins if only_plugins else ())
-        _check_baseline(baseline, implementations)
-        settings = _settings(timed=timed, threads=threads, baseline=baseline, **judging)
-        run, rows = _recorded(wanted, implementations, settings, results, resumed)
-    _show_records(rows, [run], format_name, baseline)
+        registry = discovered(plugins)
+        implementations = selected(registry, patterns, plugins if only_plugins else ())
+        check_baseline(baseline, implementations)
+        settings = settings_of(timed=timed, threads=threads, baseline=baseline, **judging)
+        run, rows = recorded(wanted, implementations, settings, results, resumed)
+    show_records(rows, [run], format_name, baseline)
     if with_reports:
         _write_reports(rows, run, results, baseline)
     return _exit_code(rows, registry)
-
-
-def _discover(plugins: Sequence[str]) -> "Registry":
-    """Return the registry, having told what could not be had and why."""
-    from .registry import discover
-    from .workers import examined
-
-    registry = discover(plugins, examine=examined)
-    for mistake in registry.broken:
-        say(f"error: {mistake}")
-    for one in registry.unavailable:
-        say(f"{one.family} is not available: {one.reason}")
-    return registry
-
-
-def _select(
-    registry: "Registry", patterns: Sequence[str], files: Sequence[str] = ()
-) -> "tuple[Implementation, ...]":
-    """Return what matches the patterns, or with `files` that and all that these hold."""
-    try:
-        chosen = registry.select(patterns) if patterns or not files else ()
-    except SelectionError:
-        # What was asked for may well be in the file that has just been reported not to load.
-        if registry.broken:
-            raise click.exceptions.Exit(MISTAKE) from None
-        raise
-    held = tuple(one for file in files for one in registry.of_file(Path(file)) if one not in chosen)
-    if files and not (held or chosen):
-        raise click.exceptions.Exit(MISTAKE)
-    return chosen + held
-
-
-def _check_baseline(baseline: str | None, implementations: "Sequence[Implementation]") -> None:
-    names = [one.name for one in implementations]
-    if baseline is not None and baseline not in names:
-        hint = did_you_mean(baseline, names)
-        raise SelectionError(f"the baseline {baseline!r} is not among the implementations{hint}")
-
-
-def _settings(
-    *,
-    budget: float = 0.3,
-    precision: float = 0.01,
-    cache: str = "warm",
-    memory_gib: float | None = None,
-    **judging: Any,
-) -> "Settings":
-    from .runner import Settings
-    from .sampling import Effort
-
-    if memory_gib is not None:
-        judging["memory_bytes"] = int(memory_gib * 2**30)
-    return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
 
 
 def _taken_up(name: str | None, results: Path) -> Path | None:
@@ -454,117 +439,6 @@ def _resume(folder: Path, results: Path, format_name: str) -> int:
     if not _is_all_there_is("resume", "results"):
         words += ["--format", format_name]
     return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
-
-
-def _without_resume(words: Sequence[str]) -> list[str]:
-    """Return a command line without that option and its value."""
-    kept: list[str] = []
-    before = ""
-    for word in words:
-        is_value = before == "--resume" and not word.startswith("-")
-        if not (is_value or word == "--resume" or word.startswith("--resume=")):
-            kept.append(word)
-        before = word
-    return kept
-
-
-def _recorded(
-    suites: "Sequence[Suite]",
-    implementations: "Sequence[Implementation]",
-    settings: "Settings",
-    results: Path,
-    resumed: Path | None = None,
-) -> "tuple[Run, list[Row]]":
-    """Run, append each record to the results at once, and return them as rows."""
-    from dataclasses import asdict
-
-    from . import environment
-    from .journal import RunWriter, check_same
-    from .results import compact, is_finished, new_run, read_run
-    from .runner import run
-    from .verdict import FAILURES
-
-    total = sum(len(suite) for suite in suites) * len(implementations)
-    facts = environment.describe(settings.threads)
-    if settings.timed:
-        facts |= _limits(settings.threads)
-    if resumed is None:
-        words = click.get_current_context().obj
-        this = new_run(
-            facts,
-            asdict(settings),
-            shlex.join(["convharness", *words]),
-            None if settings.exit_first else total,
-            arguments=_without_resume(words),
-        )
-    else:
-        this = read_run(resumed)
-        check_same(this, asdict(settings), facts)
-        results = resumed.resolve().parent.parent
-    with RunWriter(results, this, again=resumed is not None) as writer, progress(total) as advance:
-        done = {
-            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
-            for row in writer.rows
-        }
-        if resumed is not None:
-            say(f"run {this.id} has {len(done):,} records and {_state(is_finished(resumed))}")
-        try:
-            for record in run(suites, implementations, settings, done=done, ceilings=facts.get("ceilings")):
-                writer.append(record)
-                advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
-        except KeyboardInterrupt:
-            say(
-                f"{len(writer.rows):,} records are in {writer.folder};"
-                f" go on with: convharness run --resume {this.id}{_elsewhere(results)}"
-            )
-            raise
-    if writer.restored:
-        say(f"error: something else wrote into {writer.folder}; what was recorded is there again")
-    compact(writer.folder)
-    say(f"records are in {writer.folder}")
-    return this, writer.rows
-
-
-def _limits(threads: int) -> dict[str, Any]:
-    """Return what is known of the machine's speed, and of how well differences can be seen on it."""
-    from . import kept
-    from .paces import Marks
-    from .workers import ceilings_of
-
-    return {"ceilings": ceilings_of(threads), "timer": kept.read("timer", threads, Marks)}
-
-
-def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
-    return "is complete" if finished else "goes on"
-
-
-def _elsewhere(results: Path) -> str:
-    """Return the option that names a folder of results that is not the usual one."""
-    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
-
-
-def _show_records(
-    rows: "Sequence[Row]", runs: "Sequence[Run]", format_name: str, baseline: str | None
-) -> None:
-    from .results import encode_rows, frame_of
-
-    if format_name in ("json", "jsonl"):
-        show(encode_rows(_compared(rows, runs, baseline), lines=format_name == "jsonl"))
-        return
-    from .reports import render
-
-    show(render(format_name, frame_of(rows, runs), baseline=baseline))
-
-
-def _compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None) -> "Sequence[Row]":
-    """Return records with how each compares with the baseline, if anything was timed."""
-    if not any(row.get("time_median_s") for row in rows):
-        return rows
-    from .reports.views import comparison_of
-    from .results import frame_of
-
-    compared = comparison_of(frame_of(rows, runs), baseline)
-    return [{**row, **compared(row)} for row in rows]
 
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:

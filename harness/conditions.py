@@ -17,7 +17,7 @@ _SPARE = 0.75
 """Processors that others must leave beside the threads that are timed: the harness itself needs some."""
 
 _BUSY = ("user", "nice", "system", "irq", "softirq")
-"""What a processor is busy with; the others are idle, or serve another machine."""
+"""What a processor is busy with; user's has what guests use in it, and the others are idle or stolen."""
 
 _LEAST_FOREIGN = 0.05
 _TICKS_S = 0.03
@@ -43,11 +43,9 @@ class Snapshot:
         import psutil
 
         times = psutil.cpu_times()
-        busy = sum(getattr(times, name, 0.0) for name in _BUSY)
-        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # part of user's
         return cls(
             at_s=time.perf_counter(),
-            busy_s=busy - guests,
+            busy_s=sum(getattr(times, name, 0.0) for name in _BUSY),
             stolen_s=getattr(times, "steal", 0.0),
             stalled_s=_stalled_s(),
             swapped_bytes=_swapped_bytes(),

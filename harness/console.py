@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from typing import Any, Self
 
 import click
 
@@ -69,3 +70,52 @@ def progress(total: int) -> Iterator[Callable[[str, bool], None]]:
             bar.update(task, advance=1, description=f"{words}  ({failed} failed)" if failed else words)
 
         yield advance
+
+
+class Steps:
+    """A walk of some long steps, on a terminal's stderr as a bar with the time left; each leaves a line."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._bar: Any = None
+        self._task: Any = None
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TimeRemainingColumn(compact=True),
+                TextColumn("left  {task.description}"),
+            )
+            self._bar = Progress(
+                *columns, console=Console(stderr=True), transient=True, speed_estimate_period=3600
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=self._total)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def within(self, done: int, of: int, words: str) -> None:
+        """Say how far the present step is."""
+        if self._bar is not None and of:
+            self._bar.update(self._task, completed=self._count + done / of, description=words)
+
+    def done(self, words: str) -> None:
+        """End a step, with a line that stays."""
+        self._count += 1
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._count)
+        say(words)
+
+
+def walking(total: int) -> Steps:
+    """Return a walk of so many steps; use it as a context."""
+    return Steps(total)

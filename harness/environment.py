@@ -3,12 +3,13 @@
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from . import commits
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -66,7 +67,7 @@ def describe(threads: int) -> dict[str, Any]:
         "threads": threads,
         "pools": pools,
         "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        **commit_facts(Path.cwd()),
+        **commits.facts(Path.cwd()),
     }
 
 
@@ -111,27 +112,6 @@ def libraries() -> Mapping[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def commit_facts(folder: Path) -> dict[str, Any]:
-    """Return the git commit of a folder and whether it has uncommitted changes; None without git."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": dirty}
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(  # noqa: S603 fixed words, no shell
-        ["git", "-C", str(folder), *words],  # noqa: S607 git is looked up on the path as everywhere
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=10,
-    )
-    return done.stdout.strip()
 
 
 def cpu_flags() -> list[str]:

@@ -5,6 +5,7 @@
     ├── SuiteError        mistakes in a suite file, all of them at once
     ├── PluginError       a plugin that does not import or declares something impossible
     ├── SelectionError    a suite, case or implementation that is not there
+    ├── CommitError       a commit, or a repository, that is not there or cannot be used
     └── ResultsError      a results folder that cannot be read or written
 
 A message is one line: what is wrong, with the value; what would be right; the next step.
@@ -28,6 +29,10 @@ class PluginError(HarnessError):
 
 class SelectionError(HarnessError):
     """A name that selects nothing."""
+
+
+class CommitError(HarnessError):
+    """A commit, or a repository, that is not there or cannot be used."""
 
 
 class ResultsError(HarnessError):

@@ -199,10 +199,74 @@ def of_the_timer(command: Command) -> Command:
 
 def comparing(command: Command) -> Command:
     """Add what selects problems, and says how to judge and how long to measure."""
-    selecting = tuple(option for option in _SELECTING if option is not implementations)
     judging = tuple(option for option in _JUDGING if option is not _formats)
     formats = format_of("comparison", *FORMATS)
-    return _with(command, selecting + judging + (formats, jobs) + _TIMING[:-1])
+    return _with(command, _SELECTING + judging + (formats, jobs) + _TIMING[:-1] + (fail_on, everything, markdown))
+
+
+def _gate(_: click.Context, __: click.Parameter, value: str | None) -> Any:
+    """Return what is not let through."""
+    if value is None:
+        return None
+    from .changes import parse_gate
+
+    return parse_gate(value)
+
+
+fail_on = click.option(
+    "--fail-on",
+    "gate",
+    callback=_gate,
+    metavar="LIST",
+    help="Exit with 1 for any of slower[:5%], wrong, imprecise[:2], with thresholds.",
+)
+markdown = click.option(
+    "--markdown",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Of two commits, write the table of changes to a file, too.",
+)
+everything = click.option(
+    "--all", "everything", is_flag=True, help="Of two commits, measure also what is the same in both."
+)
+
+
+def tracking(command: Command) -> Command:
+    """Add what says which commits are tracked and how, and what is shown of them."""
+    return _with(
+        command,
+        (
+            click.option("--new", is_flag=True, help="All commits since the latest that was tracked."),
+            click.option(
+                "--every",
+                type=click.IntRange(min=1),
+                default=1,
+                show_default=True,
+                metavar="N",
+                help="Every N-th commit, counted from the newest.",
+            ),
+            click.option(
+                "--regressions", "list_only", is_flag=True, help="Measure nothing; list what is known."
+            ),
+            click.option("--bisect", is_flag=True, help="Find the commit of a change among untracked ones."),
+            click.option("--publish", is_flag=True, help="Make asv's site, and a page of the history."),
+            click.option(
+                "--confirm/--no-confirm",
+                default=True,
+                show_default=True,
+                help="Compare commits side by side where a time may have changed.",
+            ),
+            fail_on,
+            repeated("--suite", "suites", metavar="NAME|FILE", help="A suite to track; smoke if none is."),
+            implementations,
+            threads,
+            _level,
+            seed,
+            _budget(0.3, "Time per implementation and case."),
+            results,
+            format_of("table", "json", "markdown"),
+        ),
+    )
 
 
 def verifying(command: Command) -> Command:

@@ -115,7 +115,11 @@ def mark_of(candidate: object) -> Mark | None:
 
 @dataclass(frozen=True)
 class Implementation:
-    """One way to convolve: a function or a plan, and what it declares."""
+    """One way to convolve: a function or a plan, and what it declares.
+
+    Of one that is there in several versions, such as those of two commits, `version` says which it is,
+    and `site` in which folder its package lies, if not among the installed ones.
+    """
 
     name: str
     family: str
@@ -136,6 +140,13 @@ class Implementation:
     source: Path | None
     origin: str
     description: str
+    version: str | None = None
+    site: str | None = None
+
+    @property
+    def own_name(self) -> str:
+        """Return the name that it has in its own file: that of one of several versions ends in `@version`."""
+        return self.name.removesuffix(f"@{self.version}")
 
     def refuses(self, problem: Problem) -> str | None:
         """Return why this implementation does not support the problem, or None if it does.
@@ -192,7 +203,7 @@ def declare(
 ) -> Implementation:
     """Return the implementation that a marked function declares.
 
-    `origin` says how it was found: 'built-in', 'installed' or 'file'.
+    `origin` says how it was found: 'built-in', 'installed', 'file' or, of a repository, 'folder'.
 
     Raises `PluginError`, naming the function, for a parameter or keyword that is not known.
     """

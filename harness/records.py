@@ -8,7 +8,7 @@ from typing import Any
 from .ceilings import Ceilings
 from .plugin import Implementation
 from .problem import FIELDS
-from .stats import Pass
+from .stats import Pass, paired_logarithms
 from .suite import Case
 from .verdict import Verdict
 
@@ -33,7 +33,7 @@ COLUMNS = (
 )
 """The columns of a record, in order; those of `NESTED_COLUMNS` come on top."""
 
-NESTED_COLUMNS = ("samples_s", "passes", "twin", "conditions", "values", "traits")
+NESTED_COLUMNS = ("samples_s", "passes", "twin", "relative", "conditions", "values", "traits")
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Record:
 def _samples(measured: Measurement | None) -> dict[str, Any]:
     """Return raw samples and what belongs to them: all in a row, and how many each pass has."""
     if measured is None:
-        return dict.fromkeys(("samples_s", "passes", "twin", "conditions"))
+        return dict.fromkeys(("samples_s", "passes", "twin", "relative", "conditions"))
     return {
         "samples_s": measured.samples_s,
         "passes": [
@@ -169,6 +169,7 @@ def _samples(measured: Measurement | None) -> dict[str, Any]:
             for (generation, samples), number in zip(measured.passes, measured.numbers, strict=True)
         ],
         "twin": [[generation, list(samples)] for generation, samples in measured.twin],
+        "relative": [list(one) for one in paired_logarithms(measured.passes, measured.yardstick)] or None,
         "conditions": dict(measured.conditions),
     }
 

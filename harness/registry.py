@@ -115,9 +115,12 @@ def discover(
 
 
 def held_by(source: Path, origin: str, family: str) -> Registry:
-    """Return what one file, or for the origin 'installed' the entry of that name, offers."""
+    """Return what one file, or for the origin 'installed' the entry of that name, offers.
+
+    A file of a 'folder' may offer nothing.
+    """
     scan = _Scan()
-    if origin == "built-in":
+    if origin in ("built-in", "folder"):
         own = source.parent == _built_in_folder()
         scan.file(source, _module_name(source, None if own else source.parent), origin)
     elif origin == "installed":

@@ -182,6 +182,7 @@ def _checked(row: Row) -> Row:
         raise msgspec.ValidationError("its samples_s are no numbers")
     msgspec.convert(row.get("passes"), list[tuple[int, int, int]] | None)
     msgspec.convert(row.get("twin"), list[tuple[int, list[float]]] | None)
+    msgspec.convert(row.get("relative"), list[tuple[int, float]] | None)
     if row.get("status") not in STATUSES:
         raise msgspec.ValidationError(
             f"its status is {row.get('status')!r}{did_you_mean(str(row.get('status')), STATUSES)}"
@@ -269,6 +270,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "samples_s": (list, type(None)),
     "passes": (list, type(None)),
     "twin": (list, type(None)),
+    "relative": (list, type(None)),
     "conditions": (dict, type(None)),
     "traits": (dict, type(None)),
 }

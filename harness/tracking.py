@@ -1,96 +1,273 @@
 """What asv needs of us: one engine run per commit, its samples on disk, and readers of them.
 
 asv walks over commits, keeps and compares results; it does not hold the stopwatch. Its `setup_cache`
-calls `record_commit` in a fresh process, its benchmarks hand on what `read_samples` finds.
+calls `record_commit` in a fresh process, its benchmarks hand on what `read_samples` finds. Nothing here
+imports a numeric library before a commit is recorded: asv imports its benchmarks very often.
 """
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from fnmatch import fnmatchcase
+from hashlib import sha256
 from math import exp
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from . import environment
-from .errors import ResultsError
-from .journal import RunWriter
-from .records import Record
-from .registry import Registry, discover
-from .results import compact, new_run
-from .runner import Settings, run
-from .sampling import Effort
-from .stats import paired_logarithms
-from .suite import Suite
+from .errors import ResultsError, SuiteError
+
+if TYPE_CHECKING:
+    from .records import Run
+    from .results import Row
+    from .suite import Suite
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
+
+MANIFEST = "tracked.json"
+"""Beside the benchmarks: which suites and implementations asv knows."""
+
+ORDER_VARIABLE = "CONVHARNESS_ORDER"
+"""The environment variable in which `convharness track` hands its wishes to what runs inside asv."""
 
 _CACHE = "convharness-samples.json"
 
 
-def record_commit(suites: Sequence[Suite]) -> None:
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+    """The suites and implementations that asv tracks.
+
+    asv attaches history to names, so these are only ever appended to: a commit without one of them
+    leaves a gap and nothing else. A suite is one that comes with convharness, or a TOML file, by its
+    path from here.
+    """
+
+    suites: list[str]
+    implementations: list[str] = []
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Return that of a folder of benchmarks; raises `SuiteError`."""
+        path = folder / MANIFEST
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except OSError as error:
+            raise SuiteError(
+                [f"cannot read {path}: {error.strerror}; make it with: convharness init"]
+            ) from None
+        except msgspec.MsgspecError as error:
+            raise SuiteError([f"{path}: {error}"]) from None
+
+    def write(self, folder: Path) -> None:
+        """Write it, whole or not at all."""
+        part = folder / f".{MANIFEST}.{os.getpid()}.part"
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
+        part.replace(folder / MANIFEST)
+
+    def source_of(self, module: str, folder: Path) -> str:
+        """Return the suite that a benchmark module stands for, as `find_suite` takes it."""
+        for source in self.suites:
+            if module_of(source) == module:
+                return str(folder / source) if source.endswith(".toml") else source
+        raise SuiteError([f"{folder / MANIFEST} names no suite {module!r}, which {module}.py stands for"])
+
+
+def module_of(source: str) -> str:
+    """Return the name of the benchmark module that stands for a suite."""
+    stem = Path(source).stem if source.endswith(".toml") else source
+    return "".join(letter if letter.isalnum() else "_" for letter in stem)
+
+
+class Order(msgspec.Struct, forbid_unknown_fields=True):
+    """What `convharness track` wishes: where results go, what is run and how; `resumes` a run it knows.
+
+    `progress` is a file to which a line is added for every record. Without any wish it is as a plain
+    `asv run` has it: everything, anew.
+    """
+
+    results: str | None = None
+    progress: str | None = None
+    patterns: list[str] = []
+    budget_s: float | None = None
+    level: str = "standard"
+    seed: int = 0
+    is_resumable: bool = False
+
+    @classmethod
+    def received(cls) -> "Order":
+        """Return what this process was told."""
+        text = os.environ.get(ORDER_VARIABLE)
+        return msgspec.json.decode(text, type=cls) if text else cls()
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment that tells it to another process."""
+        return {ORDER_VARIABLE: msgspec.json.encode(self).decode()}
+
+
+def record_commit(folder: str | Path | Sequence["Suite"]) -> None:
     """Verify and time the commit's implementations, and leave the figures in the working folder.
 
-    The plugins are those of asv's checkout; without one (asv's environment type 'existing') they
-    are the installed ones. The records also become a run of their own beside asv's results.
+    `folder` is that of the benchmarks, whose manifest names the suites. The plugins are those of asv's
+    checkout; without one (asv's environment type 'existing') they are the installed ones. The records
+    also become a run of their own, which an interrupted `convharness track` goes on with.
     """
+    from . import environment
+    from .journal import RunWriter
+    from .results import compact
+    from .runner import Settings, run
+    from .sampling import Effort
+    from .verdict import FAILURES
+    from .workers import die_with_parent
+
+    order = Order.received()
+    if order.is_resumable:
+        die_with_parent()
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     environment.limit_threads(threads)
-    implementations = _commit_registry().implementations
-    effort = Effort(budget_s=float(os.environ.get("CONVHARNESS_BUDGET") or Effort.budget_s))
-    settings = Settings(threads=threads, timed=True, yardstick=True, effort=effort)
-    facts = environment.describe(threads)
-    if commit := os.environ.get("ASV_COMMIT"):
-        facts |= {"commit": commit, "dirty": False}
-    run_facts = new_run(facts, asdict(settings), "asv run")
-    found: dict[str, dict[str, Any]] = {}
-    with RunWriter(_results_folder(), run_facts) as writer:
-        for record in run(suites, implementations, settings):
-            writer.append(record)
-            found[_key(record.suite, record.implementation.name, record.case.label)] = _figures(record)
-            # asv ends a process that has been silent for too long.
-            sys.stdout.write(f"{record.case.label} {record.implementation.name} {record.verdict.status}\n")
-            sys.stdout.flush()
+    suites = suites_of(Path(folder)) if isinstance(folder, (str, Path)) else list(folder)
+    budget = order.budget_s or float(os.environ.get("CONVHARNESS_BUDGET") or Effort.budget_s)
+    settings = Settings(
+        level=order.level,
+        seed=order.seed,
+        threads=threads,
+        timed=True,
+        yardstick=True,
+        effort=Effort(budget_s=budget),
+    )
+    commit = os.environ.get("ASV_COMMIT")
+    facts = {**environment.describe(threads), "tracked": list(map(_named, suites))}
+    results = Path(order.results) if order.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
+    implementations, about = _offered(commit, order.patterns)
+    facts |= about | ({"commit": commit, "dirty": False} if commit else {})
+    total = sum(map(len, suites)) * len(implementations)
+    told = _teller(order.progress, total)
+    run_facts, again = _run_of(results, facts, asdict(settings), order)
+    with RunWriter(results, run_facts, again=again) as writer:
+        done = {
+            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
+            for row in writer.rows
+        }
+        for row in writer.rows:
+            told(row)
+        for record in run(suites, implementations, settings, done=done):
+            told(writer.append(record))
     compact(writer.folder)
-    Path(_CACHE).write_bytes(msgspec.json.encode(found))
+    figures = {_key(row["suite"], row["implementation"], row["case"]): _figures(row) for row in writer.rows}
+    Path(_CACHE).write_bytes(msgspec.json.encode(figures))
 
 
-def _commit_registry() -> Registry:
-    """Return what the commit offers: nothing, if it has no folder of implementations."""
-    checkout = Path(os.environ.get("ASV_ENV_DIR", "")) / "project"
-    if "ASV_ENV_DIR" not in os.environ or not checkout.is_dir():
-        return discover()
-    return discover(folder=checkout / "implementations", entry_points=False)
+def suites_of(folder: Path) -> "list[Suite]":
+    """Return the suites that asv tracks by the benchmarks in a folder; raises `SuiteError`."""
+    from .suite import find_suite
+
+    manifest = Manifest.read(folder)
+    return [find_suite(manifest.source_of(module_of(source), folder)) for source in manifest.suites]
 
 
-def _results_folder() -> Path:
-    return Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
+def _named(suite: "Suite") -> str:
+    """Return a suite's name, and a hash of its cases: with others it is another suite."""
+    cases = "\n".join(f"{case.label} {case}" for case in suite)
+    return f"{suite.name} {sha256(cases.encode()).hexdigest()[:8]}"
+
+
+def _teller(path: str | None, total: int) -> Callable[["Row"], None]:
+    """Return what tells of a record: asv ends a process that has been silent for too long."""
+    file = Path(path).open("a", encoding="utf-8") if path else None  # noqa: SIM115 open as long as we are
+
+    def tell(row: "Row") -> None:
+        words = f"{row['case']} × {row['implementation']}"
+        sys.stdout.write(f"{words} {row['status']}\n")
+        sys.stdout.flush()
+        if file is not None:
+            file.write(f"{total}\t{words}\t{row['status']}\n")
+            file.flush()
+
+    return tell
+
+
+def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Return what the commit offers, and facts of it: what is broken, and what each is made of.
+
+    A commit without a folder of implementations or a package of them offers nothing.
+    """
+    from .registry import discover
+    from .versions import content_of, files_of, offered
+    from .workers import examined
+
+    place = os.environ.get("ASV_ENV_DIR")
+    checkout = Path(place) / "project" if place else None
+    if place is None or checkout is None or not checkout.is_dir():
+        registry, contents = discover(examine=examined), {}
+    else:
+        registry = offered(checkout, Path(place) / "sites" / (commit or "unknown"))
+        files = files_of(checkout)
+        contents = {one.name: content_of(files, one) for one in registry.implementations}
+    chosen = [
+        one
+        for one in registry.implementations
+        if not patterns or any(fnmatchcase(one.name, pattern) for pattern in patterns)
+    ]
+    unavailable = [f"{one.family}: {one.reason}" for one in registry.unavailable]
+    return chosen, {"broken": list(registry.broken), "unavailable": unavailable, "contents": contents}
+
+
+def _run_of(
+    results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any], order: Order
+) -> tuple["Run", bool]:
+    """Return the run that this becomes, and whether it was begun before."""
+    from .results import new_run, read_run
+
+    if order.is_resumable and (folder := begun(results, facts, settings)) is not None:
+        return read_run(folder), True
+    return new_run(facts, settings, "convharness track" if order.is_resumable else "asv run"), False
+
+
+def begun(results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Path | None:
+    """Return the folder of the latest run of the same commit, machine and settings, finished or not."""
+    from .results import read_run, run_folders
+
+    wanted = _told(facts, settings)
+    for folder in reversed(run_folders(results)):
+        run = read_run(folder)
+        if run.environment.get("tracked") and _told(run.environment, run.settings) == wanted:
+            return folder
+    return None
+
+
+def _told(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    """Return what must be equal for one run to stand for another."""
+    names = ("commit", "machine", "tracked", "contents", "python", "libraries")
+    kept = {name: facts.get(name) for name in names}
+    return msgspec.json.decode(msgspec.json.encode([kept, settings]))
 
 
 def _key(suite: str, implementation: str, case: str) -> str:
     return f"{suite}|{implementation}|{case}"
 
 
-def _figures(record: Record) -> dict[str, Any]:
+def _figures(row: "Row") -> dict[str, Any]:
     """Return what asv keeps of a record."""
+    from .results import passes_of
+    from .verdict import FAILURES
+
+    error = row["error_u"]
     figures: dict[str, Any] = {
-        "status": record.verdict.status,
-        "reason": record.verdict.reason,
-        "failed": record.verdict.failed,
-        "error": None if record.verdict.error_u is None else float(f"{record.verdict.error_u:.3g}"),
+        "status": row["status"],
+        "reason": row["reason"],
+        "failed": row["status"] in FAILURES,
+        "error": None if error is None else float(f"{error:.3g}"),
     }
-    if (measured := record.measurement) is not None:
-        number = max(measured.numbers)
-        own = [median(samples) for _, samples in measured.passes if samples]
-        relative = [exp(value) for _, value in paired_logarithms(measured.passes, measured.yardstick)]
+    if row["samples_s"]:
+        number = row["number"]
+        own = [median(samples) for _, samples in passes_of(row) if samples]
+        relative = [exp(value) for _, value in row["relative"] or ()]
         figures |= {
             "time": {"samples": own, "number": number},
-            "relative_time": {"samples": relative, "number": number},
-            "plan": measured.plan_s,
-            "memory": measured.peak_memory_bytes,
+            "relative_time": {"samples": relative, "number": number} if relative else None,
+            "plan": row["plan_s"],
+            "memory": row["peak_memory_bytes"],
         }
     return figures
 
@@ -121,3 +298,83 @@ def _read_cache(path: Path) -> Mapping[str, Any]:
         raise ResultsError(
             "the engine left no samples for this commit; see what setup_cache printed"
         ) from None
+
+
+class _Tracked:
+    """What one implementation does on the cases of one suite, commit by commit; asv reads its methods."""
+
+    folder = ""
+    suite = ""
+    implementation = ""
+    param_names = ("case",)
+    # Set by hand: asv's default would drop the history whenever the readers below change.
+    version = "1"
+    timeout = 60
+
+    def setup_cache(self) -> None:
+        """Verify and time everything, once for all classes that inherit this."""
+        record_commit(self.folder)
+
+    setup_cache.timeout = 3600  # type: ignore[attr-defined]
+
+    def _read(self, case: str, figure: Figure) -> Any:
+        found = read_samples(self.suite, self.implementation, case, figure)
+        if found is None:
+            from asv_runner.benchmarks.mark import SkipNotImplemented
+
+            raise SkipNotImplemented(f"{self.implementation} has no {figure} for {case}")
+        return found
+
+    def track_time(self, case: str) -> Any:
+        """Seconds per call."""
+        return self._read(case, "time")
+
+    track_time.unit = "seconds"  # type: ignore[attr-defined]
+    track_time.type = "time"  # type: ignore[attr-defined]
+
+    def track_relative_time(self, case: str) -> Any:
+        """Time per call over that of the engine's own reference in the same rounds."""
+        return self._read(case, "relative_time")
+
+    track_relative_time.unit = "× reference"  # type: ignore[attr-defined]
+
+    def track_plan(self, case: str) -> Any:
+        """Seconds of planning, for what plans."""
+        return self._read(case, "plan")
+
+    track_plan.unit = "seconds"  # type: ignore[attr-defined]
+
+    def track_memory(self, case: str) -> Any:
+        """Bytes that a call takes at its peak, beyond its inputs."""
+        return self._read(case, "memory")
+
+    track_memory.unit = "bytes"  # type: ignore[attr-defined]
+
+    def track_error(self, case: str) -> Any:
+        """Largest error, in rounding units."""
+        return self._read(case, "error")
+
+    track_error.unit = "u"  # type: ignore[attr-defined]
+
+
+def asv_benchmarks(module_file: str) -> dict[str, type]:
+    """Return asv's benchmark classes of the suite that a module stands for, by the names that asv shows.
+
+    A module `smoke.py` that is nothing but `globals().update(asv_benchmarks(__file__))` stands for the
+    suite `smoke` of the manifest beside it. There is a class for every implementation of the manifest,
+    and its parameters are the labels of the suite's cases.
+
+    Raises `SuiteError`.
+    """
+    from .suite import find_suite
+
+    path = Path(module_file).resolve()
+    manifest = Manifest.read(path.parent)
+    suite = find_suite(manifest.source_of(path.stem, path.parent))
+    labels = [case.label for case in suite]
+    facts = {"folder": str(path.parent), "suite": suite.name, "params": (labels,)}
+    return {
+        name: type(name, (_Tracked,), {**facts, "implementation": implementation})
+        for implementation in manifest.implementations
+        for name in (implementation.replace(".", "_"),)
+    }

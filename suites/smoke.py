@@ -1,5 +1,5 @@
 """The suite `smoke`, for asv."""
 
-from ._benchmarks import benchmarks_of
+from convharness import asv_benchmarks
 
-globals().update(benchmarks_of("smoke"))
+globals().update(asv_benchmarks(__file__))

@@ -180,8 +180,8 @@ def reproduction(
 
     `what` are the words that select it: `--problem` with a canonical string, or a suite's case.
     """
-    words = ["convharness", command, "--implementation", implementation.name, *what]
-    if implementation.origin == "file":
+    words = ["convharness", command, "--implementation", implementation.own_name, *what]
+    if implementation.origin in ("file", "folder"):
         words += ["--plugin", str(implementation.source)]
     if level != "standard":
         words += ["--level", level]

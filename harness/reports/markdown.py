@@ -37,8 +37,8 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
         return f"{sentences.NOTHING}\n"
     blocks = [
         f"## {'❌' if len(views.failures(rows)) else '✅'} {sentences.headline(rows)}",
-        " · ".join(f"{name}: {_text(value)}" for name, value in sentences.facts(frame).items()),
-        *(f"> {_text(caution)}" for caution in sentences.cautions(frame)),
+        " · ".join(f"{name}: {plain_text(value)}" for name, value in sentences.facts(frame).items()),
+        *(f"> {plain_text(caution)}" for caution in sentences.cautions(frame)),
         *_rankings(rows, baseline),
         *_comparisons(rows),
         *_measured(frame),
@@ -53,7 +53,7 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _text(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """Return text that Markdown shows as it is, in a table cell too."""
     plain = escape(" ".join(str(value).split()), quote=False)
     return "".join(f"\\{letter}" if letter in "\\|`*_[]~#" else letter for letter in plain)
@@ -69,7 +69,7 @@ def _in_tag(value: Any) -> str:
     return text.replace("|", "&#124;").replace("`", "&#96;")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> str:
+def table_of(head: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> str:
     """Return a table whose first columns are names, to the left, and the others numbers, to the right."""
     rule = [*[":--"] * names, *["--:"] * (len(head) - names)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
@@ -82,20 +82,28 @@ def _folded(summary: str, body: str) -> str:
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
     chosen = views.baselines(rows, baseline)
     totals = views.network_totals(rows)
-    speeds = [*_SPEEDS, *(f"all of {_text(suite)}" for suite in totals)] if views.is_timed(rows) else []
+    speeds = [*_SPEEDS, *(f"all of {plain_text(suite)}" for suite in totals)] if views.is_timed(rows) else []
     blocks = []
     for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
         base = chosen.get(str(layout))
-        note = f"Speed-up against {_text(base)}, with the number of cases it is the mean of." if base else ""
-        note += f" {_text(sentences.MARKED)}" if any(map(sentences.is_marked, records(part))) else ""
+        note = (
+            f"Speed-up against {plain_text(base)}, with the number of cases it is the mean of."
+            if base
+            else ""
+        )
+        note += f" {plain_text(sentences.MARKED)}" if any(map(sentences.is_marked, records(part))) else ""
         body = [[*_standing(row), *_speed(row, totals)[: len(speeds)]] for row in records(part)]
-        blocks += [f"### Ranking, {sentences.layout_name(layout)}", note, _table([*_VERDICTS, *speeds], body)]
+        blocks += [
+            f"### Ranking, {sentences.layout_name(layout)}",
+            note,
+            table_of([*_VERDICTS, *speeds], body),
+        ]
     return blocks
 
 
 def _standing(row: dict[str, Any]) -> list[str]:
     return [
-        _text(row["implementation"]),
+        plain_text(row["implementation"]),
         f"{row['passed']}/{row['cases']}",
         f"**{row['failed']}**" if row["failed"] else "0",
         str(row["unsupported"] + row["unavailable"] + row["mistrusted"]),
@@ -106,7 +114,7 @@ def _standing(row: dict[str, Any]) -> list[str]:
 def _speed(row: dict[str, Any], totals: pd.DataFrame) -> list[str]:
     return [
         numbers.score(row["score"]),
-        _text(sentences.mean_speedup(row)),
+        plain_text(sentences.mean_speedup(row)),
         sentences.balance(row),
         numbers.plain(row["gflops"]),
         numbers.percent(row["peak_fraction"]),
@@ -119,7 +127,7 @@ def _comparisons(rows: pd.DataFrame) -> list[str]:
     blocks = []
     for title, sentence, part in sentences.compared(rows):
         body = [_comparison(row) for row in records(part)]
-        blocks += [f"### Compared with {_text(title)}", _text(sentence), _compared(body)]
+        blocks += [f"### Compared with {plain_text(title)}", plain_text(sentence), _compared(body)]
     return blocks
 
 
@@ -127,15 +135,15 @@ def _compared(body: Sequence[Sequence[str]]) -> str:
     """Return the table of comparisons, folded away if it is long."""
     if len(_COMPARISON) * len(body) > MOST_LISTED:
         return f"{len(body):,} rows are too many to show here; the HTML report has them."
-    shown = _table(_COMPARISON, body, names=3)
+    shown = table_of(_COMPARISON, body, names=3)
     return shown if len(body) <= MOST_ROWS else _folded(f"All {len(body):,} rows", shown)
 
 
 def _comparison(row: dict[str, Any]) -> list[str]:
     decision = row["decision"]
     return [
-        _text(row["label"]),
-        _text(row["implementation"]),
+        plain_text(row["label"]),
+        plain_text(row["implementation"]),
         f"**{decision}**" if decision in ("faster", "slower") else decision or numbers.MISSING,
         numbers.multiple(row["time_ratio"]),
         numbers.interval(row["time_ratio_low"], row["time_ratio_high"]),
@@ -150,8 +158,8 @@ def _measured(frame: pd.DataFrame) -> list[str]:
     found = sentences.measured(frame)
     blocks = ["### How well this was measured"] if found else []
     for run, lines in found.items():
-        blocks += [f"Run {_text(run)}:"] if len(found) > 1 else []
-        blocks.append("\n".join(f"- {_text(line)}" for line in lines))
+        blocks += [f"Run {plain_text(run)}:"] if len(found) > 1 else []
+        blocks.append("\n".join(f"- {plain_text(line)}" for line in lines))
     return blocks
 
 
@@ -185,12 +193,12 @@ def _largest(
     if found.empty:
         return []
     body = [
-        [_text(row["label"]), _text(row["implementation"]), *cells(row)]
+        [plain_text(row["label"]), plain_text(row["implementation"]), *cells(row)]
         for row in records(found.head(MOST_ROWS))
     ]
     more = len(found) - MOST_ROWS
     left_out = [f"These are the largest; the HTML report has {more:,} more."] if more > 0 else []
-    return [title, about, _table(head, body, names=2), *left_out]
+    return [title, about, table_of(head, body, names=2), *left_out]
 
 
 def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
@@ -198,7 +206,7 @@ def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
     blocks = []
     for layout, base in views.baselines(rows, baseline).items():
         mine = views.implementations(rows[rows["layout"] == layout])
-        title = f"### Speed-up against {_text(base)}, {sentences.layout_name(layout)}"
+        title = f"### Speed-up against {plain_text(base)}, {sentences.layout_name(layout)}"
         blocks += [title, _matrix(rows, speedups.loc[mine], _speedup_on(rows))]
     return [
         *blocks,
@@ -209,7 +217,7 @@ def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
 
 def _speedup_on(rows: pd.DataFrame) -> Shown:
     decisions = {(row["implementation"], row["label"]): row["decision"] for row in records(rows)}
-    return lambda name, label, value: _text(sentences.speedup(value, decisions[name, label]))
+    return lambda name, label, value: plain_text(sentences.speedup(value, decisions[name, label]))
 
 
 def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
@@ -217,10 +225,10 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
     if values.size > MOST_CELLS:
         return f"{values.size:,} cells are too many to show here; the HTML report has them."
     verdicts = views.verdict_matrix(rows)
-    head = ["case", *map(_text, values.index)]
+    head = ["case", *map(plain_text, values.index)]
     body = [
         [
-            _text(label),
+            plain_text(label),
             *(
                 _cell(verdicts.loc[name, label], values.loc[name, label], partial(shown, name, label))
                 for name in values.index
@@ -228,7 +236,7 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
         ]
         for label in values.columns
     ]
-    return _table(head, body)
+    return table_of(head, body)
 
 
 def _cell(status: Any, value: Any, shown: Callable[[Any], str]) -> str:
@@ -245,16 +253,16 @@ def _alternatives(rows: pd.DataFrame) -> list[str]:
     for title, group in sentences.pairs(rows):
         pairs = records(group)
         blocks += [
-            f"### {_text(title)}",
-            f"{_text(sentences.work(pairs[0]))}.",
-            _table(_PAIR, map(_pair, pairs)),
+            f"### {plain_text(title)}",
+            f"{plain_text(sentences.work(pairs[0]))}.",
+            table_of(_PAIR, map(_pair, pairs)),
         ]
     return blocks
 
 
 def _pair(pair: dict[str, Any]) -> list[str]:
     return [
-        _text(pair["implementation"]),
+        plain_text(pair["implementation"]),
         *(numbers.count(pair[f"parameters{end}"]) for end in ("", "_plain")),
         *(numbers.count(pair[f"dense_macs{end}"]) for end in ("", "_plain")),
         *(numbers.seconds(pair[f"time_median_s{end}"]) for end in ("", "_plain")),
@@ -271,16 +279,15 @@ def _failures(rows: pd.DataFrame) -> list[str]:
 
 
 def _failure(row: dict[str, Any]) -> str:
-    reason = f": {_text(row['reason'])}" if row["reason"] else ""
+    reason = f": {plain_text(row['reason'])}" if row["reason"] else ""
     command = f"<br>{_code(row['reproduce'])}" if row["reproduce"] else ""
     layer = f" ({row['layer']})" if row["layer"] else ""
-    return (
-        f"- {row['status']}{layer}, {_text(row['implementation'])} on {_text(row['label'])}{reason}{command}"
-    )
+    who = f"{plain_text(row['implementation'])} on {plain_text(row['label'])}"
+    return f"- {row['status']}{layer}, {who}{reason}{command}"
 
 
 def _skipped(rows: pd.DataFrame) -> list[str]:
-    lines = [f"- {_text(line)}" for line in sentences.skipped(rows)]
+    lines = [f"- {plain_text(line)}" for line in sentences.skipped(rows)]
     number = int(views.skipped(rows)["records"].sum())
     return (
         [_folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))]
@@ -293,7 +300,9 @@ def _environments(frame: pd.DataFrame) -> list[str]:
     return [
         _folded(
             f"Environment of run {run.get('run', '')}",
-            _table(["what", "value"], [[_text(key), _text(value)] for key, value in facts.items()]),
+            table_of(
+                ["what", "value"], [[plain_text(key), plain_text(value)] for key, value in facts.items()]
+            ),
         )
         for run in runs(frame)
         if (facts := sentences.environment(run))

@@ -50,7 +50,7 @@ _MOST_PRINTED = 2**26
 _KEPT_PRINTED = 4096
 _BOOT = (
     # To end with the parent comes first of all: imports take their time.
-    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path += {path!r}\n"
+    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = {first!r}; sys.path += {path!r}\n"
     "from convharness.workers.child import main; main({channel}, {file}, {size})"
 )
 
@@ -373,17 +373,28 @@ class Process:
 
 
 def spawned(
-    limits: Limits, threads: int, *, alone: bool = True, variables: Mapping[str, str] | None = None
+    limits: Limits,
+    threads: int,
+    *,
+    alone: bool = True,
+    variables: Mapping[str, str] | None = None,
+    site: str | None = None,
 ) -> Process:
     """Start a worker as an interpreter of its own, whose libraries start so many threads.
 
     It is isolated (`python -I`): no file of the working folder shadows a module there. `variables`
-    of the environment come on top.
+    of the environment come on top, and packages in the folder `site` come first.
     """
     token = f"{os.getpid()}-{secrets.token_hex(8)}"
 
     def start(ends: Ends) -> Started:
-        boot = _BOOT.format(path=_module_path(), channel=ends.channel, file=ends.file, size=ends.size)
+        boot = _BOOT.format(
+            first=[site] if site else [],
+            path=_module_path(),
+            channel=ends.channel,
+            file=ends.file,
+            size=ends.size,
+        )
         return subprocess.Popen(  # noqa: S603 our own interpreter and words
             [sys.executable, "-I", "-c", boot],
             stdin=subprocess.DEVNULL,

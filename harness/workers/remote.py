@@ -299,7 +299,7 @@ class RemoteHost:
             source=str(one.source),
             origin=one.origin,
             family=one.family,
-            name=one.name,
+            name=one.own_name,
             running=self.threads,
             memory_bytes=self._limits.memory_bytes,
         )

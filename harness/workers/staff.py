@@ -90,7 +90,7 @@ class Staff:
         if name not in self._hosts:
             if len(self._hosts) >= _MOST:
                 self._let_go()
-            self._hosts[name] = self._hired(implementation, self._spawned)
+            self._hosts[name] = self._hired(implementation, partial(self._spawned, implementation.site))
         return self._hosts[name]
 
     @contextmanager
@@ -105,7 +105,8 @@ class Staff:
             if implementation.source is None:
                 return LocalHost(implementation)
             template = self._templates[Source.of(implementation), generation]
-            start = self._spawned if template is None else partial(template.copy, self._limits)
+            loaded_anew = partial(self._spawned, implementation.site)
+            start = loaded_anew if template is None else partial(template.copy, self._limits)
             hired.append(self._hired(implementation, start))
             return hired[-1]
 
@@ -135,8 +136,8 @@ class Staff:
     def _hired(self, implementation: Implementation, start: Callable[[], Process]) -> RemoteHost:
         return RemoteHost(implementation, self._limits, self._threads, start)
 
-    def _spawned(self) -> Process:
-        return spawned(self._limits, self._threads, alone=self._alone)
+    def _spawned(self, site: str | None) -> Process:
+        return spawned(self._limits, self._threads, alone=self._alone, site=site)
 
     def _let_go(self) -> None:
         """End a worker that holds nothing: everybody is asked in turn, so who was last is needed last."""
@@ -183,9 +184,12 @@ def ceilings_of(threads: int) -> Ceilings | None:
     return measured
 
 
-def examined(source: Path, origin: str, family: str) -> Registry:
-    """Return what a file or an entry declares, never run here: a process of its own loads it."""
-    process = spawned(Limits(), threads=1)
+def examined(source: Path, origin: str, family: str, site: str | None = None) -> Registry:
+    """Return what a file or an entry declares, never run here: a process of its own loads it.
+
+    Packages in the folder `site` come before the installed ones.
+    """
+    process = spawned(Limits(), threads=1, site=site)
     try:
         found: Described = process.ask(
             "describe",

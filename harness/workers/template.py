@@ -29,6 +29,7 @@ class Source:
     origin: str
     family: str
     libraries: tuple[str, ...]
+    site: str | None = None
 
     @classmethod
     def of(cls, implementation: Implementation) -> "Source":
@@ -36,14 +37,14 @@ class Source:
         one = implementation
         if one.source is None:
             raise PluginError(f"{one.name} exists only in this process")
-        return cls(one.source, one.origin, one.family, tuple({one.library: None, one.arrays: None}))
+        return cls(one.source, one.origin, one.family, tuple({one.library: None, one.arrays: None}), one.site)
 
 
 class Template:
     """A process that has loaded a source and waits to be copied."""
 
     def __init__(self, source: Source, threads: int) -> None:
-        self.process = spawned(Limits(), threads, variables=_LATER)
+        self.process = spawned(Limits(), threads, variables=_LATER, site=source.site)
         self._source = source
 
     def load(self) -> None:

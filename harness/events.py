@@ -1,0 +1,334 @@
+"""What happened at which commit: verdicts, errors and times that changed, and are not only noise.
+
+A verdict and an error are exact: the same code on the same data gives the same. A time is not, and
+figures of two days differ by some percent for the same code. So a step in the history of a time is
+only a suspicion, and only where the code is another; what decides is a comparison of the two commits
+side by side, in one run.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log, log1p, sqrt
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from .changes import Change, Thresholds, changes
+from .commits import Commit
+from .history import Tracked
+from .results import Row, is_finished, read_rows, read_run, run_folders
+from .stats import over_processes
+from .verdict import FAILURES
+
+Kind = Literal["broken", "wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
+
+WORSE: tuple[Kind, ...] = ("broken", "wrong", "slower", "imprecise", "removed", "added")
+"""What `--regressions` lists. Something new is among it: it has no past to be compared with."""
+
+_SESSION_SD = 0.02
+"""Between two runs the logarithm of a relative time moves by about so much, where too few runs tell."""
+
+_LEAST_PAIRS = 20
+_SUSPICIOUS = 2.0
+_NEAR = 0.5
+"""A step is looked into from two standard errors on, if it is half as large as what is reported."""
+
+Series = tuple[str, str, str]
+"""Suite, case and implementation."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One effect on some cases of an implementation: how large in the worst case, and how sure.
+
+    `size` is a ratio of times or errors; `confidence` is None for what needs none, as it is exact.
+    """
+
+    kind: Kind
+    cases: tuple[str, ...]
+    worst: str
+    size: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to an implementation at a commit; to all at once where `implementation` is None.
+
+    It came with `commit`, or with one of those between, of which nothing is known: `since` is the last
+    one that was tracked before.
+    """
+
+    machine: str
+    environment: str
+    commit: Commit
+    since: Commit | None
+    between: tuple[Commit, ...]
+    implementation: str | None
+    steps: tuple[Step, ...]
+
+    @property
+    def kinds(self) -> set[Kind]:
+        """Return what happened."""
+        return {step.kind for step in self.steps}
+
+    def row(self) -> dict[str, Any]:
+        """Return it as flat columns, with the steps nested."""
+        return {
+            "commit": self.commit.hash,
+            "since": self.since.hash if self.since else None,
+            "untracked_between": [one.hash for one in self.between],
+            "date": self.commit.date.isoformat(),
+            "subject": self.commit.subject,
+            "machine": self.machine,
+            "environment": self.environment,
+            "implementation": self.implementation,
+            "kinds": [step.kind for step in self.steps],
+            "steps": [
+                {
+                    "kind": step.kind,
+                    "cases": list(step.cases),
+                    "worst": step.worst,
+                    "size": step.size,
+                    "low": step.low,
+                    "high": step.high,
+                    "confidence": step.confidence,
+                    "reason": step.reason,
+                }
+                for step in self.steps
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """Two commits between which a time may have changed: they should be compared side by side."""
+
+    machine: str
+    before: Commit
+    after: Commit
+    series: Series
+
+
+Verdicts = Mapping[tuple[str, str], Mapping[Series, Change]]
+"""By the hashes of two commits, how they compare side by side."""
+
+
+def compared(results: Path) -> dict[tuple[str, str], dict[Series, Change]]:
+    """Return what comparisons of commits side by side have shown, the latest of each pair."""
+    found: dict[tuple[str, str], dict[Series, Change]] = {}
+    for folder in run_folders(results):
+        run = read_run(folder)
+        labels = run.environment.get("compared")
+        if not labels or not is_finished(folder) or not all(one.get("commit") for one in labels):
+            continue
+        base, other = labels
+        for one in changes(read_rows(folder), base["label"], other["label"]):
+            known = found.setdefault((base["commit"], other["commit"]), {})
+            known[one.suite, one.case, one.implementation] = one
+    return found
+
+
+def events(
+    tracked: Sequence[Tracked],
+    line: Sequence[Commit],
+    verdicts: Verdicts,
+    thresholds: Thresholds | None = None,
+) -> tuple[list[Event], list[Suspicion]]:
+    """Return what happened, in the order of the commits, and what has to be compared to know more."""
+    thresholds = thresholds or Thresholds()
+    told: list[Event] = []
+    suspicions: list[Suspicion] = []
+    for place in dict.fromkeys(one.place for one in tracked):
+        here = [one for one in tracked if one.place == place]
+        watched = _Line(here, line, verdicts, thresholds)
+        told += watched.events()
+        suspicions += watched.suspicions
+    return sorted(told, key=lambda one: line.index(one.commit)), suspicions
+
+
+class _Line:
+    """The tracked commits of one machine and environment."""
+
+    def __init__(
+        self,
+        tracked: Sequence[Tracked],
+        line: Sequence[Commit],
+        verdicts: Verdicts,
+        thresholds: Thresholds,
+    ) -> None:
+        self._tracked = tracked
+        self._line = line
+        self._verdicts = verdicts
+        self._thresholds = thresholds
+        self._rows: list[dict[Series, Row]] = [
+            {(row["suite"], row["case"], row["implementation"]): row for row in one.rows} for one in tracked
+        ]
+        self._session_sd = self._noise()
+        self.suspicions: list[Suspicion] = []
+        self._steps: dict[tuple[int, int, str], list[Change]] = {}
+
+    def events(self) -> list[Event]:
+        """Return what happened to each implementation, and to commits as a whole."""
+        for series in dict.fromkeys(key for rows in self._rows for key in rows):
+            self._follow(series)
+        told = [*self._broken(), *self._comings()]
+        for (before, after, name), found in self._steps.items():
+            told.append(self._event(before, after, name, tuple(_merged(found))))
+        return told
+
+    def _event(self, before: int | None, after: int, name: str | None, steps: tuple[Step, ...]) -> Event:
+        one = self._tracked[after]
+        since = None if before is None else self._tracked[before]
+        skipped = () if since is None else self._line[since.position + 1 : one.position]
+        known = {other.commit.hash for other in self._tracked}
+        between = tuple(commit for commit in skipped if commit.hash not in known)
+        machine, environment = one.place
+        before_it = None if since is None else since.commit
+        return Event(machine, environment, one.commit, before_it, between, name, steps)
+
+    def _broken(self) -> Iterator[Event]:
+        """Yield the commits at which something does not import or build that did before, or is new."""
+        before: set[str] = set()
+        for number, one in enumerate(self._tracked):
+            new = [text for text in one.broken if _file_of(text) not in before]
+            before = {_file_of(text) for text in one.broken}
+            if new:
+                step = Step("broken", (), "", reason="; ".join(new))
+                yield self._event(number - 1 if number else None, number, None, (step,))
+
+    def _comings(self) -> Iterator[Event]:
+        """Yield where an implementation is there for the first time, or has gone without a mistake."""
+        seen: set[str] = set()
+        last: dict[str, int] = {}
+        for number, one in enumerate(self._tracked):
+            names = {name for _, _, name in self._rows[number]}
+            for name in sorted(names - seen):
+                if number:
+                    yield self._event(number - 1, number, name, (self._new(number, name),))
+            for name in sorted(set(last) - names):
+                if not one.broken:
+                    yield self._event(last[name], number, name, (Step("removed", (), ""),))
+                    del last[name]
+            seen |= names
+            last |= dict.fromkeys(names, number)
+
+    def _new(self, number: int, name: str) -> Step:
+        mine = {key: row for key, row in self._rows[number].items() if key[2] == name}
+        failed = [key for key, row in mine.items() if row["status"] in FAILURES]
+        if failed:
+            row = mine[failed[0]]
+            reason = f"{row['status']}: {row['reason']}"
+            return Step("wrong", tuple(key[1] for key in failed), failed[0][1], reason=reason)
+        right = tuple(key[1] for key, row in mine.items() if row["status"] == "passed")
+        return Step("added", right, right[0] if right else "")
+
+    def _follow(self, series: Series) -> None:
+        """Go along the commits at which a series is there, and note where it changes."""
+        there = [number for number, rows in enumerate(self._rows) if series in rows]
+        good: int | None = None
+        start: int | None = None
+        for before, after in pairwise(there):
+            rows = self._rows[before][series], self._rows[after][series]
+            if (rows[0]["status"] in FAILURES) != (rows[1]["status"] in FAILURES):
+                self._note(before, after, Change(*series, *rows, thresholds=self._thresholds))
+        for number in there:
+            if self._rows[number][series]["status"] != "passed":
+                continue
+            if good is None or start is None:
+                good = start = number
+                continue
+            change, is_open = self._step(series, good, number)
+            if change is None and not is_open and start != good:
+                change, is_open = self._step(series, start, number)
+                good = start if change is not None else good
+            if change is not None:
+                self._note(good, number, change)
+            if change is not None or is_open:
+                start = number  # on what level it is now will be known when the two have been compared
+            good = number
+
+    def _note(self, before: int, after: int, change: Change) -> None:
+        if change.effects:
+            self._steps.setdefault((before, after, change.implementation), []).append(change)
+
+    def _step(self, series: Series, before: int, after: int) -> tuple[Change | None, bool]:
+        """Return what changed from one commit to another, or None; and whether that is still open."""
+        name = series[2]
+        contents = [self._tracked[number].contents.get(name) for number in (before, after)]
+        if contents[0] is not None and contents[0] == contents[1]:
+            return None, False  # what is the same code is no slower, whatever the clock says
+        rows = self._rows[before][series], self._rows[after][series]
+        exact = Change(*series, *rows, thresholds=self._thresholds)
+        known = self._verdicts.get((self._tracked[before].commit.hash, self._tracked[after].commit.hash), {})
+        side = known.get(series)
+        is_open = side is None and self._is_suspicious(*rows)
+        if side is not None:
+            exact = Change(*series, *rows, side.decision, self._thresholds)
+        elif is_open:
+            commits = self._tracked[before].commit, self._tracked[after].commit
+            self.suspicions.append(Suspicion(self._tracked[after].place[0], *commits, series))
+        return exact if exact.effects else None, is_open
+
+    def _is_suspicious(self, before: Row, after: Row) -> bool:
+        """Say whether a time may have changed by what is worth a word."""
+        shift = _shift(before, after)
+        if shift is None:
+            return False
+        step, error = shift
+        spread = sqrt(error**2 + 2 * self._session_sd**2)
+        least = _NEAR * log1p(self._thresholds.slower)
+        return abs(step) >= least and abs(step) >= _SUSPICIOUS * spread or abs(step) >= 2 * least  # noqa: RUF021
+
+    def _noise(self) -> float:
+        """Return by how much the same code moves from run to run, beyond what its own samples say."""
+        moves = []
+        for (one, first), (other, second) in pairwise(zip(self._tracked, self._rows, strict=True)):
+            for series in first.keys() & second.keys():
+                content = one.contents.get(series[2])
+                shift = _shift(first[series], second[series])
+                if content is not None and content == other.contents.get(series[2]) and shift is not None:
+                    moves.append(abs(shift[0]))
+        if len(moves) < _LEAST_PAIRS:
+            return _SESSION_SD
+        return max(0.005, 1.4826 * median(moves) / sqrt(2))
+
+
+def _shift(before: Row, after: Row) -> tuple[float, float] | None:
+    """Return the step of the logarithm of the relative time, and its standard error within the runs."""
+    first, second = (
+        over_processes([(kin, value) for kin, value in row.get("relative") or ()]) for row in (before, after)
+    )
+    if first is None or second is None:
+        return None
+    return second.mean - first.mean, sqrt(first.error**2 + second.error**2)
+
+
+def _merged(found: Iterable[Change]) -> Iterator[Step]:
+    """Yield one step for each effect, over the cases that have it."""
+    found = list(found)
+    for kind in dict.fromkeys(effect for one in found for effect in one.effects):
+        mine = [one for one in found if kind in one.effects]
+        cases = tuple(one.case for one in mine)
+        if kind in ("slower", "faster"):
+            worst = max(mine, key=lambda one: abs(log((one.decision and one.decision.ratio) or 1.0)))
+            decision = worst.decision
+            if decision is not None:
+                sure = None if decision.p is None else 1 - decision.p
+                yield Step(kind, cases, worst.case, decision.ratio, decision.low, decision.high, sure)
+        elif kind in ("imprecise", "exact"):
+            worst = max(mine, key=lambda one: abs(log(one.error_ratio or 1.0)))
+            yield Step(kind, cases, worst.case, worst.error_ratio)
+        else:
+            after = mine[0].after or {}
+            reason = f"{after.get('status')}: {after.get('reason')}" if kind == "wrong" else ""
+            yield Step(kind, cases, mine[0].case, reason=reason)
+
+
+def _file_of(mistake: str) -> str:
+    """Return the file that a complaint is about."""
+    return mistake.partition(" ")[0]

@@ -1,0 +1,208 @@
+"""What was measured over commits, as one table; from our own runs, and from asv's files what no run has.
+
+`times` are in seconds and cannot be compared between days; `relative_time` is the time over that of
+the engine's own reference in the same rounds, which can be compared much better.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .commits import Commit
+from .errors import ResultsError
+from .records import Run
+from .results import Row, is_finished, read_rows, read_run, run_folders
+from .stats import over_processes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("commit", "position", "date", "subject", "machine", "environment"),
+    *("suite", "case", "problem", "implementation", "library", "status", "reason", "content"),
+    *("error_u", "time_median_s", "time_low_s", "time_high_s"),
+    *("relative_time", "relative_low", "relative_high", "relative_error"),
+    *("plan_s", "peak_memory_bytes", "run", "source"),
+)
+"""The columns of a history. `position` counts the commits of the line, from 0 for the oldest; `content`
+is a hash of what an implementation is made of; `relative_error` is the standard error of the logarithm of
+`relative_time`; `source` is 'run' or 'asv'."""
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What is known of one commit on one machine: facts of its run, and its records."""
+
+    commit: Commit
+    position: int
+    run: Run
+    rows: Sequence[Row]
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return the machine and the environment: what may be compared with each other."""
+        return str(self.run.environment.get("machine")), environment_of(self.run.environment)
+
+    @property
+    def broken(self) -> Sequence[str]:
+        """Return what does not import or build."""
+        return tuple(self.run.environment.get("broken") or ())
+
+    @property
+    def contents(self) -> Mapping[str, str]:
+        """Return for each implementation a hash of what it is made of."""
+        return self.run.environment.get("contents") or {}
+
+
+def environment_of(facts: Mapping[str, Any]) -> str:
+    """Return what else than the commit decides how fast something is, as people read it."""
+    python = ".".join(str(facts.get("python", "")).split(".")[:2])
+    return f"py{python} {facts.get('threads', 1)} thread{'' if facts.get('threads', 1) == 1 else 's'}"
+
+
+def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:
+    """Return the finished runs that were tracked at commits of a line, in its order.
+
+    Of several at one commit, machine and environment the latest counts. Raises `ResultsError` for a
+    damaged run.
+    """
+    places = {commit.hash: place for place, commit in enumerate(line)}
+    found: dict[tuple[int, tuple[str, str]], Tracked] = {}
+    for folder in run_folders(results):
+        run = read_run(folder)
+        place = places.get(str(run.environment.get("commit")))
+        if place is None or not run.environment.get("tracked") or not is_finished(folder):
+            continue
+        one = Tracked(line[place], place, run, list(read_rows(folder)))
+        found[place, one.place] = one
+    return [found[key] for key in sorted(found)]
+
+
+def history(results: Path, line: Sequence[Commit], asv_results: Path | None = None) -> "pd.DataFrame":
+    """Return all that is known of a line of commits: a row per commit, place, case and implementation.
+
+    What asv has and no run of ours has comes from asv's files, which know less. Columns are `COLUMNS`.
+    """
+    import pandas as pd
+
+    rows = [row for one in tracked(results, line) for row in _rows(one)]
+    if asv_results is not None:
+        known = {_identity(row) for row in rows}
+        rows += [row for row in _asv_rows(asv_results, line) if _identity(row) not in known]
+    rows.sort(key=lambda row: (row["position"], row["suite"], row["implementation"]))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name in COLUMNS:
+        if name.endswith(("_u", "_s", "_time", "_low", "_high", "_bytes", "_error")):
+            frame[name] = pd.to_numeric(frame[name])
+    frame["date"] = pd.to_datetime(frame["date"], utc=True)
+    return frame
+
+
+def _rows(one: Tracked) -> Iterator[dict[str, Any]]:
+    machine, environment = one.place
+    for row in one.rows:
+        yield {
+            **{name: row.get(name) for name in COLUMNS},
+            **_relative(row),
+            "commit": one.commit.hash,
+            "position": one.position,
+            "date": one.commit.date,
+            "subject": one.commit.subject,
+            "machine": machine,
+            "environment": environment,
+            "content": one.contents.get(row["implementation"]),
+            "run": one.run.id,
+            "source": "run",
+        }
+
+
+def _relative(row: Row) -> dict[str, float | None]:
+    """Return the time over the reference's, its bounds at 95 % and its standard error."""
+    names = ("relative_time", "relative_low", "relative_high", "relative_error")
+    estimate = over_processes([(number, value) for number, value in row.get("relative") or ()])
+    if estimate is None:
+        return dict.fromkeys(names)
+    return dict(zip(names, (estimate.ratio, *estimate.interval(), estimate.error), strict=True))
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["commit"], row["suite"], row["case"], row["implementation"]
+
+
+_FIGURES = {
+    "track_time": "time_median_s",
+    "track_relative_time": "relative_time",
+    "track_error": "error_u",
+    "track_plan": "plan_s",
+    "track_memory": "peak_memory_bytes",
+}
+
+
+def _asv_rows(folder: Path, line: Sequence[Commit]) -> Iterator[dict[str, Any]]:
+    """Yield what asv's files have of our benchmarks; a failed one has no figure and no reason there."""
+    names = _names(folder)
+    places = {commit.hash: place for place, commit in enumerate(line)}
+    for path in sorted(folder.glob("*/*-*.json")):
+        stored = _decoded(path)
+        place = places.get(str(stored.get("commit_hash")))
+        if place is None:
+            continue
+        found: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for name, cells in stored.get("results", {}).items():
+            suite, _, rest = name.partition(".")
+            attribute, _, method = rest.partition(".")
+            row = dict(zip(stored["result_columns"], cells, strict=False))
+            if method not in _FIGURES or not row.get("result"):
+                continue
+            cases = product(*row["params"])
+            for (case,), value in zip(cases, row["result"], strict=False):
+                key = suite, case.strip("'\""), names.get(attribute, attribute)
+                figures = found.setdefault(key, {"failed": False})
+                figures["failed"] |= value is None
+                if isinstance(value, (int, float)) and not isnan(value):
+                    figures[_FIGURES[method]] = value
+        commit = line[place]
+        for (suite, case, implementation), figures in found.items():
+            has_failed = figures.pop("failed")
+            if figures or has_failed:
+                yield {
+                    **dict.fromkeys(COLUMNS),
+                    **figures,
+                    "commit": commit.hash,
+                    "position": place,
+                    "date": commit.date,
+                    "subject": commit.subject,
+                    "machine": path.parent.name,
+                    "environment": stored.get("env_name"),
+                    "suite": suite,
+                    "case": case,
+                    "implementation": implementation,
+                    "status": "passed" if figures and not has_failed else "error",
+                    "source": "asv",
+                }
+
+
+def _names(folder: Path) -> dict[str, str]:
+    """Return implementations by the names that asv has for them: the first part is the family's."""
+    try:
+        known = msgspec.json.decode((folder / "benchmarks.json").read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    attributes = {name.split(".")[1] for name in known if name.count(".") >= 2}
+    return {name: name.replace("_", ".", 1) for name in attributes}
+
+
+def _decoded(path: Path) -> dict[str, Any]:
+    """Return one of asv's files, which may hold NaN and so are not quite JSON."""
+    import json
+
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} is damaged: {error}") from None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,439 @@
+"""The commands over commits: compare two of them now, track many, say what happened at which."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .console import say, show, stdout_kept, walking
+from .errors import CommitError, SelectionError
+from .running import FAILED, MISTAKE, PASSED, recorded, settings_of
+
+if TYPE_CHECKING:
+    from .changes import Change, Gate
+    from .commits import Commit, Repository
+    from .events import Event, Suspicion
+    from .plugin import Implementation
+    from .registry import Registry
+    from .tracking import Order
+    from .versions import Version
+    from .walk import Configuration, Outcome
+
+CONFIRMED_S = 1.0
+"""How long each implementation is timed where a suspicion is looked into."""
+
+_LAST = 20
+"""So many commits are tracked where none was and nobody says which."""
+
+
+def are_commits(base: str, other: str) -> bool:
+    """Say whether two words name commits of the repository of this folder, or its working tree.
+
+    Raises `SelectionError` where only one of them does.
+    """
+    from .commits import Repository
+    from .versions import WORKING_TREE
+
+    try:
+        repository = Repository(Path.cwd())
+    except CommitError:
+        return False
+    found = [one == WORKING_TREE or repository.resolve(one) is not None for one in (base, other)]
+    if any(found) and not all(found):
+        name = (base, other)[found.index(False)]
+        raise SelectionError(f"{name!r} is no commit, as the other one is; `git log --oneline` lists commits")
+    return all(found)
+
+
+def compare_commits(  # noqa: PLR0913 what the options say
+    base: str,
+    other: str,
+    *,
+    gate: "Gate | None",
+    everything: bool,
+    markdown: Path | None,
+    format_name: str,
+    results: Path,
+    threads: int,
+    patterns: Sequence[str],
+    suites: Sequence[str],
+    problems: Sequence[str],
+    cases: Sequence[str],
+    dtypes: Sequence[str],
+    **judging: Any,
+) -> int:
+    """Judge and time what differs between two commits side by side, and say what changed."""
+    from .environment import limit_threads
+
+    limit_threads(threads)
+    from .changes import Thresholds, changes
+    from .commits import Repository
+    from .reports.changes import render
+    from .results import write_text
+    from .selection import select_suites
+    from .versions import version_of
+
+    repository = Repository(Path.cwd())
+    with stdout_kept():
+        wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
+        versions = [version_of(repository, name) for name in (base, other)]
+        if versions[0].label == versions[1].label:
+            raise SelectionError(f"{base} and {other} are the same commit, {versions[0].title}")
+        chosen, same, broken = _differing(versions, patterns, everything=everything)
+        rows: list[dict[str, Any]] = []
+        if chosen:
+            settings = settings_of(timed=True, threads=threads, **judging)
+            _, rows = recorded(wanted, chosen, settings, results, about=about(versions))
+    labels = [one.label for one in versions]
+    thresholds = gate.thresholds if gate is not None else Thresholds()
+    found = changes(rows, labels[0], labels[1], thresholds)
+    titles = [one.title for one in versions]
+    if markdown is not None:
+        write_text(markdown, render("markdown", found, titles, same, broken[1]))
+    show(render(format_name, found, titles, same, broken[1]))
+    return _verdict(found, gate, broken)
+
+
+def about(versions: "Sequence[Version]") -> dict[str, Any]:
+    """Return the facts of a run that compares two versions."""
+    named = [{"label": one.label, "commit": one.commit and one.commit.hash} for one in versions]
+    return {"compared": named, "commit": named[1]["commit"]}
+
+
+def _differing(
+    versions: "Sequence[Version]", patterns: Sequence[str], *, everything: bool
+) -> "tuple[list[Implementation], list[str], list[Sequence[str]]]":
+    """Return what has to be measured, the names of what is the same in both, and what is broken in each.
+
+    Raises `SelectionError` where nothing is offered, or nothing matches.
+    """
+    registries = [version.registry() for version in versions]
+    for version, registry in zip(versions, registries, strict=True):
+        for mistake in registry.broken:
+            say(f"error: {version.label}: {mistake}")
+        for one in registry.unavailable:
+            say(f"{version.label}: {one.family} is not available: {one.reason}")
+    names = _matching(versions, registries, patterns)
+    sides = [{one.own_name: one for one in registry.implementations} for registry in registries]
+    same = [
+        name
+        for name in names
+        if name in sides[0]
+        and name in sides[1]
+        and not everything
+        and versions[0].is_same(versions[1], sides[0][name])
+    ]
+    chosen = [side[name] for name in names if name not in same for side in sides if name in side]
+    return chosen, same, [registry.broken for registry in registries]
+
+
+def _matching(
+    versions: "Sequence[Version]", registries: "Sequence[Registry]", patterns: Sequence[str]
+) -> list[str]:
+    from fnmatch import fnmatchcase
+
+    from .errors import did_you_mean
+
+    names = sorted({one.own_name for registry in registries for one in registry.implementations})
+    if not names and not any(registry.broken for registry in registries):
+        where = " and ".join(version.label for version in versions)
+        raise SelectionError(
+            f"there are no implementations at {where}: no folder 'implementations' with marked functions,"
+            " and no package with entry points 'convharness.implementations'"
+        )
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise SelectionError(f"no implementation matches {pattern!r}{did_you_mean(pattern, names)}")
+    return [name for name in names if not patterns or any(fnmatchcase(name, one) for one in patterns)]
+
+
+def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: "Sequence[Sequence[str]]") -> int:
+    """Return the exit code: what the gate stops, or without one what fails afterwards."""
+    from .verdict import FAILURES
+
+    newly_broken = set(broken[1]) - set(broken[0])
+    if gate is None:
+        if any(one.after is not None and one.after["status"] in FAILURES for one in found):
+            return FAILED
+        return MISTAKE if broken[1] else PASSED
+    if gate.stops(found) or (newly_broken and "wrong" in gate.effects):
+        return FAILED
+    return PASSED
+
+
+@click.command("track")
+@click.argument("span", required=False, metavar="[RANGE]")
+@options.tracking
+def track(span: str | None, **chosen: Any) -> int:
+    """Verify and time the implementations of many commits, through asv; say what changed at which.
+
+    RANGE is one of git's, such as v1.0..HEAD. Without it: all commits since the latest that was tracked,
+    or the last 20.
+    """
+    if chosen["list_only"]:
+        if span or chosen["new"]:
+            raise click.UsageError("--regressions lists what is known; track commits first, without it")
+        return _list(**chosen)
+    return _track(span, **chosen)
+
+
+def _track(  # noqa: PLR0913 what the options say
+    span: str | None,
+    *,
+    new: bool,
+    every: int,
+    bisect: bool,
+    publish: bool,
+    gate: "Gate | None",
+    format_name: str,
+    results: Path,
+    suites: Sequence[str],
+    patterns: Sequence[str],
+    threads: int,
+    level: str,
+    seed: int,
+    budget: float,
+    confirm: bool,
+    list_only: bool,  # noqa: ARG001 the other way is another function
+) -> int:
+    from .commits import Repository
+    from .tracking import Order
+    from .walk import alone_in, configured
+
+    repository = Repository(Path.cwd())
+    order = Order(
+        results=str(results.resolve()), patterns=list(patterns), budget_s=budget, level=level, seed=seed
+    )
+    with alone_in(repository), stdout_kept():
+        line = repository.line("HEAD")
+        wanted = _thinned(_wanted(repository, line, results, span, new=new), every)
+        line = _line_of(repository, line, wanted)
+        configuration = configured(repository, results, suites, threads)
+        plan = _Plan(repository, line, configuration, order, results, threads)
+        if repository.is_dirty():
+            say("commits are measured, not uncommitted changes; `convharness compare HEAD .` measures those")
+        failed = [one for one in _walked(plan, wanted) if one.state == "failed"]
+        if confirm:
+            _confirm(plan)
+        if bisect:
+            _bisect(plan)
+        found, left = _events(line, results)
+        if publish:
+            _publish(plan)
+    _show_events(found, left, format_name)
+    return FAILED if failed or _is_stopped(found, gate) else PASSED
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the steps of tracking share."""
+
+    repository: "Repository"
+    line: "Sequence[Commit]"
+    configuration: "Configuration"
+    order: "Order"
+    results: Path
+    threads: int
+
+
+def _wanted(
+    repository: "Repository", line: "Sequence[Commit]", results: Path, span: str | None, *, new: bool
+) -> "list[Commit]":
+    """Return the commits that are asked for, the oldest first."""
+    from .history import tracked
+
+    if span is not None and not new:
+        return repository.commits(span)
+    known = [one.position for one in tracked(results, line)]
+    if known:
+        found = list(line[max(known) + 1 :]) or [line[-1]]
+    else:
+        found = list(line[-_LAST:])
+        say(f"no commit was tracked so far; these are the last {len(found)}, a RANGE says others")
+    return found
+
+
+def _thinned(commits: "Sequence[Commit]", every: int) -> "list[Commit]":
+    """Return every so many of some commits, counted from the newest, which is always among them."""
+    return list(commits[::-1][::every][::-1])
+
+
+def _line_of(
+    repository: "Repository", line: "Sequence[Commit]", wanted: "Sequence[Commit]"
+) -> "list[Commit]":
+    """Return the line of commits that the wanted ones are on: that of HEAD, or their own."""
+    on_line = {commit.hash for commit in line}
+    if all(commit.hash in on_line for commit in wanted):
+        return list(line)
+    return repository.line(wanted[-1].hash)
+
+
+def _walked(plan: "_Plan", commits: "Sequence[Commit]") -> "Iterator[Outcome]":
+    """Track commits and say of each what came of it."""
+    from .walk import walk
+
+    with walking(len(commits)) as steps:
+        outcomes = walk(plan.repository, commits, plan.configuration, plan.order, steps.within)
+        for number, outcome in enumerate(outcomes, 1):
+            steps.done(f"{number}/{len(commits)} {_told(outcome)}")
+            yield outcome
+
+
+def _told(outcome: "Outcome") -> str:
+    """Return what came of a commit, in a line, and what is wrong with it."""
+    commit = outcome.commit
+    found = {
+        "measured": f"{outcome.records:,} records in {outcome.seconds:.0f} s",
+        "kept": f"{outcome.records:,} records, from before",
+        "nothing": "offers no implementations",
+        "failed": "could not be tracked",
+    }[outcome.state]
+    failures = f", {outcome.failed:,} failed" if outcome.failed else ""
+    lines = [f"{commit.short} {commit.subject[:60]}: {found}{failures}", *outcome.broken]
+    if outcome.state == "failed":
+        lines += outcome.reason.splitlines()
+    return "\n    ".join(lines)
+
+
+def _events(line: "Sequence[Commit]", results: Path) -> "tuple[list[Event], list[Suspicion]]":
+    from .events import compared, events
+    from .history import tracked
+
+    return events(tracked(results, line), line, compared(results))
+
+
+def _confirm(plan: "_Plan") -> None:
+    """Compare side by side what may have changed, until nothing is left that can be looked into here."""
+    from .environment import machine
+
+    seen: set[Any] = set()
+    while True:
+        _, suspicions = _events(plan.line, plan.results)
+        pairs: dict[tuple[str, str], list[Suspicion]] = {}
+        for one in suspicions:
+            if one not in seen and one.machine == machine():
+                pairs.setdefault((one.before.hash, one.after.hash), []).append(one)
+        if not pairs:
+            return
+        for (before, after), mine in pairs.items():
+            seen |= set(mine)
+            _look_into(plan, before, after, mine)
+
+
+def _look_into(plan: "_Plan", before: str, after: str, suspicions: "Sequence[Suspicion]") -> None:
+    """Measure some implementations and cases of two commits side by side."""
+    from dataclasses import replace
+
+    from .environment import limit_threads
+    from .reports.numbers import many
+    from .tracking import suites_of
+    from .versions import version_of
+
+    limit_threads(plan.threads)
+    versions = [version_of(plan.repository, name) for name in (before, after)]
+    names = {one.series[2] for one in suspicions}
+    chosen = [
+        one for version in versions for one in version.registry().implementations if one.own_name in names
+    ]
+    wanted = {one.series[:2] for one in suspicions}
+    suites = [
+        replace(suite, cases=tuple(case for case in suite if (suite.name, case.label) in wanted))
+        for suite in suites_of(plan.configuration.benchmarks)
+    ]
+    say(f"{versions[1].title}: is {', '.join(sorted(names))} another on {many(len(wanted), 'case')}?")
+    budget = max(CONFIRMED_S, 2 * (plan.order.budget_s or 0))
+    settings = settings_of(
+        timed=True, threads=plan.threads, budget=budget, level="quick", seed=plan.order.seed
+    )
+    recorded([suite for suite in suites if len(suite)], chosen, settings, plan.results, about=about(versions))
+
+
+def _bisect(plan: "_Plan") -> None:
+    """Track commits in the middle of what is between, until every change has a commit of its own.
+
+    What cannot be tracked is passed over. Commits that change nothing an event's implementation is
+    made of need no measurement: they are as the one before them.
+    """
+    tried: set[str] = set()
+    while True:
+        found, _ = _events(plan.line, plan.results)
+        wanted = [_middle(plan, one, tried) for one in found if one.between]
+        commits = list({one.hash: one for one in wanted if one is not None}.values())
+        if not commits:
+            return
+        tried |= {one.hash for one in commits}
+        for _ in _walked(plan, commits):
+            pass
+        _confirm(plan)
+
+
+def _middle(plan: "_Plan", event: "Event", tried: set[str]) -> "Commit | None":
+    """Return the commit that halves those of which one brought an event, among those that change code."""
+    from .versions import relevant
+
+    changing = relevant(plan.repository, [*event.between, event.commit], event.since)
+    left = [one for one in changing if one.hash not in tried and one.hash != event.commit.hash]
+    return left[len(left) // 2] if left else None
+
+
+def _publish(plan: "_Plan") -> None:
+    """Let asv make its site, and say where it is."""
+    from .walk import published
+
+    say(f"asv's site is {published(plan.configuration, plan.line)}; asv preview serves it")
+
+
+def _list(*, gate: "Gate | None", results: Path, format_name: str, **_: Any) -> int:
+    """Say what happened at which commit, as far as it is known."""
+    from .commits import Repository
+    from .errors import ResultsError
+
+    line = Repository(Path.cwd()).line("HEAD")
+    found, left = _events(line, results)
+    from .history import tracked
+
+    if not tracked(results, line):
+        raise ResultsError(f"no commit of this line was tracked in {results}; do it with: convharness track")
+    _show_events(found, left, format_name)
+    return FAILED if _is_stopped(found, gate) else PASSED
+
+
+def _show_events(found: "Sequence[Event]", left: "Sequence[Suspicion]", format_name: str) -> None:
+    from .reports.events import render
+
+    show(render(format_name, found, left))
+
+
+def _is_stopped(found: "Sequence[Event]", gate: "Gate | None") -> bool:
+    """Say whether a gate stops any of the events; what does not import is wrong."""
+    stopped = set(gate.effects) if gate is not None else set()
+    return any({"wrong" if kind == "broken" else kind for kind in one.kinds} & stopped for one in found)
+
+
+@click.command("merge")
+@click.argument(
+    "sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+@options.results
+def merge(sources: Sequence[Path], results: Path) -> int:
+    """Merge folders of results, from other machines or shards, into --results: without loss, once each."""
+    from .merging import merge as merged
+
+    done = merged(sources, results)
+    say(f"{results}: {done}")
+    return PASSED
+
+
+@click.command("init")
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]")
+def init(folder: Path) -> int:
+    """Start in a repository of your own: a plugin, a suite, and what asv needs; nothing is overwritten."""
+    from .starting import start
+
+    for path, is_new in start(folder):
+        say(f"{'wrote' if is_new else 'kept '} {path}")
+    say("next: git add and commit these, then `convharness track`, or plain `asv run`")
+    return PASSED

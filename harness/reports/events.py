@@ -1,0 +1,103 @@
+"""What happened at which commit, for a terminal, for Markdown or as records."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from ..commits import ABBREVIATED
+from ..events import WORSE, Event, Step, Suspicion
+from . import numbers
+from .changes import STYLES, WORDS
+from .markdown import plain_text, table_of
+from .screen import Block, table, text_of
+
+_COLUMNS = {
+    "commit": "left",
+    "date": "left",
+    "implementation": "left",
+    "change": "left",
+    "size": "right",
+    "95 % interval": "left",
+    "where": "left",
+    "confidence": "right",
+    "subject": "left",
+    "reason": "left",
+}
+
+
+def render(format_name: str, found: Sequence[Event], left: Sequence[Suspicion]) -> str:
+    """Return what got worse, or is new, in a format: 'table', 'markdown' or 'json'.
+
+    `left` are suspicions that nobody has looked into.
+    """
+    shown = [one for one in found if one.kinds & set(WORSE)]
+    if format_name == "json":
+        from ..results import encode_rows
+
+        return encode_rows([one.row() for one in shown])
+    rows = [(event, step) for event in shown for step in event.steps if step.kind in WORSE]
+    if format_name == "markdown":
+        body = [[plain_text(cell) for _, cell in cells(event, step)] for event, step in rows]
+        table_text = [table_of(list(_COLUMNS), body)] if body else []
+        return "\n\n".join([*table_text, _sentence(shown, left)]) + "\n"
+    return text_of(_blocks(shown, rows, left))
+
+
+def _blocks(
+    shown: Sequence[Event], rows: Sequence[tuple[Event, Step]], left: Sequence[Suspicion]
+) -> list[Block]:
+    blocks: list[Block] = []
+    if rows:
+        lines = table(_COLUMNS)
+        for event, step in rows:
+            lines.add_row(*(Text(text, style=style) for style, text in cells(event, step)))
+        blocks += [lines, Text()]
+    return [*blocks, Text(_sentence(shown, left))]
+
+
+def cells(event: Event, step: Step) -> list[tuple[str, str]]:
+    """Return style and text of each column."""
+    size = numbers.multiple(step.size)
+    cases = numbers.many(len(step.cases), "case")
+    where = step.worst if len(step.cases) < 2 else f"{step.worst} (worst of {cases})"
+    sure = f"{100 * step.confidence:.1f} %" if step.confidence is not None else "exact"
+    return [
+        ("bold", commit_of(event)),
+        ("dim", f"{event.commit.date:%Y-%m-%d}"),
+        ("bold", event.implementation or ""),
+        (STYLES.get(step.kind, "yellow"), WORDS[step.kind]),
+        ("", size if step.size else ""),
+        ("", numbers.interval(step.low, step.high) if step.low else ""),
+        ("", where),
+        ("dim", sure if step.kind not in ("added", "removed") else ""),
+        ("dim", event.commit.subject),
+        ("", step.reason),
+    ]
+
+
+def commit_of(event: Event) -> str:
+    """Return the commit of an event, or the range in which it is."""
+    if event.between and event.since is not None:
+        return f"{event.since.hash[:ABBREVIATED]}..{event.commit.short}"
+    return event.commit.short
+
+
+def _sentence(shown: Sequence[Event], left: Sequence[Suspicion]) -> str:
+    counts = {
+        kind: sum(kind in event.kinds for event in shown)
+        for kind in WORSE
+        if any(kind in event.kinds for event in shown)
+    }
+    said = ", ".join(f"{count:,} {WORDS[kind]}" for kind, count in counts.items())
+    ranges = sum(bool(event.between) for event in shown)
+    hints = []
+    if ranges:
+        what = numbers.many(ranges, "change")
+        hints.append(f"{what} may be any commit's of a range: track --bisect finds it")
+    if left:
+        pairs = len({(one.before.hash, one.after.hash) for one in left})
+        hints.append(
+            f"between {numbers.many(pairs, 'pair')} of commits a time may have changed, which was not"
+            " looked into: track on that machine does"
+        )
+    return "; ".join([said or "nothing got worse", *hints]) + "."

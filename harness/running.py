@@ -1,0 +1,194 @@
+"""What the commands that run something share: words to settings, records to disk and to the screen."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import progress, say, show
+from .errors import SelectionError, did_you_mean
+
+if TYPE_CHECKING:
+    from .plugin import Implementation
+    from .records import Run
+    from .registry import Registry
+    from .runner import Settings
+    from .suite import Suite
+
+PASSED, FAILED, MISTAKE = 0, 1, 2
+
+Row = dict[str, Any]
+
+
+def discovered(plugins: Sequence[str]) -> "Registry":
+    """Return the registry, having told what could not be had and why."""
+    from .registry import discover
+    from .workers import examined
+
+    registry = discover(plugins, examine=examined)
+    for mistake in registry.broken:
+        say(f"error: {mistake}")
+    for one in registry.unavailable:
+        say(f"{one.family} is not available: {one.reason}")
+    return registry
+
+
+def selected(
+    registry: "Registry", patterns: Sequence[str], files: Sequence[str] = ()
+) -> "tuple[Implementation, ...]":
+    """Return what matches the patterns, or with `files` that and all that these hold."""
+    try:
+        chosen = registry.select(patterns) if patterns or not files else ()
+    except SelectionError:
+        # What was asked for may well be in the file that has just been reported not to load.
+        if registry.broken:
+            raise click.exceptions.Exit(MISTAKE) from None
+        raise
+    held = tuple(one for file in files for one in registry.of_file(Path(file)) if one not in chosen)
+    if files and not (held or chosen):
+        raise click.exceptions.Exit(MISTAKE)
+    return chosen + held
+
+
+def check_baseline(baseline: str | None, implementations: "Sequence[Implementation]") -> None:
+    """Refuse a baseline that is not there; raises `SelectionError`."""
+    names = [one.name for one in implementations]
+    if baseline is not None and baseline not in names:
+        hint = did_you_mean(baseline, names)
+        raise SelectionError(f"the baseline {baseline!r} is not among the implementations{hint}")
+
+
+def settings_of(
+    *,
+    budget: float = 0.3,
+    precision: float = 0.01,
+    cache: str = "warm",
+    memory_gib: float | None = None,
+    **judging: Any,
+) -> "Settings":
+    """Return the settings that options say."""
+    from .runner import Settings
+    from .sampling import Effort
+
+    if memory_gib is not None:
+        judging["memory_bytes"] = int(memory_gib * 2**30)
+    return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
+
+
+def _without_resume(words: Sequence[str]) -> list[str]:
+    """Return a command line without that option and its value."""
+    kept: list[str] = []
+    before = ""
+    for word in words:
+        is_value = before == "--resume" and not word.startswith("-")
+        if not (is_value or word == "--resume" or word.startswith("--resume=")):
+            kept.append(word)
+        before = word
+    return kept
+
+
+def recorded(
+    suites: "Sequence[Suite]",
+    implementations: "Sequence[Implementation]",
+    settings: "Settings",
+    results: Path,
+    resumed: Path | None = None,
+    *,
+    about: Mapping[str, Any] | None = None,
+) -> "tuple[Run, list[Row]]":
+    """Run, append each record to the results at once, and return them as rows.
+
+    `about` are facts of the run beside those of its environment.
+    """
+    from dataclasses import asdict
+
+    from . import environment
+    from .journal import RunWriter, check_same
+    from .results import compact, is_finished, new_run, read_run
+    from .runner import run
+    from .verdict import FAILURES
+
+    total = sum(len(suite) for suite in suites) * len(implementations)
+    facts = environment.describe(settings.threads) | dict(about or {})
+    if settings.timed:
+        facts |= _limits(settings.threads)
+    if resumed is None:
+        words = click.get_current_context().obj
+        this = new_run(
+            facts,
+            asdict(settings),
+            shlex.join(["convharness", *words]),
+            None if settings.exit_first else total,
+            arguments=_without_resume(words),
+        )
+    else:
+        this = read_run(resumed)
+        check_same(this, asdict(settings), facts)
+        results = resumed.resolve().parent.parent
+    with RunWriter(results, this, again=resumed is not None) as writer, progress(total) as advance:
+        done = {
+            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
+            for row in writer.rows
+        }
+        if resumed is not None:
+            say(f"run {this.id} has {len(done):,} records and {_state(is_finished(resumed))}")
+        try:
+            for record in run(suites, implementations, settings, done=done, ceilings=facts.get("ceilings")):
+                writer.append(record)
+                advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
+        except KeyboardInterrupt:
+            say(
+                f"{len(writer.rows):,} records are in {writer.folder};"
+                f" go on with: convharness run --resume {this.id}{_elsewhere(results)}"
+            )
+            raise
+    if writer.restored:
+        say(f"error: something else wrote into {writer.folder}; what was recorded is there again")
+    compact(writer.folder)
+    say(f"records are in {writer.folder}")
+    return this, writer.rows
+
+
+def _limits(threads: int) -> dict[str, Any]:
+    """Return what is known of the machine's speed, and of how well differences can be seen on it."""
+    from . import kept
+    from .paces import Marks
+    from .workers import ceilings_of
+
+    return {"ceilings": ceilings_of(threads), "timer": kept.read("timer", threads, Marks)}
+
+
+def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
+    return "is complete" if finished else "goes on"
+
+
+def _elsewhere(results: Path) -> str:
+    """Return the option that names a folder of results that is not the usual one."""
+    return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+
+
+def show_records(
+    rows: "Sequence[Row]", runs: "Sequence[Run]", format_name: str, baseline: str | None
+) -> None:
+    """Print records in a format."""
+    from .results import encode_rows, frame_of
+
+    if format_name in ("json", "jsonl"):
+        show(encode_rows(compared(rows, runs, baseline), lines=format_name == "jsonl"))
+        return
+    from .reports import render
+
+    show(render(format_name, frame_of(rows, runs), baseline=baseline))
+
+
+def compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None) -> "Sequence[Row]":
+    """Return records with how each compares with the baseline, if anything was timed."""
+    if not any(row.get("time_median_s") for row in rows):
+        return rows
+    from .reports.views import comparison_of
+    from .results import frame_of
+
+    compared = comparison_of(frame_of(rows, runs), baseline)
+    return [{**row, **compared(row)} for row in rows]

@@ -1,0 +1,347 @@
+"""Drives asv over commits, one `asv run` for each; what was interrupted goes on where it was.
+
+asv checks out, builds, runs our engine in its `setup_cache` and keeps its own files. Our records are
+made on the way and are the truth: a commit is done when its run is complete and asv has its file.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import msgspec
+
+from .commits import Commit, Repository
+from .errors import CommitError, ResultsError, SuiteError
+from .registry import is_installed
+from .results import is_finished, read_rows, read_run, run_folders
+from .tracking import MANIFEST, Manifest, Order, module_of
+from .verdict import FAILURES
+from .versions import offered, store_of
+
+State = Literal["measured", "kept", "nothing", "failed"]
+
+_ASV = (
+    # When we end, asv ends, and with it all that it has started.
+    "from convharness.workers import die_with_parent; die_with_parent()\n"
+    "import sys; from asv.main import main; sys.argv[0] = 'asv'; main()"
+)
+PLUGIN = '''"""Makes convharness's environment known to asv."""
+
+from convharness.checkouts import Worktree, setup
+
+__all__ = ["Worktree", "setup"]
+'''
+_MODULE = '''"""The suite `{name}`, for asv."""
+
+from convharness import asv_benchmarks
+
+globals().update(asv_benchmarks(__file__))
+'''
+_POLL_S = 0.2
+_LAST_LINES = 12
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Where asv's configuration, benchmarks and results are; `is_own` if the repository has one itself."""
+
+    path: Path
+    benchmarks: Path
+    results: Path
+    html: Path
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a commit; `reason` says why there is nothing, `broken` what does not import or build."""
+
+    commit: Commit
+    state: State
+    records: int = 0
+    failed: int = 0
+    broken: tuple[str, ...] = ()
+    reason: str = ""
+    seconds: float = 0.0
+
+
+Watch = Callable[[int, int, str], None]
+"""Is told how many records of how many a commit has, and of which is the latest."""
+
+
+def configured(repository: Repository, results: Path, suites: Sequence[str], threads: int) -> Configuration:
+    """Return asv's configuration: the repository's own, or else one that is made for it.
+
+    Raises `SuiteError` for a suite that the repository's own benchmarks do not have.
+    """
+    own = repository.root / "asv.conf.json"
+    if own.is_file():
+        return _own(own, suites)
+    store = store_of(repository)
+    folder = store / "benchmarks"
+    folder.mkdir(exist_ok=True)
+    known = Manifest.read(folder) if (folder / MANIFEST).exists() else Manifest([])
+    wanted = [_absolute(source) for source in suites] or known.suites or ["smoke"]
+    known.suites += [source for source in wanted if source not in known.suites]
+    _write_benchmarks(folder, known)
+    path = store / "asv.conf.json"
+    facts = configuration_of(
+        repository.root.name, "..", "benchmarks", os.path.relpath(results.resolve() / "asv", store), threads
+    )
+    path.write_text(facts, "utf-8")
+    (store / "asv_worktree.py").write_text(PLUGIN, "utf-8")
+    return Configuration(path, folder, results / "asv", store / "html", is_own=False)
+
+
+def _own(path: Path, suites: Sequence[str]) -> Configuration:
+    from .checkouts import read_configuration
+
+    facts = read_configuration(path)
+    found = Configuration(
+        path,
+        path.parent / facts["benchmark_dir"],
+        path.parent / facts["results_dir"],
+        path.parent / facts["html_dir"],
+        is_own=True,
+    )
+    known = {module_of(source) for source in Manifest.read(found.benchmarks).suites}
+    for source in suites:
+        if module_of(source) not in known:
+            raise SuiteError(
+                [f"{found.benchmarks / MANIFEST} has no suite {source!r}; add it there, and a module for it"]
+            )
+    return found
+
+
+def _absolute(source: str) -> str:
+    return str(Path(source).resolve()) if source.endswith(".toml") else source
+
+
+def configuration_of(project: str, repo: str, benchmarks: str, results: str, threads: int) -> str:
+    """Return the text of an asv.conf.json."""
+    facts = {
+        "version": 1,
+        "project": project,
+        "project_url": "#",
+        "show_commit_url": "#",
+        "repo": repo,
+        "dvcs": "git",
+        "branches": ["HEAD"],
+        "plugins": [".asv_worktree"],
+        "environment_type": "worktree",
+        "build_command": [],
+        "install_command": [],
+        "uninstall_command": [],
+        "matrix": {"env_nobuild": {"OMP_NUM_THREADS": [str(threads)]}},
+        "launch_method": "forkserver",
+        "default_benchmark_timeout": 60,
+        "benchmark_dir": benchmarks,
+        "results_dir": results,
+        "env_dir": ".asv/env" if benchmarks != "benchmarks" else "env",
+        "html_dir": ".asv/html" if benchmarks != "benchmarks" else "html",
+    }
+    return msgspec.json.format(msgspec.json.encode(facts)).decode() + "\n"
+
+
+def source_modules(manifest: Manifest) -> list[str]:
+    """Return the names of the benchmark modules of a manifest."""
+    return [module_of(source) for source in manifest.suites]
+
+
+def module_text(name: str) -> str:
+    """Return the text of a benchmark module."""
+    return _MODULE.format(name=name)
+
+
+def _write_benchmarks(folder: Path, manifest: Manifest) -> None:
+    """Write a manifest, and a module for each of its suites."""
+    manifest.write(folder)
+    (folder / "__init__.py").touch()
+    for name in source_modules(manifest):
+        (folder / f"{name}.py").write_text(module_text(name), "utf-8")
+
+
+@contextmanager
+def alone_in(repository: Repository) -> Iterator[None]:
+    """Walk alone; raises `CommitError` where another process walks over the commits of a repository."""
+    with (store_of(repository) / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = f"another convharness track is at work in {repository.root}; wait for it"
+            raise CommitError(message) from None
+        yield
+
+
+def walk(
+    repository: Repository,
+    commits: Sequence[Commit],
+    configuration: Configuration,
+    order: Order,
+    watch: Watch = lambda _done, _total, _words: None,
+) -> Iterator[Outcome]:
+    """Track commits one after the other, and yield what came of each.
+
+    What is done is kept; what was begun goes on. A commit that fails does not stop the rest.
+    """
+    results = Path(order.results or "results")
+    for commit in commits:
+        folder = _run_of(results, commit, order)
+        if folder is not None and is_finished(folder) and _has_file(configuration, commit):
+            yield _told(commit, folder, "kept", 0.0)
+            continue
+        start = time.monotonic()
+        reason = _tracked(repository, commit, configuration, order, watch)
+        folder = _run_of(results, commit, order)
+        seconds = time.monotonic() - start
+        if folder is None or not is_finished(folder):
+            yield Outcome(commit, "failed", reason=reason, seconds=seconds)
+        else:
+            yield _told(commit, folder, "measured", seconds)
+
+
+def _tracked(
+    repository: Repository, commit: Commit, configuration: Configuration, order: Order, watch: Watch
+) -> str:
+    """Let asv run on a commit, again if there is what it did not know of; return why it failed."""
+    manifest = Manifest.read(configuration.benchmarks)
+    if not manifest.implementations:
+        _learn(configuration, _names_at(repository, commit, configuration))
+    reason = _asv_run(repository, commit, configuration, order, watch)
+    folder = _run_of(Path(order.results or "results"), commit, order)
+    if folder is not None and is_finished(folder):
+        offered_here = read_run(folder).environment.get("contents") or {}
+        if _learn(configuration, offered_here):
+            reason = _asv_run(repository, commit, configuration, order, watch)
+    return reason
+
+
+def _names_at(repository: Repository, commit: Commit, configuration: Configuration) -> list[str]:
+    """Return names for asv to begin with: it runs nothing for who has no benchmarks."""
+    here = offered(repository.root, configuration.path.parent / "sites" / "working-tree")
+    if here.implementations:
+        return [one.name for one in here.implementations]
+    folder = repository.checked_out(commit.hash, store_of(repository) / "commits" / commit.hash)
+    then = offered(folder, store_of(repository) / "sites" / commit.hash)
+    return [one.name for one in then.implementations] or ["none.yet"]
+
+
+def _learn(configuration: Configuration, names: Any) -> bool:
+    """Add names to what asv knows; say whether there were new ones."""
+    manifest = Manifest.read(configuration.benchmarks)
+    new = [name for name in names if name not in manifest.implementations]
+    if new:
+        manifest.implementations += new
+        manifest.write(configuration.benchmarks)
+    return bool(new)
+
+
+def _asv_run(
+    repository: Repository, commit: Commit, configuration: Configuration, order: Order, watch: Watch
+) -> str:
+    """Let asv run on a commit and watch its progress; return its last words."""
+    words = ["run", "--config", str(configuration.path), f"{commit.hash}^!"]
+    with TemporaryDirectory() as place:
+        progress = Path(place) / "progress"
+        progress.touch()
+        told = msgspec.structs.replace(order, progress=str(progress), is_resumable=True)
+        log = Path(place) / "log"
+        with log.open("w") as output:
+            process = subprocess.Popen(  # noqa: S603 our own interpreter
+                [sys.executable, "-c", _ASV, *words],
+                cwd=repository.root,
+                env={**os.environ, **told.variables(), "PYTHONWARNINGS": "ignore"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                while process.poll() is None:
+                    _watch(progress, watch)
+                    time.sleep(_POLL_S)
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+        lines = log.read_text("utf-8", "replace").splitlines()
+    return "\n".join([line for line in lines if line.strip()][-_LAST_LINES:])
+
+
+def _watch(progress: Path, watch: Watch) -> None:
+    lines = progress.read_text("utf-8", "replace").splitlines()
+    if lines:
+        total, _, words = lines[-1].partition("\t")
+        watch(len(lines), int(total), words.replace("\t", " "))
+
+
+def asv(configuration: Configuration, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of asv that reads results."""
+    return subprocess.run(  # noqa: S603 our own interpreter
+        [sys.executable, "-m", "asv", words[0], "--config", str(configuration.path), *words[1:]],
+        cwd=configuration.path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
+    """Let asv make its site of all that it has, and return its first page.
+
+    With asv-tachyon installed the site looks as that has it, and needs nothing from the network.
+
+    Raises `ResultsError` with asv's last words where it fails.
+    """
+    done = asv(configuration, "publish")
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise ResultsError(f"asv publish failed: {words[-1]}")
+    if is_installed("asv_tachyon"):
+        subprocess.run(  # noqa: S603 our own interpreter
+            [sys.executable, "-m", "asv_tachyon", "install", str(configuration.html)],
+            check=True,
+            capture_output=True,
+        )
+        subjects = {commit.hash: commit.subject for commit in line}
+        (configuration.html / "commits.json").write_bytes(msgspec.json.encode(subjects))
+    return configuration.html / "index.html"
+
+
+def _run_of(results: Path, commit: Commit, order: Order) -> Path | None:
+    """Return the latest run of a commit on this machine with these wishes, finished or not."""
+    from .environment import machine
+
+    for folder in reversed(run_folders(results)):
+        run = read_run(folder)
+        facts, settings = run.environment, run.settings
+        if (
+            facts.get("tracked")
+            and facts.get("commit") == commit.hash
+            and facts.get("machine") == machine()
+            and settings.get("level") == order.level
+            and settings.get("seed") == order.seed
+        ):
+            return folder
+    return None
+
+
+def _has_file(configuration: Configuration, commit: Commit) -> bool:
+    """Say whether asv has results of a commit."""
+    return any(configuration.results.glob(f"*/{commit.hash[:8]}-*.json"))
+
+
+def _told(commit: Commit, folder: Path, state: State, seconds: float) -> Outcome:
+    rows = list(read_rows(folder))
+    broken = tuple(read_run(folder).environment.get("broken") or ())
+    failed = sum(row["status"] in FAILURES for row in rows)
+    nothing = not rows and not broken
+    return Outcome(commit, "nothing" if nothing else state, len(rows), failed, broken, seconds=seconds)

@@ -1,0 +1,141 @@
+"""Commits of a real git repository."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from convharness.commits import Repository, facts
+from convharness.errors import CommitError
+
+
+def git(folder: Path, *words: str) -> str:
+    """Run git as somebody."""
+    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    command = ["git", "-C", str(folder), *identity, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a repository with three commits, of which the last two are on top of a merge's first parent."""
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    for number in range(3):
+        (tmp_path / "implementations").mkdir(exist_ok=True)
+        (tmp_path / "implementations" / "mine.py").write_text(f"# {number}\n", "utf-8")
+        git(tmp_path, "add", ".")
+        git(tmp_path, "commit", "--quiet", "--message", f"Commit {number}")
+    return tmp_path
+
+
+def test_it_is_found_from_any_folder_inside(folder: Path) -> None:
+    """Its root is where git says."""
+    assert folder.resolve() == Repository(folder / "implementations").root.resolve()
+
+
+def test_a_folder_without_a_repository(tmp_path: Path) -> None:
+    """The complaint says how to make one."""
+    with pytest.raises(CommitError, match="this folder is in no git repository; go to one, or make one with: git init"):
+        Repository(tmp_path)
+
+
+def test_a_range_is_in_order(folder: Path) -> None:
+    """The oldest comes first; the older end is not in it."""
+    found = Repository(folder).commits("HEAD~2..HEAD")
+
+    assert ["Commit 1", "Commit 2"] == [one.subject for one in found]
+
+
+def test_one_name_is_one_commit(folder: Path) -> None:
+    """Though git's log would go on from it."""
+    assert ["Commit 1"] == [one.subject for one in Repository(folder).commits("HEAD~1")]
+
+
+def test_a_line_follows_first_parents(folder: Path) -> None:
+    """What a branch did on its way is not what its repository was."""
+    git(folder, "checkout", "--quiet", "-b", "side", "HEAD~1")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "Aside")
+    git(folder, "checkout", "--quiet", "main")
+    git(folder, "merge", "--quiet", "--no-ff", "--message", "Merge", "side")
+
+    assert ["Commit 0", "Commit 1", "Commit 2", "Merge"] == [
+        one.subject for one in Repository(folder).line("HEAD")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("span", "complaint"),
+    [
+        ("nobody", "'nobody' is no commit of "),
+        ("HEAD..HEAD", "the range 'HEAD..HEAD' holds no commits; the older end comes first"),
+        ("nobody..HEAD", "'nobody..HEAD' is no range of commits"),
+        ("--all", "'--all' is no range of commits; write one such as HEAD~10..HEAD"),
+        ("-n1..2", "'-n1..2' is no range of commits"),
+    ],
+)
+def test_what_is_no_commit(span: str, complaint: str, folder: Path) -> None:
+    """It says so, and what would be one."""
+    with pytest.raises(CommitError) as raised:
+        Repository(folder).commits(span)
+
+    assert str(raised.value).startswith(complaint)
+
+
+def test_names_that_are_no_commits_resolve_to_none(folder: Path) -> None:
+    """Options are none either."""
+    repository = Repository(folder)
+
+    assert [None, None, True] == [
+        repository.resolve("nobody"),
+        repository.resolve("--all"),
+        repository.resolve("main") == git(folder, "rev-parse", "main"),
+    ]
+
+
+def test_files_have_the_hashes_of_their_content(folder: Path) -> None:
+    """Those of a folder, or all."""
+    found = Repository(folder).files("HEAD~2", "implementations")
+
+    assert {"implementations/mine.py": git(folder, "rev-parse", "HEAD~2:implementations/mine.py")} == found
+
+
+def test_a_commit_is_checked_out_once(folder: Path) -> None:
+    """A second time it is there already, as it was left."""
+    repository = Repository(folder)
+    place = folder.parent / f"{folder.name}-copies" / "one"
+    commit = repository.commit("HEAD~2").hash
+    copy = repository.checked_out(commit, place)
+    (copy / "kept").touch()
+    repository.checked_out(commit, place)
+
+    assert ("# 0\n", True) == ((copy / "implementations/mine.py").read_text("utf-8"), (copy / "kept").exists())
+
+
+def test_a_shallow_clone_has_no_ranges(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Its history is cut off, and the complaint says how to get it."""
+    clone = tmp_path_factory.mktemp("clone")
+    git(folder.parent, "clone", "--quiet", "--depth", "1", folder.as_uri(), str(clone / "it"))
+
+    with pytest.raises(CommitError, match="run: git fetch --unshallow"):
+        Repository(clone / "it").commits("HEAD~1..HEAD")
+
+
+def test_inside_a_hook_it_is_the_folder_that_counts(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git leads its hooks to their own repository by variables."""
+    monkeypatch.setenv("GIT_DIR", os.fspath(tmp_path_factory.mktemp("other")))
+
+    assert "Commit 2" == Repository(folder).commit("HEAD").subject
+
+
+def test_facts_of_a_folder(folder: Path) -> None:
+    """The commit, and whether known files have changed."""
+    clean = facts(folder)
+    (folder / "implementations" / "mine.py").write_text("# changed\n", "utf-8")
+
+    assert [
+        {"commit": git(folder, "rev-parse", "HEAD"), "dirty": False},
+        {"commit": git(folder, "rev-parse", "HEAD"), "dirty": True},
+    ] == [clean, facts(folder)]

@@ -1,0 +1,185 @@
+"""What happened at which commit, from runs that are made up."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from convharness.changes import Change
+from convharness.commits import Commit
+from convharness.decisions import Decision
+from convharness.events import Event, Suspicion, events
+from convharness.history import Tracked
+from convharness.records import Run
+
+LINE = [
+    Commit(f"{number:x}" * 40, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number), (), f"Commit {number}")
+    for number in range(8)
+]
+SERIES = ("mini", "small", "mine.conv")
+
+
+def tracked(
+    number: int,
+    relative: float | None = 1.0,
+    *,
+    status: str = "passed",
+    error_u: float = 1.0,
+    content: str | None = None,
+    broken: Sequence[str] = (),
+    names: Sequence[str] = ("mine.conv",),
+    machine: str = "here",
+) -> Tracked:
+    """Return a commit with a record of each name; every commit's code is another one, if nobody says."""
+    from math import log
+
+    content = f"content {number}" if content is None else content
+    facts = {"machine": machine, "contents": dict.fromkeys(names, content), "broken": list(broken)}
+    rows: list[dict[str, Any]] = [
+        {
+            "suite": "mini",
+            "case": "small",
+            "implementation": name,
+            "status": status,
+            "reason": None,
+            "error_u": error_u,
+            "relative": None if relative is None else [[kin, log(relative) + 1e-4 * kin] for kin in range(5)],
+        }
+        for name in names
+    ]
+    return Tracked(LINE[number], number, Run(f"run-{number}", "", "", facts, {}), rows)
+
+
+def found(
+    some: Sequence[Tracked], verdicts: Mapping[tuple[int, int], float] | None = None
+) -> tuple[list[tuple[int, list[str]]], list[tuple[int, int]]]:
+    """Return at which commits what happened, and which pairs of commits are suspicious.
+
+    `verdicts` are the ratios that comparisons of two commits have found.
+    """
+    sides = {
+        (LINE[a].hash, LINE[b].hash): {SERIES: side(ratio)} for (a, b), ratio in (verdicts or {}).items()
+    }
+    told, suspicions = events(some, LINE, sides)
+    return [place(one) for one in told], [pair(one) for one in suspicions]
+
+
+def side(ratio: float) -> Change:
+    """Return a comparison that has found a ratio."""
+    word: Any = "slower" if ratio > 1 else "faster" if ratio < 1 else "same"
+    return Change(*SERIES, None, None, Decision(word, ratio, ratio, ratio, 0.005, 0.01, 1e-6))
+
+
+def place(event: Event) -> tuple[int, list[str]]:
+    """Return where an event is, and what it is."""
+    return LINE.index(event.commit), [step.kind for step in event.steps]
+
+
+def pair(suspicion: Suspicion) -> tuple[int, int]:
+    """Return which commits are to be compared."""
+    return LINE.index(suspicion.before), LINE.index(suspicion.after)
+
+
+def test_a_level_line_has_no_events() -> None:
+    """Figures of two runs differ by some per cent."""
+    assert ([], []) == found([tracked(n, 1 + 0.01 * (n % 2)) for n in range(8)])
+
+
+def test_a_step_is_a_suspicion_until_it_is_looked_into() -> None:
+    """One comparison later it is an event, or nothing."""
+    some = [tracked(n, 1.0 if n < 3 else 1.15) for n in range(8)]
+
+    assert ([], [(2, 3)]) == found(some)
+    assert ([(3, ["slower"])], []) == found(some, {(2, 3): 1.15})
+    assert [] == found(some, {(2, 3): 1.0})[0]
+
+
+def test_the_same_code_is_no_slower() -> None:
+    """Whatever the clock says."""
+    some = [tracked(n, 1.0 if n < 3 else 1.5, content="the same") for n in range(8)]
+
+    assert ([], []) == found(some)
+
+
+def test_a_faster_commit_is_an_event_too() -> None:
+    """It is in the history, though not among the regressions."""
+    some = [tracked(0), tracked(1, 0.5)]
+
+    assert ([(1, ["faster"])], []) == found(some, {(0, 1): 0.5})
+
+
+def test_drift_is_seen_against_the_first_commit_of_its_level() -> None:
+    """Each step alone is too small."""
+    some = [tracked(n, 1.015**n) for n in range(6)]
+    _, suspicions = found(some)
+
+    assert [(0, 4)] == [one for one in suspicions if one[0] == 0]
+
+
+def test_what_becomes_wrong_is_named_once_and_what_becomes_right_again_too() -> None:
+    """Between the two nothing new happens."""
+    statuses = ["passed", "passed", "wrong", "wrong", "passed", "passed"]
+    some = [tracked(n, status=status) for n, status in enumerate(statuses)]
+
+    assert [(2, ["wrong"]), (4, ["repaired"])] == found(some)[0]
+
+
+def test_times_are_compared_across_what_was_wrong() -> None:
+    """A slow-down may come with the repair."""
+    some = [tracked(0), tracked(1, None, status="wrong"), tracked(2, 1.3)]
+
+    assert [(0, 2)] == found(some)[1]
+
+
+@pytest.mark.parametrize(("error_u", "expected"), [(1.5, []), (3.0, [(1, ["imprecise"])])])
+def test_errors_need_no_second_look(error_u: float, expected: list[Any]) -> None:
+    """The same code on the same data has the same error."""
+    assert expected == found([tracked(0), tracked(1, error_u=error_u)])[0]
+
+
+def test_slower_and_less_exact_is_one_event() -> None:
+    """It is one commit's doing."""
+    some = [tracked(0), tracked(1, 1.2, error_u=4.0)]
+
+    assert [(1, ["slower", "imprecise"])] == found(some, {(0, 1): 1.2})[0]
+
+
+def test_what_does_not_import_is_named_once_and_its_absence_is_no_removal() -> None:
+    """And when it is back it is not new."""
+    lines = ["", "mine.py does not import: line 3", "mine.py does not import: line 4", ""]
+    some = [
+        tracked(n, broken=[line] if line else [], names=[] if line else ["mine.conv"])
+        for n, line in enumerate(lines)
+    ]
+
+    assert [(1, ["broken"])] == found(some)[0]
+
+
+def test_what_is_new_and_what_has_gone() -> None:
+    """The first commit of all has nothing new."""
+    both = ("mine.conv", "theirs.conv")
+    some = [tracked(0), tracked(1, names=both), tracked(2, names=both), tracked(3)]
+
+    assert [(1, ["added"]), (3, ["removed"])] == found(some)[0]
+
+
+def test_what_is_new_and_wrong_is_wrong() -> None:
+    """Though it has no past."""
+    some = [tracked(0, names=[]), tracked(1, status="crashed")]
+
+    assert [(1, ["wrong"])] == found(some)[0]
+
+
+def test_commits_of_which_nothing_is_known_are_between() -> None:
+    """The change may be any of theirs."""
+    told, _ = events([tracked(1), tracked(5, error_u=9.0)], LINE, {})
+
+    assert [(LINE[1], (LINE[2], LINE[3], LINE[4]))] == [(one.since, one.between) for one in told]
+
+
+def test_machines_are_not_compared_with_each_other() -> None:
+    """Each has a line of its own."""
+    some = [tracked(0), tracked(1, 2.0, machine="there"), tracked(2)]
+
+    assert ([], []) == found(some)
