@@ -46,7 +46,7 @@ class Tracked:
     @property
     def place(self) -> tuple[str, str]:
         """Return the machine and the environment: what may be compared with each other."""
-        return str(self.run.environment.get("machine")), environment_of(self.run.environment)
+        return str(self.run.environment.get("machine")), environment_of(self.run)
 
     @property
     def broken(self) -> Sequence[str]:
@@ -59,10 +59,13 @@ class Tracked:
         return self.run.environment.get("contents") or {}
 
 
-def environment_of(facts: Mapping[str, Any]) -> str:
-    """Return what else than the commit decides how fast something is, as people read it."""
+def environment_of(run: Run) -> str:
+    """Return what else than commit and machine decides what is found, as people read it."""
+    facts, settings = run.environment, run.settings
     python = ".".join(str(facts.get("python", "")).split(".")[:2])
-    return f"py{python} {facts.get('threads', 1)} thread{'' if facts.get('threads', 1) == 1 else 's'}"
+    threads = facts.get("threads", 1)
+    words = f"Python {python}, {threads} thread{'' if threads == 1 else 's'}, {settings.get('level')} level"
+    return words if not settings.get("seed") else f"{words}, seed {settings['seed']}"
 
 
 def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:

@@ -29,9 +29,10 @@ from .versions import offered, store_of
 State = Literal["measured", "kept", "nothing", "failed"]
 
 _ASV = (
-    # When we end, asv ends, and with it all that it has started.
-    "from convharness.workers import die_with_parent; die_with_parent()\n"
-    "import sys; from asv.main import main; sys.argv[0] = 'asv'; main()"
+    # When we end, asv ends, and in its own way: it has started a server that only asv can end.
+    "import signal, sys; from convharness.workers import die_with_parent\n"
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); die_with_parent(signal.SIGTERM)\n"
+    "from asv.main import main; sys.argv[0] = 'asv'; main()"
 )
 PLUGIN = '''"""Makes convharness's environment known to asv."""
 

@@ -408,9 +408,9 @@ def spawned(
     return Process(limits, start, token, alone=alone)
 
 
-def die_with_parent() -> None:
-    """Let the system end this process when the one that started it ends, however that comes about."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(how: int = signal.SIGKILL) -> None:
+    """Let the system end this process by a signal when the one that started it ends, whatever ended that."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
 
 
 def end_marked(wanted: Callable[[str, int], bool]) -> None:
