@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         SelectionError,
         SuiteError,
     )
+    from .history import load_history
     from .lazy import lazy_import
     from .padding import pad
     from .plugin import Implementation, implementation, plan
@@ -51,6 +52,7 @@ _HOMES = {
     "find_suite": "suite",
     "implementation": "plugin",
     "lazy_import": "lazy",
+    "load_history": "history",
     "load_suite": "suite",
     "pad": "padding",
     "plan": "plugin",
@@ -82,6 +84,7 @@ __all__ = [
     "find_suite",
     "implementation",
     "lazy_import",
+    "load_history",
     "load_suite",
     "pad",
     "plan",

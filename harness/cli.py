@@ -309,7 +309,10 @@ def report(
         rows = compared(stored, [read_run(folder) for folder in folders], baseline)
         text = encode_rows(rows, lines=format_name == "jsonl")
     else:
-        text = render(format_name, load(folders), baseline=baseline)
+        frame = load(folders)
+        if format_name == "html":
+            frame = over_commits.with_history(frame, results)
+        text = render(format_name, frame, baseline=baseline)
     if output is None:
         show(text)
     else:

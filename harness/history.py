@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .commits import Commit
+from .commits import Commit, Repository
 from .errors import ResultsError
 from .records import Run
 from .results import Row, is_finished, read_rows, read_run, run_folders
@@ -84,6 +84,20 @@ def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:
         one = Tracked(line[place], place, run, list(read_rows(folder)))
         found[place, one.place] = one
     return [found[key] for key in sorted(found)]
+
+
+def load_history(folder: Path | str = ".", results: Path | str | None = None) -> "pd.DataFrame":
+    """Return all that is known of the commits of a repository's HEAD and its first parents.
+
+    `folder` is anywhere in the repository, `results` where records are kept, by default in the folder
+    `results` of its root; asv's files are looked for in `asv` below that. There is a row for each
+    commit, machine, environment, case and implementation; the columns are those of `COLUMNS`.
+
+    Raises `CommitError` where there is no repository, and `ResultsError` for damaged results.
+    """
+    repository = Repository(Path(folder))
+    place = Path(results) if results is not None else repository.root / "results"
+    return history(place, repository.line("HEAD"), place / "asv")
 
 
 def history(results: Path, line: Sequence[Commit], asv_results: Path | None = None) -> "pd.DataFrame":

@@ -201,7 +201,9 @@ def comparing(command: Command) -> Command:
     """Add what selects problems, and says how to judge and how long to measure."""
     judging = tuple(option for option in _JUDGING if option is not _formats)
     formats = format_of("comparison", *FORMATS)
-    return _with(command, _SELECTING + judging + (formats, jobs) + _TIMING[:-1] + (fail_on, everything, markdown))
+    return _with(
+        command, _SELECTING + judging + (formats, jobs) + _TIMING[:-1] + (fail_on, everything, markdown)
+    )
 
 
 def _gate(_: click.Context, __: click.Parameter, value: str | None) -> Any:
@@ -247,6 +249,13 @@ def tracking(command: Command) -> Command:
             ),
             click.option(
                 "--regressions", "list_only", is_flag=True, help="Measure nothing; list what is known."
+            ),
+            click.option(
+                "--history",
+                "history_file",
+                type=click.Path(path_type=Path, dir_okay=False),
+                metavar="FILE",
+                help="Write all that is known of these commits as CSV or Parquet.",
             ),
             click.option("--bisect", is_flag=True, help="Find the commit of a change among untracked ones."),
             click.option("--publish", is_flag=True, help="Make asv's site, and a page of the history."),

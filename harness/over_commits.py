@@ -9,10 +9,12 @@ import click
 
 from . import options
 from .console import say, show, stdout_kept, walking
-from .errors import CommitError, SelectionError
+from .errors import CommitError, ResultsError, SelectionError
 from .running import FAILED, MISTAKE, PASSED, recorded, settings_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .changes import Change, Gate
     from .commits import Commit, Repository
     from .events import Event, Suspicion
@@ -197,6 +199,7 @@ def _track(  # noqa: PLR0913 what the options say
     seed: int,
     budget: float,
     confirm: bool,
+    history_file: Path | None,
     list_only: bool,  # noqa: ARG001 the other way is another function
 ) -> int:
     from .commits import Repository
@@ -223,6 +226,8 @@ def _track(  # noqa: PLR0913 what the options say
         found, left = _events(line, results)
         if publish:
             _publish(plan)
+    if history_file is not None:
+        _write_history(history_file, results, line)
     _show_events(found, left, format_name)
     return FAILED if failed or _is_stopped(found, gate) else PASSED
 
@@ -380,16 +385,62 @@ def _middle(plan: "_Plan", event: "Event", tried: set[str]) -> "Commit | None":
 
 
 def _publish(plan: "_Plan") -> None:
-    """Let asv make its site, and say where it is."""
+    """Let asv make its site and write our page of the history, and say where they are."""
+    from .history import tracked
+    from .reports import render
+    from .results import load, make_folder, write_text
     from .walk import published
 
-    say(f"asv's site is {published(plan.configuration, plan.line)}; asv preview serves it")
+    known = tracked(plan.results, plan.line)
+    if not known:
+        raise ResultsError("there is nothing to publish: no commit of this line was tracked")
+    frame = with_history(load([plan.results / "runs" / known[-1].run.id]), plan.results, plan.line)
+    page = make_folder(plan.results / "reports") / "history.html"
+    say(f"the history is {write_text(page, render('html', frame))}")
+    say(
+        f"asv's site is {published(plan.configuration, plan.line)}; `asv preview` or any web server serves it"
+    )
 
 
-def _list(*, gate: "Gate | None", results: Path, format_name: str, **_: Any) -> int:
+def with_history(
+    frame: "pd.DataFrame", results: Path, line: "Sequence[Commit] | None" = None
+) -> "pd.DataFrame":
+    """Return records that know what was tracked at other commits, if anything was, for the HTML report."""
+    from .commits import Repository
+    from .history import history
+
+    if line is None:
+        try:
+            line = Repository(Path.cwd()).line("HEAD")
+        except CommitError:
+            return frame
+    known = history(results, line)
+    if not known.empty:
+        frame.attrs |= {"history": known, "events": _events(line, results)[0]}
+    return frame
+
+
+def _write_history(path: Path, results: Path, line: "Sequence[Commit]") -> None:
+    """Write the table of all commits, as the file's name says."""
+    from .history import history
+    from .results import write_text
+
+    frame = history(results, line, results / "asv")
+    if path.suffix == ".parquet":
+        try:
+            frame.to_parquet(path)
+        except OSError as error:
+            raise ResultsError(f"cannot write {path}: {error.strerror or error}") from None
+    else:
+        write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    say(f"{path} has {len(frame):,} rows of {frame['commit'].nunique()} commits")
+
+
+def _list(
+    *, gate: "Gate | None", results: Path, format_name: str, history_file: Path | None, **_: Any
+) -> int:
     """Say what happened at which commit, as far as it is known."""
     from .commits import Repository
-    from .errors import ResultsError
 
     line = Repository(Path.cwd()).line("HEAD")
     found, left = _events(line, results)
@@ -397,6 +448,8 @@ def _list(*, gate: "Gate | None", results: Path, format_name: str, **_: Any) -> 
 
     if not tracked(results, line):
         raise ResultsError(f"no commit of this line was tracked in {results}; do it with: convharness track")
+    if history_file is not None:
+        _write_history(history_file, results, line)
     _show_events(found, left, format_name)
     return FAILED if _is_stopped(found, gate) else PASSED
 

@@ -1,4 +1,4 @@
-"""What a repository needs so that its implementations are judged, timed and tracked; nothing is overwritten."""
+"""What a repository needs so that its implementations are tracked; nothing is overwritten."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,7 +59,10 @@ def _tracked(folder: Path, suites: Sequence[str]) -> Iterator[tuple[Path, bool]]
     path = benchmarks / MANIFEST
     is_new = not path.exists()
     if is_new:
-        names = [one.name for one in offered(folder, folder / ".convharness" / "sites" / "working-tree").implementations]
+        names = [
+            one.name
+            for one in offered(folder, folder / ".convharness" / "sites" / "working-tree").implementations
+        ]
         Manifest(list(suites), names).write(benchmarks)
     yield path, is_new
     yield _written(benchmarks / "__init__.py", "")

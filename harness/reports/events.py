@@ -11,7 +11,7 @@ from .changes import STYLES, WORDS
 from .markdown import plain_text, table_of
 from .screen import Block, table, text_of
 
-_COLUMNS = {
+COLUMNS = {
     "commit": "left",
     "date": "left",
     "implementation": "left",
@@ -38,7 +38,7 @@ def render(format_name: str, found: Sequence[Event], left: Sequence[Suspicion]) 
     rows = [(event, step) for event in shown for step in event.steps if step.kind in WORSE]
     if format_name == "markdown":
         body = [[plain_text(cell) for _, cell in cells(event, step)] for event, step in rows]
-        table_text = [table_of(list(_COLUMNS), body)] if body else []
+        table_text = [table_of(list(COLUMNS), body)] if body else []
         return "\n\n".join([*table_text, _sentence(shown, left)]) + "\n"
     return text_of(_blocks(shown, rows, left))
 
@@ -48,7 +48,7 @@ def _blocks(
 ) -> list[Block]:
     blocks: list[Block] = []
     if rows:
-        lines = table(_COLUMNS)
+        lines = table(COLUMNS)
         for event, step in rows:
             lines.add_row(*(Text(text, style=style) for style, text in cells(event, step)))
         blocks += [lines, Text()]

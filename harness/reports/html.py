@@ -13,11 +13,13 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import charts, measuring, numbers, sentences, statuses, views
+from . import charts, measuring, numbers, sentences, statuses, trends, views
+from . import events as happened
 from .frames import prepare, records, runs
 
 MOST_RECORDS = 5000
 COLORS = 8
+FEWEST_COMMITS = 2
 WHOLE = 0
 
 Record = dict[str, Any]
@@ -92,7 +94,27 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
     """Return the whole page."""
     rows = views.with_comparisons(prepare(frame), baseline)
     template = _templates().get_template("report.html.j2")
-    return template.render(**_page(frame, rows), **({} if rows.empty else _views(rows, baseline)))
+    shown = {} if rows.empty else {**_views(rows, baseline), "history": _history(frame)}
+    return template.render(**_page(frame, rows), **shown)
+
+
+def _history(frame: pd.DataFrame) -> dict[str, Any] | None:
+    """Return what the frame knows of other commits: charts, and what happened."""
+    history = frame.attrs.get("history")
+    if history is None or history["commit"].nunique() < FEWEST_COMMITS:
+        return None
+    events = frame.attrs.get("events", [])
+    found = trends.trends(history, events)
+    return {
+        "trends": found,
+        "places": len({one.place for one in found}),
+        "columns": list(happened.COLUMNS),
+        "events": [
+            (step.kind, [text for _, text in happened.cells(event, step)])
+            for event in events
+            for step in event.steps
+        ],
+    }
 
 
 def _templates() -> Environment:
@@ -107,6 +129,7 @@ def _templates() -> Environment:
         "charts": charts,
         "numbers": numbers,
         "statuses": statuses,
+        "trends": trends,
         "sentences": sentences,
         "views": views,
     }

@@ -1,17 +1,13 @@
 """asv itself, on real commits of a repository that is made for it: run, show, compare, publish."""
 
 import json
-import os
-import re
-import shutil
-import subprocess
 import sys
 from math import isnan
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .commits import Repository
 
 SUITE = """
 [[case]]
@@ -43,58 +39,23 @@ WRONG = RIGHT.replace("weight.reshape(-1, c) @", "1.5 * weight.reshape(-1, c) @"
 ADDED = RIGHT.replace("pointwise", "another")
 
 
-class Repository:
-    """A repository with its own implementations and suite, tracked by this working tree's engine."""
+class Tracked(Repository):
+    """A repository that was begun with `convharness init`, for plain asv."""
 
     def __init__(self, folder):
-        self.folder = folder
-        (folder / "home").mkdir()
+        super().__init__(folder)
+        (folder / "mini.toml").unlink()
         (folder / "suites").mkdir()
         (folder / "implementations").mkdir()
-        for name in ("asv.conf.json", "asv_worktree.py"):
-            shutil.copy(ROOT / name, folder)
-        shutil.copy(ROOT / "suites/__init__.py", folder / "suites")
-        benchmarks = (ROOT / "suites/_benchmarks.py").read_text("utf-8")
-        tracked = 'TRACKED_IMPLEMENTATIONS = ("mine.pointwise", "mine.another")\n'
-        benchmarks = re.sub(r"TRACKED_IMPLEMENTATIONS = \(.*?\n\)\n", tracked, benchmarks, flags=re.DOTALL)
-        benchmarks = benchmarks.replace('TRACKED_SUITES = ("smoke",)', 'TRACKED_SUITES = ("mini",)')
-        (folder / "suites/_benchmarks.py").write_text(benchmarks, "utf-8")
         (folder / "suites/mini.toml").write_text(SUITE, "utf-8")
-        smoke = (ROOT / "suites/smoke.py").read_text("utf-8")
-        (folder / "suites/mini.py").write_text(smoke.replace("smoke", "mini"), "utf-8")
-        self.git("init", "--quiet", "--initial-branch", "main")
-
-    def run(self, *command):
-        """Run a program with a home of its own, so that nobody's asv settings are read or written."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=os.environ | {"HOME": str(self.folder / "home"), "CONVHARNESS_BUDGET": "0.05"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def git(self, *words):
-        """Run git as somebody."""
-        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-        code, output = self.run("git", *identity, *words)
-        assert code == 0, output
-        return output.strip()
+        (folder / "implementations/mine.py").write_text(RIGHT + ADDED.split("\n\n", 1)[1], "utf-8")
+        code, _, complaint = self.convharness("init")
+        assert code == 0, complaint
 
     def asv(self, *words):
-        """Run asv."""
-        return self.run(sys.executable, "-m", "asv", *words)
-
-    def commit(self, **files):
-        """Commit the implementations as these files say, and return the hash."""
-        for name, text in files.items():
-            (self.folder / "implementations" / f"{name}.py").write_text(text, "utf-8")
-        self.git("add", "--all", ".")
-        self.git("commit", "--quiet", "--message", "A commit")
-        return self.git("rev-parse", "HEAD")
+        """Run asv, and return its exit code and all that it printed."""
+        code, output, complaint = self.run(sys.executable, "-m", "asv", *words, CONVHARNESS_BUDGET="0.05")
+        return code, output + complaint
 
     def results(self, commit):
         """Return asv's results of a commit: benchmark -> values by case."""
@@ -106,11 +67,11 @@ class Repository:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """Three commits, all run: a right implementation; the same and another; the first one broken."""
-    made = Repository(tmp_path_factory.mktemp("repository"))
+    made = Tracked(tmp_path_factory.mktemp("plain") / "repository")
     made.commits = [
-        made.commit(mine=RIGHT),
-        made.commit(mine=RIGHT + ADDED.split("\n\n", 1)[1]),
-        made.commit(mine=WRONG),
+        made.commit("One", mine=RIGHT),
+        made.commit("Two", mine=RIGHT + ADDED.split("\n\n", 1)[1]),
+        made.commit("Wrong", mine=WRONG),
     ]
     made.outputs = [made.asv("run", "--quick", f"{commit}^!") for commit in made.commits]
     return made

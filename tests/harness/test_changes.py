@@ -49,9 +49,7 @@ def effects(before: dict[str, Any] | None, after: dict[str, Any] | None) -> tupl
         (("passed",), None, ("removed",)),
     ],
 )
-def test_verdicts(
-    before: tuple[str] | None, after: tuple[str] | None, expected: tuple[str, ...]
-) -> None:
+def test_verdicts(before: tuple[str] | None, after: tuple[str] | None, expected: tuple[str, ...]) -> None:
     """What failed already is no regression; what is new and fails is one."""
     sides = [side and record(f"mine.conv@{label}", *side) for side, label in ((before, "a"), (after, "b"))]
 

@@ -36,7 +36,9 @@ def test_it_is_found_from_any_folder_inside(folder: Path) -> None:
 
 def test_a_folder_without_a_repository(tmp_path: Path) -> None:
     """The complaint says how to make one."""
-    with pytest.raises(CommitError, match="this folder is in no git repository; go to one, or make one with: git init"):
+    with pytest.raises(
+        CommitError, match="this folder is in no git repository; go to one, or make one with: git init"
+    ):
         Repository(tmp_path)
 
 
@@ -109,7 +111,10 @@ def test_a_commit_is_checked_out_once(folder: Path) -> None:
     (copy / "kept").touch()
     repository.checked_out(commit, place)
 
-    assert ("# 0\n", True) == ((copy / "implementations/mine.py").read_text("utf-8"), (copy / "kept").exists())
+    assert ("# 0\n", True) == (
+        (copy / "implementations/mine.py").read_text("utf-8"),
+        (copy / "kept").exists(),
+    )
 
 
 def test_a_shallow_clone_has_no_ranges(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -14,7 +14,9 @@ from convharness.history import Tracked
 from convharness.records import Run
 
 LINE = [
-    Commit(f"{number:x}" * 40, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number), (), f"Commit {number}")
+    Commit(
+        f"{number:x}" * 40, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number), (), f"Commit {number}"
+    )
     for number in range(8)
 ]
 SERIES = ("mini", "small", "mine.conv")
