@@ -266,13 +266,26 @@ class _Line:
         exact = Change(*series, *rows, thresholds=self._thresholds)
         known = self._verdicts.get((self._tracked[before].commit.hash, self._tracked[after].commit.hash), {})
         side = known.get(series)
-        is_open = side is None and self._is_suspicious(*rows)
+        is_open = self._is_suspicious(*rows) if side is None else self._is_undecided(side)
         if side is not None:
             exact = Change(*series, *rows, side.decision, self._thresholds)
-        elif is_open:
+        if is_open:
             commits = self._tracked[before].commit, self._tracked[after].commit
             self.suspicions.append(Suspicion(self._tracked[after].place[0], *commits, series))
         return exact if exact.effects else None, is_open
+
+    def _is_undecided(self, side: Change) -> bool:
+        """Say whether a comparison could not tell, so that there may be what is worth a word."""
+        decision = side.decision
+        if (
+            decision is None
+            or decision.word != "cannot tell"
+            or decision.low is None
+            or decision.high is None
+        ):
+            return False
+        least = 1 + self._thresholds.slower
+        return decision.high > least or decision.low < 1 / least
 
     def _is_suspicious(self, before: Row, after: Row) -> bool:
         """Say whether a time may have changed by what is worth a word."""

@@ -174,10 +174,11 @@ def _asv_rows(folder: Path, line: Sequence[Commit]) -> Iterator[dict[str, Any]]:
             suite, _, rest = name.partition(".")
             attribute, _, method = rest.partition(".")
             row = dict(zip(stored["result_columns"], cells, strict=False))
-            if method not in _FIGURES or not row.get("result"):
+            if method not in _FIGURES or not row.get("params"):
                 continue
-            cases = product(*row["params"])
-            for (case,), value in zip(cases, row["result"], strict=False):
+            cases = list(product(*row["params"]))
+            values = row.get("result") or [None] * len(cases)  # null as a whole where all have failed
+            for (case,), value in zip(cases, values, strict=False):
                 key = suite, case.strip("'\""), names.get(attribute, attribute)
                 figures = found.setdefault(key, {"failed": False})
                 figures["failed"] |= value is None

@@ -26,6 +26,7 @@ from .results import (
     new_name,
     read_rows,
     run_folders,
+    write_text,
 )
 
 ASV = "asv"
@@ -112,10 +113,8 @@ def _append(path: Path, text: str) -> None:
 
 
 def _written(path: Path, text: str) -> None:
-    part = new_name(path)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
 
 
 def _asv(source: Path, target: Path, done: Merged) -> None:

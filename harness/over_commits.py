@@ -1,5 +1,6 @@
 """The commands over commits: compare two of them now, track many, say what happened at which."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 CONFIRMED_S = 1.0
 """How long each implementation is timed where a suspicion is looked into."""
+
+_MOST_TRIES = 3
+"""What a comparison cannot tell is compared again, three times as long."""
 
 _LAST = 20
 """So many commits are tracked where none was and nobody says which."""
@@ -215,7 +219,7 @@ def _track(  # noqa: PLR0913 what the options say
         wanted = _thinned(_wanted(repository, line, results, span, new=new), every)
         line = _line_of(repository, line, wanted)
         configuration = configured(repository, results, suites, threads)
-        plan = _Plan(repository, line, configuration, order, results, threads)
+        plan = _Plan(repository, line, configuration, order, results, threads, gate)
         if repository.is_dirty():
             say("commits are measured, not uncommitted changes; `convharness compare HEAD .` measures those")
         failed = [one for one in _walked(plan, wanted) if one.state == "failed"]
@@ -223,7 +227,7 @@ def _track(  # noqa: PLR0913 what the options say
             _confirm(plan)
         if bisect:
             _bisect(plan)
-        found, left = _events(line, results)
+        found, left = _events(repository, line, results, gate)
         if publish:
             _publish(plan)
     if history_file is not None:
@@ -242,6 +246,7 @@ class _Plan:
     order: "Order"
     results: Path
     threads: int
+    gate: "Gate | None"
 
 
 def _wanted(
@@ -303,33 +308,52 @@ def _told(outcome: "Outcome") -> str:
     return "\n    ".join(lines)
 
 
-def _events(line: "Sequence[Commit]", results: Path) -> "tuple[list[Event], list[Suspicion]]":
+def _events(
+    repository: "Repository", line: "Sequence[Commit]", results: Path, gate: "Gate | None"
+) -> "tuple[list[Event], list[Suspicion]]":
+    """Return what happened on a line of commits, by the thresholds of a gate, and what is still open."""
+    from dataclasses import replace
+
     from .events import compared, events
     from .history import tracked
+    from .versions import relevant
 
-    return events(tracked(results, line), line, compared(results))
+    thresholds = None if gate is None else gate.thresholds
+    found, left = events(tracked(results, line), line, compared(results), thresholds)
+    narrowed = []
+    for one in found:
+        if one.between and one.since is not None:  # commits that touch no plugin are not to blame
+            touching = relevant(repository, [*one.between, one.commit], one.since)
+            between = tuple(commit for commit in touching if commit.hash != one.commit.hash)
+            narrowed.append(replace(one, between=between))
+        else:
+            narrowed.append(one)
+    return narrowed, left
 
 
 def _confirm(plan: "_Plan") -> None:
     """Compare side by side what may have changed, until nothing is left that can be looked into here."""
     from .environment import machine
 
-    seen: set[Any] = set()
+    tries: Counter[Suspicion] = Counter()
     while True:
-        _, suspicions = _events(plan.line, plan.results)
+        _, suspicions = _events(plan.repository, plan.line, plan.results, plan.gate)
         pairs: dict[tuple[str, str], list[Suspicion]] = {}
         for one in suspicions:
-            if one not in seen and one.machine == machine():
+            if tries[one] < _MOST_TRIES and one.machine == machine():
                 pairs.setdefault((one.before.hash, one.after.hash), []).append(one)
         if not pairs:
             return
         for (before, after), mine in pairs.items():
-            seen |= set(mine)
-            _look_into(plan, before, after, mine)
+            longer = 3 ** max(tries[one] for one in mine)
+            tries.update(mine)
+            _look_into(plan, before, after, mine, longer)
 
 
-def _look_into(plan: "_Plan", before: str, after: str, suspicions: "Sequence[Suspicion]") -> None:
-    """Measure some implementations and cases of two commits side by side."""
+def _look_into(
+    plan: "_Plan", before: str, after: str, suspicions: "Sequence[Suspicion]", longer: int
+) -> None:
+    """Measure some implementations and cases of two commits side by side, so many times longer than usual."""
     from dataclasses import replace
 
     from .environment import limit_threads
@@ -349,7 +373,7 @@ def _look_into(plan: "_Plan", before: str, after: str, suspicions: "Sequence[Sus
         for suite in suites_of(plan.configuration.benchmarks)
     ]
     say(f"{versions[1].title}: is {', '.join(sorted(names))} another on {many(len(wanted), 'case')}?")
-    budget = max(CONFIRMED_S, 2 * (plan.order.budget_s or 0))
+    budget = longer * max(CONFIRMED_S, 2 * (plan.order.budget_s or 0))
     settings = settings_of(
         timed=True, threads=plan.threads, budget=budget, level="quick", seed=plan.order.seed
     )
@@ -359,13 +383,12 @@ def _look_into(plan: "_Plan", before: str, after: str, suspicions: "Sequence[Sus
 def _bisect(plan: "_Plan") -> None:
     """Track commits in the middle of what is between, until every change has a commit of its own.
 
-    What cannot be tracked is passed over. Commits that change nothing an event's implementation is
-    made of need no measurement: they are as the one before them.
+    What cannot be tracked is passed over.
     """
     tried: set[str] = set()
     while True:
-        found, _ = _events(plan.line, plan.results)
-        wanted = [_middle(plan, one, tried) for one in found if one.between]
+        found, _ = _events(plan.repository, plan.line, plan.results, plan.gate)
+        wanted = [_middle(one, tried) for one in found if one.between]
         commits = list({one.hash: one for one in wanted if one is not None}.values())
         if not commits:
             return
@@ -375,12 +398,9 @@ def _bisect(plan: "_Plan") -> None:
         _confirm(plan)
 
 
-def _middle(plan: "_Plan", event: "Event", tried: set[str]) -> "Commit | None":
-    """Return the commit that halves those of which one brought an event, among those that change code."""
-    from .versions import relevant
-
-    changing = relevant(plan.repository, [*event.between, event.commit], event.since)
-    left = [one for one in changing if one.hash not in tried and one.hash != event.commit.hash]
+def _middle(event: "Event", tried: set[str]) -> "Commit | None":
+    """Return the commit that halves those of which one may have brought an event."""
+    left = [one for one in event.between if one.hash not in tried]
     return left[len(left) // 2] if left else None
 
 
@@ -394,7 +414,8 @@ def _publish(plan: "_Plan") -> None:
     known = tracked(plan.results, plan.line)
     if not known:
         raise ResultsError("there is nothing to publish: no commit of this line was tracked")
-    frame = with_history(load([plan.results / "runs" / known[-1].run.id]), plan.results, plan.line)
+    latest = load([plan.results / "runs" / known[-1].run.id])
+    frame = _with_history(latest, plan.repository, plan.results, plan.line)
     page = make_folder(plan.results / "reports") / "history.html"
     say(f"the history is {write_text(page, render('html', frame))}")
     say(
@@ -402,37 +423,35 @@ def _publish(plan: "_Plan") -> None:
     )
 
 
-def with_history(
-    frame: "pd.DataFrame", results: Path, line: "Sequence[Commit] | None" = None
-) -> "pd.DataFrame":
+def with_history(frame: "pd.DataFrame", results: Path) -> "pd.DataFrame":
     """Return records that know what was tracked at other commits, if anything was, for the HTML report."""
     from .commits import Repository
+
+    try:
+        repository = Repository(Path.cwd())
+        return _with_history(frame, repository, results, repository.line("HEAD"))
+    except CommitError:
+        return frame
+
+
+def _with_history(
+    frame: "pd.DataFrame", repository: "Repository", results: Path, line: "Sequence[Commit]"
+) -> "pd.DataFrame":
     from .history import history
 
-    if line is None:
-        try:
-            line = Repository(Path.cwd()).line("HEAD")
-        except CommitError:
-            return frame
     known = history(results, line)
     if not known.empty:
-        frame.attrs |= {"history": known, "events": _events(line, results)[0]}
+        frame.attrs |= {"history": known, "events": _events(repository, line, results, None)[0]}
     return frame
 
 
 def _write_history(path: Path, results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
     from .history import history
-    from .results import write_text
+    from .results import write_frame
 
     frame = history(results, line, results / "asv")
-    if path.suffix == ".parquet":
-        try:
-            frame.to_parquet(path)
-        except OSError as error:
-            raise ResultsError(f"cannot write {path}: {error.strerror or error}") from None
-    else:
-        write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    write_frame(path, frame)
     say(f"{path} has {len(frame):,} rows of {frame['commit'].nunique()} commits")
 
 
@@ -442,8 +461,9 @@ def _list(
     """Say what happened at which commit, as far as it is known."""
     from .commits import Repository
 
-    line = Repository(Path.cwd()).line("HEAD")
-    found, left = _events(line, results)
+    repository = Repository(Path.cwd())
+    line = repository.line("HEAD")
+    found, left = _events(repository, line, results, gate)
     from .history import tracked
 
     if not tracked(results, line):

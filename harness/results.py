@@ -286,6 +286,22 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def write_frame(path: Path, frame: "pd.DataFrame") -> Path:
+    """Write a table as Parquet or, unless the file's name ends so, as CSV; whole or not at all.
+
+    Raises `ResultsError` where it cannot be written.
+    """
+    if path.suffix != ".parquet":
+        return write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    part = new_name(path)
+    try:
+        frame.to_parquet(part)
+        part.replace(path)
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a report, whole or not at all, and return its path.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .errors import SuiteError
+from .results import write_text
 from .tracking import MANIFEST, Manifest
 from .versions import FOLDER, offered
 from .walk import PLUGIN, configuration_of, module_text, source_modules
@@ -74,7 +75,7 @@ def _written(path: Path, text: str) -> tuple[Path, bool]:
     if path.exists():
         return path, False
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    write_text(path, text)
     return path, True
 
 
@@ -83,5 +84,5 @@ def _ignored(path: Path, names: Sequence[str]) -> tuple[Path, bool]:
     text = path.read_text("utf-8") if path.exists() else ""
     missing = [name for name in names if name not in text.splitlines()]
     if missing:
-        path.write_text(f"{text.rstrip()}\n".lstrip("\n") + "\n".join(missing) + "\n", "utf-8")
+        write_text(path, f"{text.rstrip()}\n".lstrip("\n") + "\n".join(missing) + "\n")
     return path, bool(missing)

@@ -23,6 +23,7 @@ from .commits import Commit, Repository
 from .errors import PluginError
 from .plugin import Implementation
 from .registry import ENTRY_POINTS, Registry
+from .results import write_text
 from .workers import examined
 
 FOLDER = "implementations"
@@ -103,7 +104,7 @@ def store_of(repository: Repository) -> Path:
     """Return the folder for copies of commits, which git does not look at."""
     store = repository.root / _STORE
     store.mkdir(exist_ok=True)
-    (store / ".gitignore").write_text("*\n", "utf-8")
+    write_text(store / ".gitignore", "*\n")
     return store
 
 

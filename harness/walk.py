@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Literal
 
 import msgspec
@@ -21,7 +21,7 @@ import msgspec
 from .commits import Commit, Repository
 from .errors import CommitError, ResultsError, SuiteError
 from .registry import is_installed
-from .results import is_finished, read_rows, read_run, run_folders
+from .results import encode_rows, is_finished, read_rows, read_run, run_folders, write_text
 from .tracking import MANIFEST, Manifest, Order, module_of
 from .verdict import FAILURES
 from .versions import offered, store_of
@@ -97,8 +97,8 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     facts = configuration_of(
         repository.root.name, "..", "benchmarks", os.path.relpath(results.resolve() / "asv", store), threads
     )
-    path.write_text(facts, "utf-8")
-    (store / "asv_worktree.py").write_text(PLUGIN, "utf-8")
+    write_text(path, facts)
+    write_text(store / "asv_worktree.py", PLUGIN)
     return Configuration(path, folder, results / "asv", store / "html", is_own=False)
 
 
@@ -167,19 +167,23 @@ def _write_benchmarks(folder: Path, manifest: Manifest) -> None:
     manifest.write(folder)
     (folder / "__init__.py").touch()
     for name in source_modules(manifest):
-        (folder / f"{name}.py").write_text(module_text(name), "utf-8")
+        write_text(folder / f"{name}.py", module_text(name))
 
 
 @contextmanager
 def alone_in(repository: Repository) -> Iterator[None]:
     """Walk alone; raises `CommitError` where another process walks over the commits of a repository."""
-    with (store_of(repository) / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            message = f"another convharness track is at work in {repository.root}; wait for it"
-            raise CommitError(message) from None
+    file = os.open(store_of(repository) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        message = f"another convharness track is at work in {repository.root}; wait for it"
+        raise CommitError(message) from None
+    try:
         yield
+    finally:
+        os.close(file)
 
 
 def walk(
@@ -250,30 +254,29 @@ def _asv_run(
 ) -> str:
     """Let asv run on a commit and watch its progress; return its last words."""
     words = ["run", "--config", str(configuration.path), f"{commit.hash}^!"]
-    with TemporaryDirectory() as place:
+    with TemporaryDirectory() as place, TemporaryFile("w+", errors="replace") as log:
         progress = Path(place) / "progress"
         progress.touch()
         told = msgspec.structs.replace(order, progress=str(progress), is_resumable=True)
-        log = Path(place) / "log"
-        with log.open("w") as output:
-            process = subprocess.Popen(  # noqa: S603 our own interpreter
-                [sys.executable, "-c", _ASV, *words],
-                cwd=repository.root,
-                env={**os.environ, **told.variables(), "PYTHONWARNINGS": "ignore"},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                while process.poll() is None:
-                    _watch(progress, watch)
-                    time.sleep(_POLL_S)
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait()
-        lines = log.read_text("utf-8", "replace").splitlines()
-    return "\n".join([line for line in lines if line.strip()][-_LAST_LINES:])
+        process = subprocess.Popen(  # noqa: S603 our own interpreter
+            [sys.executable, "-c", _ASV, *words],
+            cwd=repository.root,
+            env={**os.environ, **told.variables(), "PYTHONWARNINGS": "ignore"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while process.poll() is None:
+                _watch(progress, watch)
+                time.sleep(_POLL_S)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+        log.seek(0)
+        lines = [line.rstrip() for line in log if line.strip()]
+    return "\n".join(lines[-_LAST_LINES:])
 
 
 def _watch(progress: Path, watch: Watch) -> None:
@@ -313,7 +316,7 @@ def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
             capture_output=True,
         )
         subjects = {commit.hash: commit.subject for commit in line}
-        (configuration.html / "commits.json").write_bytes(msgspec.json.encode(subjects))
+        write_text(configuration.html / "commits.json", encode_rows([subjects], lines=True))
     return configuration.html / "index.html"
 
 

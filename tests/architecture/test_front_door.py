@@ -91,6 +91,7 @@ def test_no_heavy_library_is_imported_at_module_level(path: Path) -> None:
     behind_reports = path.parent.name == "reports" and path.name != "__init__.py"
 
     allowed = HEAVY - {"torch", "asv", "asv_runner"} if behind_reports else set()
+    allowed |= {"asv"} if path.name == "checkouts.py" else set()  # it is asv that imports it
     assert set() == (imported & HEAVY) - allowed
 
 

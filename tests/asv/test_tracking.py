@@ -6,9 +6,12 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
-from .commits import twelve
+from convharness import load_history
+
+from .commits import OTHER, Repository, kernel, twelve
 
 TRACK = ("track", "--suite", "mini.toml", "--budget", "0.1", "--level", "quick")
 
@@ -20,15 +23,203 @@ def tracked(tmp_path_factory):
     return made, planted, made.convharness(*TRACK)
 
 
-def named(made, *words):
+def named(made):
     """Return the commits that `--regressions` names, with the kinds of what happened there."""
-    code, output, complaint = made.convharness("track", "--regressions", "--format", "json", *words)
+    code, output, complaint = made.convharness("track", "--regressions", "--format", "json")
     assert code == 0, complaint
-    return {event["commit"]: event["kinds"] for event in json.loads(output)}
+    return {event["commit"]: set(event["kinds"]) for event in json.loads(output)}
 
 
 def test_regressions_are_the_commits_that_planted_them_and_no_others(tracked):
     """A slow-down, an error, a wrong result, a file that does not import, a new implementation."""
     made, planted, (code, _, complaint) = tracked
+    found = named(made)
 
-    assert (code, {planted[kind]: [kind] for kind in planted}) == (0, named(made)), complaint
+    assert code == 0, complaint
+    assert {planted[kind]: True for kind in planted} == {
+        commit: next((kind for kind in planted if planted[kind] == commit), None) in kinds
+        for commit, kinds in found.items()
+    }
+
+
+def test_tracking_again_keeps_all_and_names_the_same(tracked):
+    """What is done is not measured again."""
+    made, _, _ = tracked
+    before = named(made)
+    code, _, complaint = made.convharness(*TRACK, "HEAD~11..HEAD")
+    lines = [line for line in complaint.splitlines() if "/11 " in line]
+
+    assert (0, 11, [True] * 11) == (code, len(lines), ["from before" in line for line in lines]), complaint
+    assert before == named(made)
+
+
+def test_the_table_names_the_commits_in_order(tracked):
+    """Each by the hash that people read."""
+    made, planted, _ = tracked
+    _, output, _ = made.convharness("track", "--regressions")
+    first = dict.fromkeys(line.split()[0] for line in output.splitlines()[1:] if line[:1].strip())
+    hashes = [planted[kind][:10] for kind in ("slower", "imprecise", "added", "wrong", "broken")]
+
+    assert hashes == [word for word in first if len(word) == 10]
+
+
+@pytest.mark.parametrize(
+    ("gate", "code"), [("slower:50%", 0), ("slower", 1), ("wrong", 1), ("imprecise:2", 1)]
+)
+def test_a_gate_is_for_the_history_too(gate, code, tracked):
+    """With thresholds of its own for what is counted as slower."""
+    made, _, _ = tracked
+
+    assert code == made.convharness("track", "--regressions", "--fail-on", gate)[0]
+
+
+def test_the_history_is_one_table(tracked):
+    """A row for each commit, case and implementation, from runs; asv's files say nothing more."""
+    made, planted, _ = tracked
+    frame = load_history(made.folder)
+    mine = frame[frame["implementation"] == "mine.pointwise"]
+    wrong = mine[mine["commit"] == planted["wrong"]]
+
+    assert (12, {"run"}, {"wrong"}) == (frame["commit"].nunique(), set(frame["source"]), set(wrong["status"]))
+    assert [True, True] == [(mine["relative_time"] > 0).sum() == 22, wrong["relative_time"].isna().all()]
+
+
+def test_the_history_without_our_runs_comes_from_asv(tracked, tmp_path):
+    """It has the figures, and that something failed, but not why."""
+    made, planted, _ = tracked
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/asv").symlink_to(made.folder / "results/asv")
+    frame = load_history(made.folder, tmp_path / "results")
+    mine = frame[frame["implementation"] == "mine.pointwise"]
+    full = load_history(made.folder)
+
+    assert {"asv"} == set(frame["source"])
+    assert {"error"} == set(mine[mine["commit"] == planted["wrong"]]["status"])
+    assert len(full) == len(frame)
+
+
+def test_the_history_is_written_as_its_name_says(tracked, tmp_path):
+    """CSV and Parquet hold the same."""
+    made, _, _ = tracked
+    for name in ("history.csv", "history.parquet"):
+        code, _, complaint = made.convharness("track", "--regressions", "--history", str(tmp_path / name))
+        assert code == 0, complaint
+    text, columns = pd.read_csv(tmp_path / "history.csv"), pd.read_parquet(tmp_path / "history.parquet")
+
+    assert list(text["commit"]) == list(columns["commit"])
+
+
+def test_asv_reads_what_is_tracked_and_its_site_has_the_series(tracked):
+    """Its own commands work on the configuration that was made for it."""
+    made, planted, _ = tracked
+    code, _, complaint = made.convharness(*TRACK, "--publish")
+    site = made.folder / ".convharness/html"
+    (series,) = site.glob("graphs/**/branch-HEAD/**/mini.mine_pointwise.track_relative_time.json")
+    _, compared, _ = made.run(
+        sys.executable, "-m", "asv", "compare", "--config", ".convharness/asv.conf.json",
+        f"{planted['slower']}~1", planted["slower"],
+    )  # fmt: skip
+
+    assert (0, True) == (code, "mini.mine_pointwise.track_time" in compared), complaint
+    assert 12 == len({revision for revision, _ in json.loads(series.read_text("utf-8"))})
+    assert (made.folder / "results/reports/history.html").is_file()
+
+
+def test_what_was_killed_goes_on_and_ends_the_same(tmp_path):
+    """Nothing is left running, and what was done is kept."""
+    made, planted = twelve(tmp_path / "repository")
+    words = (*TRACK, "HEAD~10..HEAD~5")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "convharness", *words],
+        cwd=made.folder,
+        env=made.environment(),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    for line in process.stderr:
+        if " 2/5 " in line:
+            break
+    time.sleep(3)  # in the middle of the third
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    runs = set((made.folder / "results/runs").iterdir())
+    code, _, complaint = made.convharness(*words)
+    kept = [line for line in complaint.splitlines() if "from before" in line]
+    planted_there = {planted[kind] for kind in ("slower", "imprecise", "added")}
+
+    assert (0, True) == (code, len(kept) >= 2), complaint
+    assert runs <= set((made.folder / "results/runs").iterdir())
+    assert planted_there == set(named(made))
+
+
+def test_a_commit_without_anything_is_a_gap(tmp_path):
+    """It stops nothing, whether it has no folder yet or what is there is no plugin."""
+    made = Repository(tmp_path / "repository")
+    made.commit("Nothing yet", readme="Soon.\n")
+    made.commit("No plugin yet", mine="print('hello')\n")
+    made.commit("Something", theirs=OTHER)
+    code, output, complaint = made.convharness(*TRACK)
+    lines = [line for line in complaint.splitlines() if "/3 " in line]
+
+    assert [True, True, False] == ["offers no implementations" in line for line in lines], complaint
+    assert (0, "1 added." in output) == (code, True)
+
+
+def test_uncommitted_changes_are_not_measured_and_that_is_said(tmp_path):
+    """The working tree may hold anything."""
+    made = Repository(tmp_path / "repository")
+    made.commit("Something", theirs=OTHER)
+    (made.folder / "implementations/theirs.py").write_text("raise SystemExit\n", "utf-8")
+    code, _, complaint = made.convharness(*TRACK)
+
+    assert (0, True) == (code, "commits are measured, not uncommitted changes" in complaint), complaint
+    assert [{"passed"}, {"theirs.another"}] == [
+        set(load_history(made.folder)[name]) for name in ("status", "implementation")
+    ]
+
+
+PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "their-kernels"
+version = "1.0"
+
+[project.entry-points."convharness.implementations"]
+theirs = "their_kernels"
+"""
+
+
+def test_a_package_is_installed_at_every_commit_and_one_that_does_not_build_is_said_to(tmp_path):
+    """Its dependencies are shared; the commit after it is measured."""
+    made = Repository(tmp_path / "repository")
+    (made.folder / "their_kernels.py").write_text(OTHER, "utf-8")
+    (made.folder / "pyproject.toml").write_text(PROJECT, "utf-8")
+    made.commit("Begin")
+    (made.folder / "pyproject.toml").write_text(PROJECT.replace('"1.0"', '"one"'), "utf-8")
+    broken = made.commit("Count in words")
+    (made.folder / "pyproject.toml").write_text(PROJECT, "utf-8")
+    (made.folder / "their_kernels.py").write_text(OTHER.replace("return (", "return 2 * ("), "utf-8")
+    wrong = made.commit("Twice")
+    code, _, complaint = made.convharness(*TRACK)
+
+    assert (0, {broken: {"broken"}, wrong: {"wrong"}}) == (code, named(made)), complaint
+
+
+def test_bisecting_finds_the_commit_among_untracked_ones(tmp_path):
+    """Those that touch no implementation are not measured."""
+    made = Repository(tmp_path / "repository")
+    made.commit("Begin", mine=kernel(100))
+    for number in range(3):
+        made.commit(f"Words {number}", readme=f"{number}\n")
+    guilty = made.commit("Tidy up", mine=kernel(130))
+    for number in range(3):
+        made.commit(f"More words {number}", readme=f"more {number}\n")
+    code, output, complaint = made.convharness(*TRACK, "HEAD~7")
+    code, output, complaint = made.convharness(*TRACK, "HEAD", "--bisect", "--format", "json")
+
+    assert [(guilty, [])] == [(one["commit"], one["untracked_between"]) for one in json.loads(output)]
+    assert (0, 3) == (code, load_history(made.folder)["commit"].nunique()), complaint

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convharness import environment
+from convharness import commits, environment
 
 
 def test_facts_can_be_stored() -> None:
@@ -50,14 +50,14 @@ def test_a_folder_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest.
     """That is a fact, not an error."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
-    assert {"commit": None, "dirty": None} == environment.commit_facts(tmp_path)
+    assert {"commit": None, "dirty": None} == commits.facts(tmp_path)
 
 
 def test_without_the_program_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody needs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert {"commit": None, "dirty": None} == environment.commit_facts(tmp_path)
+    assert {"commit": None, "dirty": None} == commits.facts(tmp_path)
 
 
 def test_every_pool_is_told_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ def test_wheel_holds_one_import_package_with_its_data(wheel):
         "convharness/reports/report.css",
         "convharness/reports/report.html.j2",
         "convharness/reports/report.js",
+        "convharness/suites/tracked.json",
         *(f"convharness/suites/{path.name}" for path in (ROOT / "suites").glob("*.toml")),
     }
 
