@@ -19,6 +19,7 @@ VENV = HERE / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "convharness-installed"
 MINIMUM = (3, 11)
+ALL_TESTS = ["--numprocesses=2", "--dist=worksteal"]
 
 
 def main(arguments: list[str]) -> int:
@@ -46,7 +47,8 @@ def run(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    return subprocess.call([BIN / "python", "-m", "pytest", *arguments], cwd=HERE)
+    """Run the tests: all of them in two processes, or what the arguments say."""
+    return subprocess.call([BIN / "python", "-m", "pytest", *(arguments or ALL_TESTS)], cwd=HERE)
 
 
 def install() -> None:

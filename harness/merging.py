@@ -128,7 +128,7 @@ def _asv(source: Path, target: Path, done: Merged) -> None:
         mine = _read(path)
         theirs = _read(there) if there.exists() else None
         both = mine if theirs is None else _merged_file(theirs, mine)
-        if both == theirs:
+        if theirs is not None and _text(both) == _text(theirs):  # not-a-number is unlike itself
             done.known_asv_files += 1
             continue
         done.asv_files += 1
@@ -173,8 +173,10 @@ def _text(value: Json) -> str:
 
 def _merged_file(theirs: Json, mine: Json) -> Json:
     """Return what two files have of one commit and environment."""
-    both = {**mine, **theirs, "results": dict(theirs["results"])}
-    both["durations"] = {**mine.get("durations", {}), **theirs.get("durations", {})}
+    both = {**theirs, **{name: mine[name] for name in mine if name not in theirs}}
+    both["results"] = dict(theirs["results"])
+    if durations := {**mine.get("durations", {}), **theirs.get("durations", {})}:
+        both["durations"] = durations
     columns: list[str] = list(theirs["result_columns"])
     for name, cells in mine["results"].items():
         other = dict(zip(mine["result_columns"], cells, strict=False))

@@ -1,15 +1,20 @@
 """`convharness track` over real commits, through asv: what it names, and that nothing stops it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pandas as pd
 import pytest
 
 from convharness import load_history
+from tests.browser.chromium import CHROMIUM, WHY_NOT, opened
 
 from .commits import OTHER, Repository, kernel, twelve
 
@@ -109,20 +114,59 @@ def test_the_history_is_written_as_its_name_says(tracked, tmp_path):
     assert list(text["commit"]) == list(columns["commit"])
 
 
-def test_asv_reads_what_is_tracked_and_its_site_has_the_series(tracked):
+@pytest.fixture(scope="module")
+def published(tracked):
+    """Return the folder of the repository whose history has been published."""
+    made, _, _ = tracked
+    code, _, complaint = made.convharness(*TRACK, "--publish")
+    assert code == 0, complaint
+    return made.folder
+
+
+def test_asv_reads_what_is_tracked_and_its_site_has_the_series(tracked, published):
     """Its own commands work on the configuration that was made for it."""
     made, planted, _ = tracked
-    code, _, complaint = made.convharness(*TRACK, "--publish")
-    site = made.folder / ".convharness/html"
+    site = published / ".convharness/html"
     (series,) = site.glob("graphs/**/branch-HEAD/**/mini.mine_pointwise.track_relative_time.json")
     _, compared, _ = made.run(
         sys.executable, "-m", "asv", "compare", "--config", ".convharness/asv.conf.json",
         f"{planted['slower']}~1", planted["slower"],
     )  # fmt: skip
 
-    assert (0, True) == (code, "mini.mine_pointwise.track_time" in compared), complaint
+    assert "mini.mine_pointwise.track_time" in compared
     assert 12 == len({revision for revision, _ in json.loads(series.read_text("utf-8"))})
-    assert (made.folder / "results/reports/history.html").is_file()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+def test_a_browser_shows_the_history(tracked, published, tmp_path):
+    """A chart for each implementation, a mark for each event, and nothing on the console."""
+    _, planted, _ = tracked
+    document, console = opened((published / "results/reports/history.html").as_uri(), tmp_path)
+    history = document[document.index('id="history"') :]
+    charts = re.findall(r'<figure class="trend" data-i="([^"]*)"', history)
+    marks = re.findall(r"<title>(\w{10}) (slower|less exact|wrong|does not import|added):", history)
+
+    assert (["mine.pointwise", "theirs.another"], []) == (charts, console)
+    assert {commit[:10] for commit in planted.values()} == {commit for commit, _ in marks}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+def test_a_browser_shows_asv_s_site(published, tmp_path):
+    """Without anything from the network; a server is needed, as for any site of asv."""
+    handler = partial(Quiet, directory=published / ".convharness/html")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        document, _ = opened(f"http://127.0.0.1:{server.server_port}/", tmp_path)
+        server.shutdown()
+
+    assert "mini.mine_pointwise.track_relative_time" in document
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A web server that says nothing."""
+
+    def log_message(self, *_):
+        """Say nothing."""
 
 
 def test_what_was_killed_goes_on_and_ends_the_same(tmp_path):

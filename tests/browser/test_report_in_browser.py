@@ -1,8 +1,6 @@
 """The HTML report in a real browser: its script runs under its own security policy and filters."""
 
 import re
-import shutil
-import subprocess
 
 import pandas as pd
 import pytest
@@ -11,13 +9,9 @@ from convharness import Settings, discover, find_suite, run
 from convharness.reports import render
 from convharness.results import frame_of, new_run
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000"),
-)
+from .chromium import CHROMIUM, WHY_NOT, opened
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +27,9 @@ def page(tmp_path_factory):
     return path
 
 
-def opened(page, tmp_path, fragment=""):
-    """Open the page and return the document after its script has run, and what the console said."""
-    watched = ("--enable-logging=stderr", f"--user-data-dir={tmp_path}", "--dump-dom")
-    command = [CHROMIUM, *QUIET, *watched, f"{page.as_uri()}{fragment}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-
-
 def test_script_runs_and_says_nothing_on_the_console(page, tmp_path):
     """The policy admits the page's own script, which offers the data for download, without an error."""
-    document, console = opened(page, tmp_path)
+    document, console = opened(page.as_uri(), tmp_path)
 
     assert "Download records.json" in document
     assert console == []
@@ -51,7 +37,7 @@ def test_script_runs_and_says_nothing_on_the_console(page, tmp_path):
 
 def test_filter_of_the_address_hides_the_rest(page, tmp_path):
     """A filter in the address shows the records that match and counts them."""
-    document, _ = opened(page, tmp_path, "#implementation=numpy*&case=multi-*")
+    document, _ = opened(f"{page.as_uri()}#implementation=numpy*&case=multi-*", tmp_path)
     shown = re.search(r'id="matches"[^>]*>([^<]*)<', document).group(1)
 
     assert shown == "3 of 72 records"
@@ -71,7 +57,7 @@ def test_comparisons_are_sorted_by_the_address(tmp_path):
     ]
     path = tmp_path / "report.html"
     path.write_text(render("html", pd.DataFrame(rows), baseline="base.conv"), "utf-8")
-    document, console = opened(path, tmp_path, "#sort=1.3.down")
+    document, console = opened(f"{path.as_uri()}#sort=1.3.down", tmp_path)
     table = document[document.index('id="comparison"') : document.index('id="measured"')]
 
     assert re.findall('data-i="([^"]*)"', table) == ["far.conv", "near.conv", "close.conv", "base.conv"]

@@ -81,3 +81,12 @@ def test_reference_names_every_column_and_status():
     text = (ROOT / "docs/reference.md").read_text("utf-8")
 
     assert [name for name in (*COLUMNS, *STATUSES) if f"`{name}`" not in text] == []
+
+
+def test_the_workflow_is_one_that_github_takes():
+    """Its schema, which comes with the checker, knows every key."""
+    path = ROOT / "docs/how-to/convharness.yml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr

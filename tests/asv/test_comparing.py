@@ -1,0 +1,102 @@
+"""`convharness compare` of two commits of a real repository."""
+
+import json
+
+import pytest
+
+from .commits import OTHER, Repository, kernel
+
+QUICK = ("--suite", "mini.toml", "--budget", "0.1", "--level", "quick")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """Return a repository whose kernels become slower, then wrong, and then do not import."""
+    made = Repository(tmp_path_factory.mktemp("compared") / "repository")
+    made.slow = kernel(200).replace("range(UNITS)", "range(2 * UNITS)")
+    made.commit("Begin", mine=kernel(200), theirs=OTHER)
+    made.commit("Slower", mine=made.slow)
+    made.commit("Wrong", theirs=OTHER.replace("return (", "return 2 * ("))
+    made.commit("Not importing", theirs="def")
+    made.git("tag", "begin", "HEAD~3")
+    return made
+
+
+def effects(output):
+    """Return what happened, by implementation."""
+    return {one["implementation"]: one["effects"] for one in json.loads(output)}
+
+
+def test_what_is_the_same_in_both_is_not_measured(repository):
+    """Only the file that was changed is; the table says what was left out."""
+    code, output, complaint = repository.convharness("compare", "begin", "HEAD~2", *QUICK, "--format", "json")
+    table = repository.convharness("compare", "begin", "HEAD~2", *QUICK, "-k", "theirs.*")[1]
+
+    assert (0, {"mine.pointwise": ["slower"]}) == (code, effects(output)), complaint
+    assert "1 implementation the same in both, not measured." in table
+
+
+@pytest.mark.parametrize(
+    ("base", "other", "gate", "code"),
+    [
+        ("begin", "HEAD~2", "slower", 1),
+        ("begin", "HEAD~2", "slower:400%", 0),
+        ("begin", "HEAD~2", "wrong,imprecise", 0),
+        ("HEAD~2", "HEAD~1", "slower", 0),
+        ("HEAD~2", "HEAD~1", "wrong", 1),
+        ("HEAD~2", "HEAD~1", None, 1),
+        ("HEAD~1", "HEAD", "wrong", 1),
+        ("HEAD~1", "HEAD", None, 2),
+    ],
+)
+def test_a_gate_decides_on_the_exit_code(base, other, gate, code, repository):
+    """Without one it is that of any run: something failed, or a file does not import."""
+    words = ("--fail-on", gate) if gate else ()
+    found, _, complaint = repository.convharness("compare", base, other, *QUICK, *words)
+
+    assert code == found, complaint
+
+
+def test_markdown_goes_to_a_file_beside_what_is_printed(repository, tmp_path):
+    """As the workflow for pull requests has it."""
+    path = tmp_path / "changes.md"
+    words = ("--format", "json", "--markdown", str(path))
+    _, output, _ = repository.convharness("compare", "HEAD~2", "HEAD~1", *QUICK, *words)
+    text = path.read_text("utf-8")
+
+    assert {"theirs.another": ["wrong"]} == effects(output)
+    assert "2 pairs of implementation and case compared: 2 wrong; 1 implementation the same in both" in text
+    assert "| small | theirs.another | wrong |" in text
+
+
+def test_the_working_tree_is_a_version_too(repository):
+    """With what is not committed."""
+    path = repository.folder / "implementations/mine.py"
+    path.write_text(kernel(200), "utf-8")
+    try:
+        code, output, complaint = repository.convharness(
+            "compare", "HEAD", ".", *QUICK, "-k", "mine.*", "--fail-on", "slower", "--format", "json"
+        )
+    finally:
+        repository.git("checkout", "--quiet", "implementations/mine.py")
+
+    assert (0, {"mine.pointwise": ["faster"]}) == (code, effects(output)), complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("begin", "nobody"), "'nobody' is no commit, as the other one is"),
+        (("begin", "HEAD~3"), "begin and HEAD~3 are the same commit"),
+        (("begin", "HEAD", "-k", "min.*"), "no implementation matches 'min.*'"),
+        (("begin", "HEAD", "--plugin", "mine.py"), "--plugin is not for comparing commits"),
+        (("begin", "HEAD", "--fail-on", "slow"), "--fail-on knows no 'slow'"),
+        (("numpy_arrays.fft", "pytorch.conv", "--fail-on", "slower"), "are for two commits"),
+    ],
+)
+def test_mistakes_are_one_line(words, complaint, repository):
+    """And nothing is measured."""
+    code, output, said = repository.convharness("compare", *words)
+    errors = [line for line in said.splitlines() if "error: " in line and complaint in line]
+
+    assert (2, "", 1) == (code, output, len(errors)), said

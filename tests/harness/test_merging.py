@@ -1,0 +1,198 @@
+"""Results of several machines or shards become one folder."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convharness import ResultsError
+from convharness.journal import RunWriter
+from convharness.merging import merge
+from convharness.results import compact, is_finished, new_run, read_rows
+
+from .test_results import record, write
+
+COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a"]
+RUN = new_run({"machine": "m"}, {}, "")
+
+
+def cases(folder: Path) -> list[str]:
+    """Return the cases of a run, in order."""
+    return [row["case"] for row in read_rows(folder)]
+
+
+def shard(results: Path, *texts: str, finished: bool = True) -> Path:
+    """Write part of one and the same run."""
+    with RunWriter(results, RUN) as writer:
+        for text in texts:
+            writer.append(record(text))
+    if finished:
+        compact(writer.folder)
+    return writer.folder
+
+
+def asv_file(results: Path, **benchmarks: dict[str, Any]) -> Path:
+    """Write asv's results of one commit."""
+    path = results / "asv" / "machine" / "0123abcd-worktree.json"
+    path.parent.mkdir(parents=True)
+    (path.parent / "machine.json").write_text('{"machine": "machine", "version": 1}', "utf-8")
+    rows = {name: [row.get(column) for column in COLUMNS] for name, row in benchmarks.items()}
+    facts = {"commit_hash": "0123abcd", "result_columns": COLUMNS, "results": rows, "version": 2}
+    path.write_text(json.dumps(facts), "utf-8")
+    return path
+
+
+def benchmark(started_at: int, **values: Any) -> dict[str, Any]:
+    """Return what asv has of a benchmark whose parameter is the case."""
+    return {
+        "result": list(values.values()),
+        "params": [[repr(name) for name in values]],
+        "version": "1",
+        "started_at": started_at,
+        "duration": 1.0,
+        "stats_ci_99_a": [value and value / 2 for value in values.values()],
+    }
+
+
+def merged_benchmark(results: Path, name: str = "track") -> dict[str, Any]:
+    """Return a benchmark of what was merged, by case."""
+    stored = json.loads((results / "asv/machine/0123abcd-worktree.json").read_text("utf-8"))
+    row = dict(zip(stored["result_columns"], stored["results"][name], strict=False))
+    return dict(zip(row["params"][0], zip(row["result"], row["stats_ci_99_a"], strict=True), strict=True))
+
+
+def test_runs_of_two_folders_are_side_by_side(tmp_path: Path) -> None:
+    """Each is taken over as it is."""
+    one, other = write(tmp_path / "a", record()), write(tmp_path / "b", record(), record("c4h4w4-o2k3"))
+    done = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+
+    assert (2, 3, 0) == (done.runs, done.records, done.known_runs)
+    for folder in (one, other):
+        assert (folder / "records.jsonl").read_bytes() == (
+            tmp_path / "all/runs" / folder.name / "records.jsonl"
+        ).read_bytes()
+
+
+def test_merging_again_adds_nothing(tmp_path: Path) -> None:
+    """And changes nothing."""
+    write(tmp_path / "a", record())
+    asv_file(tmp_path / "a", track=benchmark(1, small=1.0, gap=math.nan))
+    merge([tmp_path / "a"], tmp_path / "all")
+    before = {path: path.read_bytes() for path in (tmp_path / "all").rglob("*") if path.is_file()}
+    done = merge([tmp_path / "a", tmp_path / "a"], tmp_path / "all")
+
+    assert (0, 0, 2, 0, 2) == (
+        done.runs, done.records, done.known_runs, done.asv_files, done.known_asv_files,
+    )  # fmt: skip
+    assert before == {path: path.read_bytes() for path in (tmp_path / "all").rglob("*") if path.is_file()}
+
+
+def test_a_run_that_went_on_in_two_places_has_each_record_once(tmp_path: Path) -> None:
+    """As if it had gone on in one."""
+    shard(tmp_path / "a", "c2h4w4-o2k1", "c2h4w4-o2k2", finished=False)
+    shard(tmp_path / "b", "c2h4w4-o2k1", "c2h4w4-o2k3")
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+    folder = tmp_path / "all/runs" / RUN.id
+
+    assert ["c2h4w4-o2k1", "c2h4w4-o2k2", "c2h4w4-o2k3"] == cases(folder)
+    assert is_finished(folder)
+
+
+def test_a_torn_line_is_replaced_by_the_whole_one(tmp_path: Path) -> None:
+    """It never was a record."""
+    folder = shard(tmp_path / "a", "c2h4w4-o2k1", "c2h4w4-o2k2", finished=False)
+    lines = (folder / "records.jsonl").read_bytes()
+    (folder / "records.jsonl").write_bytes(lines[:-20])
+    shard(tmp_path / "b", "c2h4w4-o2k1", "c2h4w4-o2k2", finished=False)
+    merge([tmp_path / "b"], tmp_path / "a")
+
+    assert ["c2h4w4-o2k1", "c2h4w4-o2k2"] == cases(folder)
+    assert not is_finished(folder)
+
+
+def test_asv_files_of_one_commit_are_merged_benchmark_by_benchmark(tmp_path: Path) -> None:
+    """What only one has is there, with its interval."""
+    asv_file(tmp_path / "a", track=benchmark(1, small=2.0))
+    asv_file(tmp_path / "b", other=benchmark(1, small=4.0))
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+
+    assert {"'small'": (2.0, 1.0)} == merged_benchmark(tmp_path / "all")
+    assert {"'small'": (4.0, 2.0)} == merged_benchmark(tmp_path / "all", "other")
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_cases_of_one_benchmark_are_merged_and_the_later_one_counts(order: str, tmp_path: Path) -> None:
+    """Whichever comes first; what failed gives way to a figure."""
+    asv_file(tmp_path / "a", track=benchmark(1, small=2.0, large=8.0, failed=6.0))
+    asv_file(tmp_path / "b", track=benchmark(2, small=4.0, new=16.0, failed=None))
+    merge([tmp_path / name for name in order], tmp_path / "all")
+
+    assert {
+        "'small'": (4.0, 2.0),
+        "'large'": (8.0, 4.0),
+        "'new'": (16.0, 8.0),
+        "'failed'": (6.0, 3.0),
+    } == merged_benchmark(tmp_path / "all")
+
+
+def test_of_two_versions_of_a_benchmark_the_later_one_counts(tmp_path: Path) -> None:
+    """Its figures mean something else."""
+    asv_file(tmp_path / "a", track=benchmark(2, small=2.0))
+    asv_file(tmp_path / "b", track={**benchmark(1, large=8.0), "version": "0"})
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+
+    assert {"'small'": (2.0, 1.0)} == merged_benchmark(tmp_path / "all")
+
+
+def test_a_gap_stays_one(tmp_path: Path) -> None:
+    """Asv writes it as not-a-number, which is not null."""
+    asv_file(tmp_path / "a", track=benchmark(1, small=math.nan))
+    merge([tmp_path / "a"], tmp_path / "all")
+
+    assert [True] == [math.isnan(value) for value, _ in merged_benchmark(tmp_path / "all").values()]
+
+
+def test_of_what_asv_knows_of_a_benchmark_the_one_with_more_cases_counts(tmp_path: Path) -> None:
+    """Cases are only ever appended."""
+    for name, params in (("a", ["'x'", "'y'"]), ("b", ["'x'"])):
+        (tmp_path / name / "asv").mkdir(parents=True)
+        known = {"track": {"params": [params]}, f"only_{name}": {"params": []}, "version": 2}
+        (tmp_path / name / "asv/benchmarks.json").write_text(json.dumps(known), "utf-8")
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+
+    assert {
+        "track": {"params": [["'x'", "'y'"]]},
+        "only_a": {"params": []},
+        "only_b": {"params": []},
+        "version": 2,
+    } == json.loads((tmp_path / "all/asv/benchmarks.json").read_text("utf-8"))
+
+
+def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
+    """Before anything is written."""
+    with pytest.raises(ResultsError, match="holds no results; a folder of results has runs or asv in it"):
+        merge([tmp_path], tmp_path / "all")
+
+    assert not (tmp_path / "all").exists()
+
+
+def test_a_folder_is_not_merged_into_itself(tmp_path: Path) -> None:
+    """Nothing would be new."""
+    write(tmp_path, record())
+
+    with pytest.raises(ResultsError, match="cannot be merged into itself"):
+        merge([tmp_path], tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"results": 3}'])
+def test_a_damaged_file_of_asv_is_named(text: str, tmp_path: Path) -> None:
+    """What was merged before it stays."""
+    write(tmp_path / "a", record())
+    asv_file(tmp_path / "a").write_text(text, "utf-8")
+
+    with pytest.raises(ResultsError, match=r"0123abcd-worktree\.json"):
+        merge([tmp_path / "a"], tmp_path / "all")
+
+    assert 1 == len(list((tmp_path / "all/runs").iterdir()))
