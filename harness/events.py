@@ -295,7 +295,8 @@ class _Line:
         step, error = shift
         spread = sqrt(error**2 + 2 * self._session_sd**2)
         least = _NEAR * log1p(self._thresholds.slower)
-        return abs(step) >= least and abs(step) >= _SUSPICIOUS * spread or abs(step) >= 2 * least  # noqa: RUF021
+        is_large = abs(step) >= 2 * least
+        return is_large or abs(step) >= max(least, _SUSPICIOUS * spread)
 
     def _noise(self) -> float:
         """Return by how much the same code moves from run to run, beyond what its own samples say."""

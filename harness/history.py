@@ -5,7 +5,7 @@ the engine's own reference in the same rounds, which can be compared much better
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import isnan
 from pathlib import Path
@@ -71,8 +71,8 @@ def environment_of(run: Run) -> str:
 def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:
     """Return the finished runs that were tracked at commits of a line, in its order.
 
-    Of several at one commit, machine and environment the latest counts. Raises `ResultsError` for a
-    damaged run.
+    Of several at one commit, machine and environment the later one counts where both have the same
+    record. Raises `ResultsError` for a damaged run.
     """
     places = {commit.hash: place for place, commit in enumerate(line)}
     found: dict[tuple[int, tuple[str, str]], Tracked] = {}
@@ -82,8 +82,16 @@ def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:
         if place is None or not run.environment.get("tracked") or not is_finished(folder):
             continue
         one = Tracked(line[place], place, run, list(read_rows(folder)))
-        found[place, one.place] = one
+        key = place, one.place
+        found[key] = one if key not in found else _both(found[key], one)
     return [found[key] for key in sorted(found)]
+
+
+def _both(earlier: Tracked, later: Tracked) -> Tracked:
+    """Return what two runs know of one commit: they may have tracked different parts of it."""
+    rows = {(row["suite"], row["case"], row["implementation"]): row for row in (*earlier.rows, *later.rows)}
+    facts = {**later.run.environment, "contents": {**earlier.contents, **later.contents}}
+    return replace(later, run=replace(later.run, environment=facts), rows=list(rows.values()))
 
 
 def load_history(folder: Path | str = ".", results: Path | str | None = None) -> "pd.DataFrame":
@@ -133,7 +141,7 @@ def _rows(one: Tracked) -> Iterator[dict[str, Any]]:
             "machine": machine,
             "environment": environment,
             "content": one.contents.get(row["implementation"]),
-            "run": one.run.id,
+            "run": row["run"],
             "source": "run",
         }
 

@@ -207,12 +207,17 @@ def _track(  # noqa: PLR0913 what the options say
     list_only: bool,  # noqa: ARG001 the other way is another function
 ) -> int:
     from .commits import Repository
-    from .tracking import Order
+    from .tracking import Order, module_of
     from .walk import alone_in, configured
 
     repository = Repository(Path.cwd())
     order = Order(
-        results=str(results.resolve()), patterns=list(patterns), budget_s=budget, level=level, seed=seed
+        results=str(results.resolve()),
+        patterns=list(patterns),
+        suites=[module_of(source) for source in suites],
+        budget_s=budget,
+        level=level,
+        seed=seed,
     )
     with alone_in(repository), stdout_kept():
         line = repository.line("HEAD")

@@ -83,6 +83,7 @@ def module_of(source: str) -> str:
 class Order(msgspec.Struct, forbid_unknown_fields=True):
     """What `convharness track` wishes: where results go, what is run and how; `resumes` a run it knows.
 
+    `suites` are names of benchmark modules, `patterns` globs of implementations; none means all.
     `progress` is a file to which a line is added for every record. Without any wish it is as a plain
     `asv run` has it: everything, anew.
     """
@@ -90,6 +91,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     results: str | None = None
     progress: str | None = None
     patterns: list[str] = []
+    suites: list[str] = []
     budget_s: float | None = None
     level: str = "standard"
     seed: int = 0
@@ -106,7 +108,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
         return {ORDER_VARIABLE: msgspec.json.encode(self).decode()}
 
 
-def record_commit(folder: str | Path | Sequence["Suite"]) -> None:
+def record_commit(folder: str | Path) -> None:
     """Verify and time the commit's implementations, and leave the figures in the working folder.
 
     `folder` is that of the benchmarks, whose manifest names the suites. The plugins are those of asv's
@@ -126,7 +128,7 @@ def record_commit(folder: str | Path | Sequence["Suite"]) -> None:
         die_with_parent()
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     environment.limit_threads(threads)
-    suites = suites_of(Path(folder)) if isinstance(folder, (str, Path)) else list(folder)
+    suites = suites_of(Path(folder), order.suites)
     budget = order.budget_s or float(os.environ.get("CONVHARNESS_BUDGET") or Effort.budget_s)
     settings = Settings(
         level=order.level,
@@ -137,7 +139,7 @@ def record_commit(folder: str | Path | Sequence["Suite"]) -> None:
         effort=Effort(budget_s=budget),
     )
     commit = os.environ.get("ASV_COMMIT")
-    facts = {**environment.describe(threads), "tracked": list(map(_named, suites))}
+    facts = {**environment.describe(threads), "tracked": wishes(suites, order.patterns)}
     results = Path(order.results) if order.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
     implementations, about = _offered(commit, order.patterns)
     facts |= about | ({"commit": commit, "dirty": False} if commit else {})
@@ -158,12 +160,21 @@ def record_commit(folder: str | Path | Sequence["Suite"]) -> None:
     Path(_CACHE).write_bytes(msgspec.json.encode(figures))
 
 
-def suites_of(folder: Path) -> "list[Suite]":
-    """Return the suites that asv tracks by the benchmarks in a folder; raises `SuiteError`."""
+def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
+    """Return the suites that asv tracks by the benchmarks in a folder, or those of some modules.
+
+    Raises `SuiteError`.
+    """
     from .suite import find_suite
 
     manifest = Manifest.read(folder)
-    return [find_suite(manifest.source_of(module_of(source), folder)) for source in manifest.suites]
+    chosen = modules or [module_of(source) for source in manifest.suites]
+    return [find_suite(manifest.source_of(module, folder)) for module in chosen]
+
+
+def wishes(suites: "Sequence[Suite]", patterns: Sequence[str]) -> list[str]:
+    """Return what a run of a commit is asked for: with other wishes it is another run."""
+    return [*map(_named, suites), *(f"-k {pattern}" for pattern in sorted(patterns))]
 
 
 def _named(suite: "Suite") -> str:

@@ -6,12 +6,14 @@ made on the way and are the truth: a commit is done when its run is complete and
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Literal
@@ -22,7 +24,7 @@ from .commits import Commit, Repository
 from .errors import CommitError, ResultsError, SuiteError
 from .registry import is_installed
 from .results import encode_rows, is_finished, read_rows, read_run, run_folders, write_text
-from .tracking import MANIFEST, Manifest, Order, module_of
+from .tracking import MANIFEST, Manifest, Order, module_of, suites_of, wishes
 from .verdict import FAILURES
 from .versions import offered, store_of
 
@@ -81,10 +83,13 @@ Watch = Callable[[int, int, str], None]
 def configured(repository: Repository, results: Path, suites: Sequence[str], threads: int) -> Configuration:
     """Return asv's configuration: the repository's own, or else one that is made for it.
 
-    Raises `SuiteError` for a suite that the repository's own benchmarks do not have.
+    Raises `SuiteError` for a suite that the repository's own benchmarks do not have, and for threads
+    where its own configuration says them.
     """
     own = repository.root / "asv.conf.json"
     if own.is_file():
+        if threads != 1:
+            raise SuiteError([f"{own} says how many threads there are: OMP_NUM_THREADS in its matrix"])
         return _own(own, suites)
     store = store_of(repository)
     folder = store / "benchmarks"
@@ -197,15 +202,14 @@ def walk(
 
     What is done is kept; what was begun goes on. A commit that fails does not stop the rest.
     """
-    results = Path(order.results or "results")
     for commit in commits:
-        folder = _run_of(results, commit, order)
+        folder = _run_of(configuration, commit, order)
         if folder is not None and is_finished(folder) and _has_file(configuration, commit):
             yield _told(commit, folder, "kept", 0.0)
             continue
         start = time.monotonic()
         reason = _tracked(repository, commit, configuration, order, watch)
-        folder = _run_of(results, commit, order)
+        folder = _run_of(configuration, commit, order)
         seconds = time.monotonic() - start
         if folder is None or not is_finished(folder):
             yield Outcome(commit, "failed", reason=reason, seconds=seconds)
@@ -221,7 +225,7 @@ def _tracked(
     if not manifest.implementations:
         _learn(configuration, _names_at(repository, commit, configuration))
     reason = _asv_run(repository, commit, configuration, order, watch)
-    folder = _run_of(Path(order.results or "results"), commit, order)
+    folder = _run_of(configuration, commit, order)
     if folder is not None and is_finished(folder):
         offered_here = read_run(folder).environment.get("contents") or {}
         if _learn(configuration, offered_here):
@@ -253,7 +257,8 @@ def _asv_run(
     repository: Repository, commit: Commit, configuration: Configuration, order: Order, watch: Watch
 ) -> str:
     """Let asv run on a commit and watch its progress; return its last words."""
-    words = ["run", "--config", str(configuration.path), f"{commit.hash}^!"]
+    words = ["run", "--config", str(configuration.path), "--bench", _wanted(configuration, order)]
+    words.append(f"{commit.hash}^!")
     with TemporaryDirectory() as place, TemporaryFile("w+", errors="replace") as log:
         progress = Path(place) / "progress"
         progress.touch()
@@ -277,6 +282,19 @@ def _asv_run(
         log.seek(0)
         lines = [line.rstrip() for line in log if line.strip()]
     return "\n".join(lines[-_LAST_LINES:])
+
+
+def _wanted(configuration: Configuration, order: Order) -> str:
+    """Return the expression for the benchmarks that are wished for: asv forgets what it runs in vain."""
+    manifest = Manifest.read(configuration.benchmarks)
+    names = [
+        one.replace(".", "_")
+        for one in manifest.implementations
+        if not order.patterns or any(fnmatchcase(one, pattern) for pattern in order.patterns)
+    ]
+    names = names or [one.replace(".", "_") for one in manifest.implementations]  # else asv runs nothing
+    modules = order.suites or source_modules(manifest)
+    return rf"^({'|'.join(map(re.escape, modules))})\.({'|'.join(map(re.escape, names))})\."
 
 
 def _watch(progress: Path, watch: Watch) -> None:
@@ -320,20 +338,16 @@ def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
     return configuration.html / "index.html"
 
 
-def _run_of(results: Path, commit: Commit, order: Order) -> Path | None:
+def _run_of(configuration: Configuration, commit: Commit, order: Order) -> Path | None:
     """Return the latest run of a commit on this machine with these wishes, finished or not."""
     from .environment import machine
 
-    for folder in reversed(run_folders(results)):
+    asked = wishes(suites_of(configuration.benchmarks, order.suites), order.patterns)
+    wanted = (commit.hash, machine(), asked, order.level, order.seed)
+    for folder in reversed(run_folders(Path(order.results or "results"))):
         run = read_run(folder)
-        facts, settings = run.environment, run.settings
-        if (
-            facts.get("tracked")
-            and facts.get("commit") == commit.hash
-            and facts.get("machine") == machine()
-            and settings.get("level") == order.level
-            and settings.get("seed") == order.seed
-        ):
+        facts = [run.environment.get(name) for name in ("commit", "machine", "tracked")]
+        if (*facts, run.settings.get("level"), run.settings.get("seed")) == wanted:
             return folder
     return None
 

@@ -1,0 +1,94 @@
+"""What is known over commits, from runs on disk."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convharness import Measurement, Verdict
+from convharness.commits import Commit
+from convharness.history import COLUMNS, history, tracked
+from convharness.journal import RunWriter
+from convharness.results import compact, new_run
+
+from .test_results import record
+
+LINE = [Commit(f"{n}" * 40, datetime(2026, 1, 1 + n, tzinfo=UTC), (), f"Commit {n}") for n in range(3)]
+TWICE = Measurement(
+    [(kin, (2.0, 2.0)) for kin in range(3)], [1, 1, 1], yardstick=[(kin, (1.0, 1.0)) for kin in range(3)]
+)
+
+
+def run_at(results: Path, at: Commit, *records: Any, finished: bool = True, **facts: Any) -> None:
+    """Write a run that was tracked at a commit."""
+    environment = {"commit": at.hash, "machine": "m", "python": "3.11.7", "tracked": ["s"], **facts}
+    settings = {"level": "quick", "seed": 0}
+    number = len(list(results.glob("runs/*")))
+    run = replace(new_run(environment, settings, "convharness track"), id=f"run-{number}")
+    with RunWriter(results, run) as writer:
+        for one in records:
+            writer.append(one)
+    if finished:
+        compact(writer.folder)
+
+
+def test_commits_come_in_the_order_of_their_line(tmp_path: Path) -> None:
+    """Whenever they were tracked."""
+    for number in (2, 0):
+        run_at(tmp_path, LINE[number], record())
+
+    assert [0, 2] == [one.position for one in tracked(tmp_path, LINE)]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"tracked": None}, {"commit": "f" * 40}, {"finished": False}],
+    ids=lambda facts: next(iter(facts)),
+)
+def test_what_is_no_part_of_the_line_is_left_out(facts: dict[str, Any], tmp_path: Path) -> None:
+    """Other runs, other commits, and what is not finished."""
+    run_at(tmp_path, LINE[0], record(), **facts)
+
+    assert [] == tracked(tmp_path, LINE)
+
+
+def test_runs_of_one_commit_are_put_together_and_the_later_record_counts(tmp_path: Path) -> None:
+    """They may have tracked different suites."""
+    run_at(tmp_path, LINE[0], record("c2h4w4-o2k1"), record("c2h4w4-o2k2"))
+    run_at(tmp_path, LINE[0], record("c2h4w4-o2k2", Verdict("wrong", reason="no")), record("c2h4w4-o2k3"))
+    (one,) = tracked(tmp_path, LINE)
+
+    assert [("c2h4w4-o2k1", "passed"), ("c2h4w4-o2k2", "wrong"), ("c2h4w4-o2k3", "passed")] == [
+        (row["case"], row["status"]) for row in one.rows
+    ]
+
+
+def test_machines_and_levels_are_places_of_their_own(tmp_path: Path) -> None:
+    """What is judged otherwise is not compared."""
+    run_at(tmp_path, LINE[0], record())
+    run_at(tmp_path, LINE[0], record(), machine="other")
+
+    assert [("m", "Python 3.11, 1 thread, quick level"), ("other", "Python 3.11, 1 thread, quick level")] == [
+        one.place for one in tracked(tmp_path, LINE)
+    ]
+
+
+def test_the_table_has_its_columns_and_times_relative_to_the_reference(tmp_path: Path) -> None:
+    """With the interval over processes."""
+    run_at(tmp_path, LINE[1], record(measured=TWICE), contents={"test.nothing": "abc"})
+    frame = history(tmp_path, LINE)
+    (row,) = frame.to_dict("records")
+
+    assert list(COLUMNS) == list(frame.columns)
+    assert (LINE[1].hash, 1, "Commit 1", "test.nothing", "abc", "run") == tuple(
+        row[name] for name in ("commit", "position", "subject", "implementation", "content", "source")
+    )
+    assert pytest.approx(2.0) == row["relative_time"]
+    assert row["relative_low"] < 2.0 < row["relative_high"]
+
+
+def test_nothing_is_an_empty_table(tmp_path: Path) -> None:
+    """With all columns."""
+    assert (list(COLUMNS), 0) == (list((frame := history(tmp_path, LINE)).columns), len(frame))
