@@ -184,8 +184,11 @@ def _declares(folder: Path) -> Iterator[bool]:
         facts: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
     except (OSError, ValueError):
         facts = {}
-    yield ENTRY_POINTS in facts.get("project", {}).get("entry-points", {})
-    yield ENTRY_POINTS in facts.get("tool", {}).get("poetry", {}).get("plugins", {})
+    for path in (("project", "entry-points"), ("tool", "poetry", "plugins")):
+        table: Any = facts
+        for name in path:
+            table = table.get(name) if isinstance(table, dict) else None
+        yield isinstance(table, dict) and ENTRY_POINTS in table
     settings = ConfigParser()
     try:
         settings.read(folder / "setup.cfg", "utf-8")

@@ -1,0 +1,119 @@
+"""What a repository offers, and what its implementations are made of."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from convharness.versions import Version, content_of, offered, offers_entries
+from tests.making import declared
+
+from .test_results import nothing
+
+if TYPE_CHECKING:
+    from convharness import Implementation
+
+FILES = {
+    "implementations/mine.py": "1",
+    "implementations/theirs.py": "2",
+    "implementations/_help.py": "3",
+    "implementations/data/table.csv": "4",
+    "README.md": "5",
+}
+MINE = declared(nothing, "mine", source=Path("/anywhere/implementations/mine.py"), origin="folder")
+PLUGIN = """
+from convharness import implementation
+
+
+@implementation(kernel_size=1)
+def pointwise(x, weight):
+    pass
+"""
+
+
+def version(files: dict[str, str]) -> Version:
+    """Return a version that consists of such files."""
+    return Version("label", None, Path(), Path(), files)
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_same"),
+    [
+        ("implementations/mine.py", False),
+        ("implementations/theirs.py", True),
+        ("implementations/_help.py", False),
+        ("implementations/data/table.csv", False),
+        ("README.md", True),
+        ("implementations/new.py", True),
+        ("implementations/new.c", False),
+    ],
+)
+def test_a_file_is_made_of_itself_and_of_what_is_no_plugin(changed: str, is_same: bool) -> None:
+    """Other plugins and what lies elsewhere are no part of it."""
+    before, after = version(FILES), version({**FILES, changed: "another"})
+
+    assert is_same == before.is_same(after, MINE)
+    assert is_same == (content_of(before.content, MINE) == content_of(after.content, MINE))
+
+
+def test_what_is_installed_is_made_of_all_files() -> None:
+    """Nobody knows what a package reads."""
+    installed: Implementation = replace(MINE, origin="installed")
+
+    assert not version(FILES).is_same(version({**FILES, "README.md": "another"}), installed)
+    assert version(FILES).is_same(version(dict(FILES)), installed)
+
+
+def test_files_of_the_folder_are_offered(tmp_path: Path) -> None:
+    """Those that are no plugins offer nothing; what does not import is told by its path inside."""
+    folder = tmp_path / "implementations"
+    folder.mkdir()
+    for name, text in (("mine", PLUGIN), ("_help", "1 / 0"), ("plain", "1"), ("broken", "1 / 0")):
+        (folder / f"{name}.py").write_text(text, "utf-8")
+    found = offered(tmp_path, tmp_path / "site")
+
+    assert ["mine.pointwise"] == [one.name for one in found.implementations]
+    assert ("implementations/broken.py does not import: line 1: ZeroDivisionError: division by zero",) == (
+        found.broken
+    )
+
+
+def test_a_folder_without_implementations_offers_nothing(tmp_path: Path) -> None:
+    """It is no mistake."""
+    assert ((), ()) == ((found := offered(tmp_path, tmp_path / "site")).implementations, found.broken)
+
+
+def test_two_of_one_name_are_told(tmp_path: Path) -> None:
+    """The first one counts."""
+    (tmp_path / "implementations").mkdir()
+    for name in ("a", "b"):
+        text = PLUGIN.replace("kernel_size=1", "kernel_size=1, name='same'")
+        (tmp_path / "implementations" / f"{name}.py").write_text(text, "utf-8")
+    found = offered(tmp_path, tmp_path / "site")
+
+    assert (1, ("two implementations are called 'same'; rename one of them with name=",)) == (
+        len(found.implementations), found.broken,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("pyproject.toml", '[project.entry-points."convharness.implementations"]\na = "b"', True),
+        ("pyproject.toml", '[tool.poetry.plugins."convharness.implementations"]\na = "b"', True),
+        ("pyproject.toml", '[project.entry-points.other]\na = "b"', False),
+        ("pyproject.toml", "[project", False),
+        ("pyproject.toml", "project = 3", False),
+        ("setup.cfg", "[options.entry_points]\nconvharness.implementations =\n  a = b\n", True),
+        ("setup.cfg", "[options", False),
+        ("README.md", "convharness.implementations", False),
+    ],
+)
+def test_entry_points_are_seen_in_a_project_s_files(
+    name: str, text: str, expected: bool, tmp_path: Path
+) -> None:
+    """Without running any of them."""
+    (tmp_path / name).write_text(text, "utf-8")
+
+    assert expected == offers_entries(tmp_path)
