@@ -183,13 +183,15 @@ def track(span: str | None, **chosen: Any) -> int:
         if span or chosen["new"]:
             raise click.UsageError("--regressions lists what is known; track commits first, without it")
         return _list(**chosen)
+    if span and chosen["new"]:
+        raise click.UsageError("--new says which commits, and so does a RANGE; leave one of them out")
     return _track(span, **chosen)
 
 
 def _track(  # noqa: PLR0913 what the options say
     span: str | None,
     *,
-    new: bool,
+    new: bool,  # noqa: ARG001 what no RANGE means, too
     every: int,
     bisect: bool,
     publish: bool,
@@ -221,7 +223,7 @@ def _track(  # noqa: PLR0913 what the options say
     )
     with alone_in(repository), stdout_kept():
         line = repository.line("HEAD")
-        wanted = _thinned(_wanted(repository, line, results, span, new=new), every)
+        wanted = _thinned(_wanted(repository, line, results, span), every)
         line = _line_of(repository, line, wanted)
         configuration = configured(repository, results, suites, threads)
         plan = _Plan(repository, line, configuration, order, results, threads, gate)
@@ -255,12 +257,12 @@ class _Plan:
 
 
 def _wanted(
-    repository: "Repository", line: "Sequence[Commit]", results: Path, span: str | None, *, new: bool
+    repository: "Repository", line: "Sequence[Commit]", results: Path, span: str | None
 ) -> "list[Commit]":
     """Return the commits that are asked for, the oldest first."""
     from .history import tracked
 
-    if span is not None and not new:
+    if span is not None:
         return repository.commits(span)
     known = [one.position for one in tracked(results, line)]
     if known:

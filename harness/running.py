@@ -100,7 +100,7 @@ def recorded(
 ) -> "tuple[Run, list[Row]]":
     """Run, append each record to the results at once, and return them as rows.
 
-    `about` are facts of the run beside those of its environment.
+    `about` are facts of the run beside those of its environment; such a run is not resumed by its words.
     """
     from dataclasses import asdict
 
@@ -121,7 +121,7 @@ def recorded(
             asdict(settings),
             shlex.join(["convharness", *words]),
             None if settings.exit_first else total,
-            arguments=_without_resume(words),
+            arguments=() if about else _without_resume(words),
         )
     else:
         this = read_run(resumed)
@@ -139,10 +139,8 @@ def recorded(
                 writer.append(record)
                 advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
         except KeyboardInterrupt:
-            say(
-                f"{len(writer.rows):,} records are in {writer.folder};"
-                f" go on with: convharness run --resume {this.id}{_elsewhere(results)}"
-            )
+            advice = f"; go on with: convharness run --resume {this.id}{_elsewhere(results)}"
+            say(f"{len(writer.rows):,} records are in {writer.folder}{'' if about else advice}")
             raise
     if writer.restored:
         say(f"error: something else wrote into {writer.folder}; what was recorded is there again")
