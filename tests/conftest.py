@@ -21,6 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that of several processes none has it left when the others are done."""
+    items.sort(key=lambda item: "tutorial" not in item.name)
+
+
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     """Return what comes with convharness, scanned once."""
