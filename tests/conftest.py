@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes minutes, so that of several processes none has it left when the others are done."""
+    """Begin with what takes minutes: of several processes none is to have it left at the end."""
     items.sort(key=lambda item: "tutorial" not in item.name)
 
 
