@@ -192,7 +192,7 @@ def _limit(effect: Effect, text: str) -> float:
         value = float("nan")
     if text.endswith("%"):
         value /= 100
-    if effect == "slower" and 0 < value < 10:
+    if effect == "slower" and 0 < value < (10 if text.endswith("%") else 1):
         return value
     if effect == "imprecise" and not text.endswith("%") and 1 < value < 1e9:
         return value

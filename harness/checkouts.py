@@ -19,14 +19,16 @@ from asv.util import UserError
 
 from .errors import SuiteError
 
+_READ = ("benchmark_dir", "results_dir", "html_dir", "environment_type")
+
 
 def read_configuration(path: Path) -> dict[str, str]:
-    """Return the folders of an asv configuration, as they are written there; raises `SuiteError`."""
+    """Return the folders of an asv configuration and its kind of environment; raises `SuiteError`."""
     try:
         found = Config.load(str(path))
-    except (UserError, OSError) as error:
+    except (UserError, OSError, ValueError) as error:
         raise SuiteError([f"{path}: {error}"]) from None
-    return {name: getattr(found, name) for name in ("benchmark_dir", "results_dir", "html_dir")}
+    return {name: getattr(found, name) for name in _READ}
 
 
 def setup() -> None:

@@ -71,10 +71,10 @@ class Repository:
             raise CommitError(f"{span!r} is no range of commits; write one such as HEAD~10..HEAD")
         if ".." not in span and not span.endswith(("^!", "^@", "^-")):
             return [self.commit(span)]
-        self._check_is_whole()
         try:
             found = self._listed("--first-parent", "--reverse", "--topo-order", span, "--")
         except CommitError as error:
+            self._check_is_whole()
             raise CommitError(f"{span!r} is no range of commits: {error}") from None
         if not found:
             raise CommitError(f"the range {span!r} holds no commits; the older end comes first")
@@ -124,7 +124,7 @@ class Repository:
         return folder
 
     def _listed(self, *words: str) -> list[Commit]:
-        lines = self._git("log", "--no-color", f"--format={_FIELDS}", *words).splitlines()
+        lines = self._git("log", "--no-color", f"--format={_FIELDS}", *words).split("\n")
         return [_parsed(line) for line in lines if line]
 
     def _check_is_whole(self) -> None:

@@ -195,8 +195,8 @@ class _Line:
         """Yield the commits at which something does not import or build that did before, or is new."""
         before: set[str] = set()
         for number, one in enumerate(self._tracked):
-            new = [text for text in one.broken if _file_of(text) not in before]
-            before = {_file_of(text) for text in one.broken}
+            new = [text for text in one.broken if about_what(text) not in before]
+            before = {about_what(text) for text in one.broken}
             if new:
                 step = Step("broken", (), "", reason="; ".join(new))
                 yield self._event(number - 1 if number else None, number, None, (step,))
@@ -206,13 +206,16 @@ class _Line:
         seen: set[str] = set()
         last: dict[str, int] = {}
         for number, one in enumerate(self._tracked):
-            names = {name for _, _, name in self._rows[number]}
+            # What is offered counts, also where only some of it was asked for.
+            names = set(one.contents) or {name for _, _, name in self._rows[number]}
             for name in sorted(names - seen):
                 if number:
                     yield self._event(number - 1, number, name, (self._new(number, name),))
             for name in sorted(set(last) - names):
                 if not one.broken:
-                    yield self._event(last[name], number, name, (Step("removed", (), ""),))
+                    lacking = [text for text in one.missing if about_what(text) == name.partition(".")[0]]
+                    step = Step("broken" if lacking else "removed", (), "", reason="; ".join(lacking))
+                    yield self._event(last[name], number, name, (step,))
                     del last[name]
             seen |= names
             last |= dict.fromkeys(names, number)
@@ -234,8 +237,9 @@ class _Line:
         start: int | None = None
         for before, after in pairwise(there):
             rows = self._rows[before][series], self._rows[after][series]
-            if (rows[0]["status"] in FAILURES) != (rows[1]["status"] in FAILURES):
-                self._note(before, after, Change(*series, *rows, thresholds=self._thresholds))
+            seen = Change(*series, *rows, thresholds=self._thresholds)
+            if _are_comparable(*rows) and {"wrong", "repaired", "removed", "added"} & set(seen.effects):
+                self._note(before, after, seen)
         for number in there:
             if self._rows[number][series]["status"] != "passed":
                 continue
@@ -263,9 +267,13 @@ class _Line:
         if contents[0] is not None and contents[0] == contents[1]:
             return None, False  # what is the same code is no slower, whatever the clock says
         rows = self._rows[before][series], self._rows[after][series]
+        if not _are_comparable(*rows):
+            return None, False
         exact = Change(*series, *rows, thresholds=self._thresholds)
         known = self._verdicts.get((self._tracked[before].commit.hash, self._tracked[after].commit.hash), {})
         side = known.get(series)
+        if side is not None and not _are_comparable(side.after or rows[1], rows[1]):
+            side = None
         is_open = self._is_suspicious(*rows) if side is None else self._is_undecided(side)
         if side is not None:
             exact = Change(*series, *rows, side.decision, self._thresholds)
@@ -305,11 +313,18 @@ class _Line:
             for series in first.keys() & second.keys():
                 content = one.contents.get(series[2])
                 shift = _shift(first[series], second[series])
+                if not _are_comparable(first[series], second[series]):
+                    continue
                 if content is not None and content == other.contents.get(series[2]) and shift is not None:
                     moves.append(abs(shift[0]))
         if len(moves) < _LEAST_PAIRS:
             return _SESSION_SD
         return max(0.005, 1.4826 * median(moves) / sqrt(2))
+
+
+def _are_comparable(before: Row, after: Row) -> bool:
+    """Say whether two records are of the same problem: a suite may change what a label stands for."""
+    return bool(before.get("problem") == after.get("problem"))
 
 
 def _shift(before: Row, after: Row) -> tuple[float, float] | None:
@@ -343,6 +358,6 @@ def _merged(found: Iterable[Change]) -> Iterator[Step]:
             yield Step(kind, cases, mine[0].case, reason=reason)
 
 
-def _file_of(mistake: str) -> str:
-    """Return the file that a complaint is about."""
+def about_what(mistake: str) -> str:
+    """Return the file, family or package that a complaint is about, whatever is wrong with it."""
     return mistake.partition(" ")[0]

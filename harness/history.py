@@ -4,6 +4,7 @@
 the engine's own reference in the same rounds, which can be compared much better.
 """
 
+from ast import literal_eval
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -11,13 +12,12 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from .commits import Commit, Repository
 from .errors import ResultsError
 from .records import Run
 from .results import Row, is_finished, read_rows, read_run, run_folders
 from .stats import over_processes
+from .tracking import MANIFEST, Manifest, attributes_of, module_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,11 @@ class Tracked:
     def broken(self) -> Sequence[str]:
         """Return what does not import or build."""
         return tuple(self.run.environment.get("broken") or ())
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Return what lacks a library."""
+        return tuple(self.run.environment.get("unavailable") or ())
 
     @property
     def contents(self) -> Mapping[str, str]:
@@ -105,20 +110,32 @@ def load_history(folder: Path | str = ".", results: Path | str | None = None) ->
     """
     repository = Repository(Path(folder))
     place = Path(results) if results is not None else repository.root / "results"
-    return history(place, repository.line("HEAD"), place / "asv")
+    return history(place, repository.line("HEAD"), place / "asv", manifests_of(repository))
 
 
-def history(results: Path, line: Sequence[Commit], asv_results: Path | None = None) -> "pd.DataFrame":
+def manifests_of(repository: Repository) -> list[Manifest]:
+    """Return what asv was told to track in a repository, by its own benchmarks or by ours for it."""
+    folders = (repository.root / "suites", repository.root / ".convharness" / "benchmarks")
+    return [Manifest.read(folder) for folder in folders if (folder / MANIFEST).is_file()]
+
+
+def history(
+    results: Path,
+    line: Sequence[Commit],
+    asv_results: Path | None = None,
+    manifests: Sequence[Manifest] = (),
+) -> "pd.DataFrame":
     """Return all that is known of a line of commits: a row per commit, place, case and implementation.
 
-    What asv has and no run of ours has comes from asv's files, which know less. Columns are `COLUMNS`.
+    What asv has and no run of ours has comes from asv's files, which know less, and of names only what is
+    in the manifests. Columns are `COLUMNS`.
     """
     import pandas as pd
 
     rows = [row for one in tracked(results, line) for row in _rows(one)]
     if asv_results is not None:
         known = {_identity(row) for row in rows}
-        rows += [row for row in _asv_rows(asv_results, line) if _identity(row) not in known]
+        rows += [row for row in _asv_rows(asv_results, line, manifests) if _identity(row) not in known]
     rows.sort(key=lambda row: (row["position"], row["suite"], row["implementation"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in COLUMNS:
@@ -168,9 +185,12 @@ _FIGURES = {
 }
 
 
-def _asv_rows(folder: Path, line: Sequence[Commit]) -> Iterator[dict[str, Any]]:
+def _asv_rows(
+    folder: Path, line: Sequence[Commit], manifests: Sequence[Manifest]
+) -> Iterator[dict[str, Any]]:
     """Yield what asv's files have of our benchmarks; a failed one has no figure and no reason there."""
-    names = _names(folder)
+    names = {name: one for known in manifests for name, one in attributes_of(known.implementations).items()}
+    suites = {module_of(source): Path(source).stem for known in manifests for source in known.suites}
     places = {commit.hash: place for place, commit in enumerate(line)}
     for path in sorted(folder.glob("*/*-*.json")):
         stored = _decoded(path)
@@ -187,7 +207,7 @@ def _asv_rows(folder: Path, line: Sequence[Commit]) -> Iterator[dict[str, Any]]:
             cases = list(product(*row["params"]))
             values = row.get("result") or [None] * len(cases)  # null as a whole where all have failed
             for (case,), value in zip(cases, values, strict=False):
-                key = suite, case.strip("'\""), names.get(attribute, attribute)
+                key = suites.get(suite, suite), _literal(case), names.get(attribute, attribute)
                 figures = found.setdefault(key, {"failed": False})
                 figures["failed"] |= value is None
                 if isinstance(value, (int, float)) and not isnan(value):
@@ -213,14 +233,12 @@ def _asv_rows(folder: Path, line: Sequence[Commit]) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _names(folder: Path) -> dict[str, str]:
-    """Return implementations by the names that asv has for them: the first part is the family's."""
+def _literal(text: str) -> str:
+    """Return the text that asv has written as Python would."""
     try:
-        known = msgspec.json.decode((folder / "benchmarks.json").read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError):
-        return {}
-    attributes = {name.split(".")[1] for name in known if name.count(".") >= 2}
-    return {name: name.replace("_", ".", 1) for name in attributes}
+        return str(literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _decoded(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ have are merged benchmark by benchmark and case by case, where the later figure 
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -18,13 +18,13 @@ from typing import Any
 from .errors import ResultsError
 from .results import (
     RECORDS_FILE,
-    RUN_FILE,
     cannot,
     compact,
     encode_rows,
     is_finished,
     new_name,
     read_rows,
+    read_run,
     run_folders,
     write_text,
 )
@@ -81,7 +81,8 @@ def merge(sources: Sequence[Path], target: Path) -> Merged:
 
 def _run(source: Path, target: Path, done: Merged) -> None:
     """Take a run over, or what of it is not there yet."""
-    if not (target / RUN_FILE).exists():
+    read_run(source)
+    if not _is_run(target):
         rows = list(read_rows(source))
         part = new_name(target)
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +101,15 @@ def _run(source: Path, target: Path, done: Merged) -> None:
         done.records += len(new)
     if (new and is_finished(target)) or (is_finished(source) and not is_finished(target)):
         compact(target)
+
+
+def _is_run(folder: Path) -> bool:
+    """Say whether a run is there, and its facts can be read."""
+    try:
+        read_run(folder)
+    except ResultsError:
+        return False
+    return True
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -127,20 +137,31 @@ def _asv(source: Path, target: Path, done: Merged) -> None:
             continue
         mine = _read(path)
         theirs = _read(there) if there.exists() else None
-        both = mine if theirs is None else _merged_file(theirs, mine)
+        with _damage(path):
+            both = mine if theirs is None else _merged_file(theirs, mine)
         if theirs is not None and _text(both) == _text(theirs):  # not-a-number is unlike itself
             done.known_asv_files += 1
             continue
         done.asv_files += 1
         _written(there, _text(both))
-    with contextlib.suppress(FileNotFoundError):
-        _benchmarks(source / _BENCHMARKS, target / _BENCHMARKS)
+    if (source / _BENCHMARKS).exists():
+        with _damage(source / _BENCHMARKS):
+            _benchmarks(source / _BENCHMARKS, target / _BENCHMARKS)
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Say of which file it is that something in it is not as asv writes it."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ResultsError(f"{path}, or what it is merged with, is damaged: {error!r}") from None
 
 
 def _benchmarks(source: Path, target: Path) -> None:
     """Merge what asv knows of benchmarks: of one that both have, the one with more cases."""
-    mine = json.loads(source.read_text("utf-8"))
-    theirs = json.loads(target.read_text("utf-8")) if target.exists() else {}
+    mine: Json = json.loads(source.read_text("utf-8"))
+    theirs: Json = json.loads(target.read_text("utf-8")) if target.exists() else {}
     both = dict(theirs)
     for name, benchmark in mine.items():
         known = both.get(name)

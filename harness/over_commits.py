@@ -82,8 +82,12 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from .selection import select_suites
     from .versions import version_of
 
+    if format_name == "junit":
+        raise click.UsageError("two commits are not reported as junit; take table, markdown, json or csv")
     repository = Repository(Path.cwd())
+    results = _placed(results, repository)
     with stdout_kept():
+        suites = suites or ([] if problems else _tracked_suites(repository))
         wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
         versions = [version_of(repository, name) for name in (base, other)]
         if versions[0].label == versions[1].label:
@@ -103,6 +107,28 @@ def compare_commits(  # noqa: PLR0913 what the options say
     return _verdict(found, gate, broken)
 
 
+def _placed(results: Path, repository: "Repository") -> Path:
+    """Return where records are kept: in the repository's root, wherever one stands, unless somebody says."""
+    source = click.get_current_context().get_parameter_source("results")
+    if source is not click.core.ParameterSource.DEFAULT:
+        return results
+    place = repository.root / results
+    return place if Path.cwd() != repository.root else results
+
+
+def _tracked_suites(repository: "Repository") -> list[str]:
+    """Return the suites that the repository itself says are its own."""
+    from .tracking import MANIFEST, Manifest
+
+    folder = repository.root / "suites"
+    if not (folder / MANIFEST).is_file():
+        return []
+    return [
+        str(folder / source) if source.endswith(".toml") else source
+        for source in Manifest.read(folder).suites
+    ]
+
+
 def about(versions: "Sequence[Version]") -> dict[str, Any]:
     """Return the facts of a run that compares two versions."""
     named = [{"label": one.label, "commit": one.commit and one.commit.hash} for one in versions]
@@ -116,6 +142,8 @@ def _differing(
 
     Raises `SelectionError` where nothing is offered, or nothing matches.
     """
+    from .versions import missing_of
+
     registries = [version.registry() for version in versions]
     for version, registry in zip(versions, registries, strict=True):
         for mistake in registry.broken:
@@ -133,7 +161,7 @@ def _differing(
         and versions[0].is_same(versions[1], sides[0][name])
     ]
     chosen = [side[name] for name in names if name not in same for side in sides if name in side]
-    return chosen, same, [registry.broken for registry in registries]
+    return chosen, same, [[*one.broken, *map(missing_of, one.unavailable)] for one in registries]
 
 
 def _matching(
@@ -158,13 +186,15 @@ def _matching(
 
 def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: "Sequence[Sequence[str]]") -> int:
     """Return the exit code: what the gate stops, or without one what fails afterwards."""
+    from .events import about_what
     from .verdict import FAILURES
 
-    newly_broken = set(broken[1]) - set(broken[0])
+    before = {about_what(mistake) for mistake in broken[0]}
+    newly_broken = [mistake for mistake in broken[1] if about_what(mistake) not in before]
     if gate is None:
         if any(one.after is not None and one.after["status"] in FAILURES for one in found):
             return FAILED
-        return MISTAKE if broken[1] else PASSED
+        return MISTAKE if newly_broken else PASSED
     if gate.stops(found) or (newly_broken and "wrong" in gate.effects):
         return FAILED
     return PASSED
@@ -213,6 +243,7 @@ def _track(  # noqa: PLR0913 what the options say
     from .walk import alone_in, configured
 
     repository = Repository(Path.cwd())
+    results = _placed(results, repository)
     order = Order(
         results=str(results.resolve()),
         patterns=list(patterns),
@@ -220,6 +251,7 @@ def _track(  # noqa: PLR0913 what the options say
         budget_s=budget,
         level=level,
         seed=seed,
+        threads=threads,
     )
     with alone_in(repository), stdout_kept():
         line = repository.line("HEAD")
@@ -240,7 +272,9 @@ def _track(  # noqa: PLR0913 what the options say
     if history_file is not None:
         _write_history(history_file, results, line)
     _show_events(found, left, format_name)
-    return FAILED if failed or _is_stopped(found, gate) else PASSED
+    asked = {commit.hash for commit in wanted}
+    mine = [one for one in found if one.commit.hash in asked or asked & {other.hash for other in one.between}]
+    return FAILED if failed or _is_stopped(mine, gate) else PASSED
 
 
 @dataclass(frozen=True)
@@ -305,7 +339,7 @@ def _told(outcome: "Outcome") -> str:
     found = {
         "measured": f"{outcome.records:,} records in {outcome.seconds:.0f} s",
         "kept": f"{outcome.records:,} records, from before",
-        "nothing": "offers no implementations",
+        "nothing": "offers no implementations, or none that was asked for",
         "failed": "could not be tracked",
     }[outcome.state]
     failures = f", {outcome.failed:,} failed" if outcome.failed else ""
@@ -454,10 +488,11 @@ def _with_history(
 
 def _write_history(path: Path, results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
-    from .history import history
+    from .commits import Repository
+    from .history import history, manifests_of
     from .results import write_frame
 
-    frame = history(results, line, results / "asv")
+    frame = history(results, line, results / "asv", manifests_of(Repository(Path.cwd())))
     write_frame(path, frame)
     say(f"{path} has {len(frame):,} rows of {frame['commit'].nunique()} commits")
 
@@ -469,6 +504,7 @@ def _list(
     from .commits import Repository
 
     repository = Repository(Path.cwd())
+    results = _placed(results, repository)
     line = repository.line("HEAD")
     found, left = _events(repository, line, results, gate)
     from .history import tracked

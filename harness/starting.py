@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .errors import SuiteError
+from .commits import Repository
+from .errors import CommitError, SuiteError
 from .results import write_text
 from .tracking import MANIFEST, Manifest
 from .versions import FOLDER, offered
@@ -37,6 +38,9 @@ def start(folder: Path) -> Iterator[tuple[Path, bool]]:
 
     Raises `SuiteError` where a file cannot be written.
     """
+    root = _root_of(folder)
+    if root is not None and root != folder.resolve():
+        raise SuiteError([f"{folder} lies in the repository {root}; run it there: convharness init {root}"])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not any((folder / FOLDER).glob("*.py")):
@@ -49,9 +53,17 @@ def start(folder: Path) -> Iterator[tuple[Path, bool]]:
         text = configuration_of(folder.resolve().name, ".", _BENCHMARKS, "results/asv", 1)
         yield _written(folder / "asv.conf.json", text)
         yield _written(folder / "asv_worktree.py", PLUGIN)
-        yield _ignored(folder / ".gitignore", (".asv/", ".convharness/", "results/"))
+        yield _ignored(folder / ".gitignore", ("__pycache__/", ".asv/", ".convharness/", "results/"))
     except OSError as error:
         raise SuiteError([f"cannot write into {folder}: {error.strerror or error}"]) from None
+
+
+def _root_of(folder: Path) -> Path | None:
+    """Return the root of the repository that a folder lies in, if there is one."""
+    try:
+        return Repository(folder).root.resolve()
+    except CommitError:
+        return None
 
 
 def _tracked(folder: Path, suites: Sequence[str]) -> Iterator[tuple[Path, bool]]:

@@ -80,6 +80,23 @@ def module_of(source: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in stem)
 
 
+def attributes_of(implementations: Sequence[str]) -> dict[str, str]:
+    """Return implementations by the names that their benchmarks have for asv, which must be Python's.
+
+    >>> attributes_of(["a.b_c", "a_b.c"])
+    {'a_b_c': 'a.b_c', 'a_b_c_2': 'a_b.c'}
+    """
+    found: dict[str, str] = {}
+    for implementation in implementations:
+        name = plain = "".join(letter if letter.isalnum() else "_" for letter in implementation)
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{plain}_{number}"
+        found[name] = implementation
+    return found
+
+
 class Order(msgspec.Struct, forbid_unknown_fields=True):
     """What `convharness track` wishes: where results go, what is run and how; `resumes` a run it knows.
 
@@ -95,6 +112,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     budget_s: float | None = None
     level: str = "standard"
     seed: int = 0
+    threads: int = 1
     is_resumable: bool = False
 
     @classmethod
@@ -204,7 +222,7 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
     A commit without a folder of implementations or a package of them offers nothing.
     """
     from .registry import discover
-    from .versions import content_of, files_of, offered
+    from .versions import content_of, files_of, missing_of, offered
     from .workers import examined
 
     place = os.environ.get("ASV_ENV_DIR")
@@ -220,7 +238,7 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
         for one in registry.implementations
         if not patterns or any(fnmatchcase(one.name, pattern) for pattern in patterns)
     ]
-    unavailable = [f"{one.family}: {one.reason}" for one in registry.unavailable]
+    unavailable = list(map(missing_of, registry.unavailable))
     return chosen, {"broken": list(registry.broken), "unavailable": unavailable, "contents": contents}
 
 
@@ -386,6 +404,5 @@ def asv_benchmarks(module_file: str) -> dict[str, type]:
     facts = {"folder": str(path.parent), "suite": suite.name, "params": (labels,)}
     return {
         name: type(name, (_Tracked,), {**facts, "implementation": implementation})
-        for implementation in manifest.implementations
-        for name in (implementation.replace(".", "_"),)
+        for name, implementation in attributes_of(manifest.implementations).items()
     }

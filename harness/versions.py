@@ -22,7 +22,7 @@ from typing import Any
 from .commits import Commit, Repository
 from .errors import PluginError
 from .plugin import Implementation
-from .registry import ENTRY_POINTS, Registry
+from .registry import ENTRY_POINTS, Registry, Unavailable
 from .results import write_text
 from .workers import examined
 
@@ -130,12 +130,13 @@ def _blob(path: Path) -> str:
 def _parts(content: Mapping[str, str], implementation: Implementation) -> dict[str, str]:
     """Return the hashes of what an implementation is made of."""
     if implementation.origin == "installed" or implementation.source is None:
-        return dict(content)
+        return {path: name for path, name in content.items() if "__pycache__" not in path}
     own = f"{FOLDER}/{implementation.source.name}"
     return {
         path: name
         for path, name in content.items()
-        if path == own or (path.startswith(f"{FOLDER}/") and not _is_plugin(path))
+        if path == own
+        or (path.startswith(f"{FOLDER}/") and "__pycache__" not in path and not _is_plugin(path))
     }
 
 
@@ -166,6 +167,11 @@ def offered(folder: Path, site: Path) -> Registry:
         found.setdefault(one.name, one)
     unavailable = tuple(one for part in parts for one in part.unavailable)
     return Registry(tuple(found[name] for name in sorted(found)), unavailable, tuple(broken))
+
+
+def missing_of(one: Unavailable) -> str:
+    """Return what a file or package lacks, as a mistake: at a commit that is as good as not importing."""
+    return f"{one.family} is not available: {one.reason}"
 
 
 def _told(mistake: str, folder: Path) -> str:
@@ -231,7 +237,7 @@ def _install(folder: Path, site: Path) -> None:
         if done.returncode == 0:
             (site / _INSTALLED).touch()
             return
-    raise PluginError(f"{folder.name} does not build: {_last_line(done.stderr or done.stdout)}")
+    raise PluginError(f"package does not build: {_last_line(done.stderr or done.stdout)}")
 
 
 def _pip(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
@@ -246,5 +252,6 @@ def _pip(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 
 
 def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if "error" in line.lower()]
+    told = [line.strip() for line in text.splitlines() if not line.strip().startswith("note:")]
+    lines = [line for line in told if "error" in line.lower() and "subprocess-exited" not in line]
     return (lines or text.strip().splitlines() or ["pip said nothing"])[-1].strip()

@@ -21,10 +21,19 @@ from typing import Any, Literal
 import msgspec
 
 from .commits import Commit, Repository
-from .errors import CommitError, ResultsError, SuiteError
+from .errors import CommitError, HarnessError, ResultsError, SuiteError
 from .registry import is_installed
-from .results import encode_rows, is_finished, read_rows, read_run, run_folders, write_text
-from .tracking import MANIFEST, Manifest, Order, module_of, suites_of, wishes
+from .results import (
+    encode_rows,
+    is_finished,
+    make_folder,
+    read_rows,
+    read_run,
+    run_folders,
+    write_text,
+)
+from .suite import find_suite
+from .tracking import MANIFEST, Manifest, Order, attributes_of, module_of, suites_of, wishes
 from .verdict import FAILURES
 from .versions import offered, store_of
 
@@ -87,7 +96,7 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     where its own configuration says them.
     """
     own = repository.root / "asv.conf.json"
-    if own.is_file():
+    if own.is_file() and _is_ours(own):
         if threads != 1:
             raise SuiteError([f"{own} says how many threads there are: OMP_NUM_THREADS in its matrix"])
         return _own(own, suites)
@@ -95,8 +104,14 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     folder = store / "benchmarks"
     folder.mkdir(exist_ok=True)
     known = Manifest.read(folder) if (folder / MANIFEST).exists() else Manifest([])
-    wanted = [_absolute(source) for source in suites] or known.suites or ["smoke"]
-    known.suites += [source for source in wanted if source not in known.suites]
+    known.suites = [source for source in known.suites if _is_there(source, folder)]
+    asked = [_relative(source, folder) for source in suites] or known.suites or ["smoke"]
+    for source in asked:
+        find_suite(str(folder / source) if source.endswith(".toml") else source)
+        other = next((one for one in known.suites if module_of(one) == module_of(source)), source)
+        if other != source:
+            raise SuiteError([f"{source} and {other}, which is tracked, have one name; rename one of them"])
+        known.suites += [source] if source not in known.suites else []
     _write_benchmarks(folder, known)
     path = store / "asv.conf.json"
     facts = configuration_of(
@@ -105,6 +120,13 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     write_text(path, facts)
     write_text(store / "asv_worktree.py", PLUGIN)
     return Configuration(path, folder, results / "asv", store / "html", is_own=False)
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether a configuration of asv is one for convharness; another is left to its own purpose."""
+    from .checkouts import read_configuration
+
+    return read_configuration(path)["environment_type"] == "worktree"
 
 
 def _own(path: Path, suites: Sequence[str]) -> Configuration:
@@ -127,8 +149,18 @@ def _own(path: Path, suites: Sequence[str]) -> Configuration:
     return found
 
 
-def _absolute(source: str) -> str:
-    return str(Path(source).resolve()) if source.endswith(".toml") else source
+def _relative(source: str, folder: Path) -> str:
+    """Return a suite as a manifest names it: a file by its path from there."""
+    return os.path.relpath(Path(source).resolve(), folder.resolve()) if source.endswith(".toml") else source
+
+
+def _is_there(source: str, folder: Path) -> bool:
+    """Say whether a suite that was tracked before can still be read."""
+    try:
+        find_suite(str(folder / source) if source.endswith(".toml") else source)
+    except HarnessError:
+        return False
+    return True
 
 
 def configuration_of(project: str, repo: str, benchmarks: str, results: str, threads: int) -> str:
@@ -171,6 +203,9 @@ def _write_benchmarks(folder: Path, manifest: Manifest) -> None:
     """Write a manifest, and a module for each of its suites."""
     manifest.write(folder)
     (folder / "__init__.py").touch()
+    for path in folder.glob("[!_]*.py"):
+        if path.stem not in source_modules(manifest):
+            path.unlink()
     for name in source_modules(manifest):
         write_text(folder / f"{name}.py", module_text(name))
 
@@ -204,7 +239,7 @@ def walk(
     """
     for commit in commits:
         folder = _run_of(configuration, commit, order)
-        if folder is not None and is_finished(folder) and _has_file(configuration, commit):
+        if folder is not None and is_finished(folder) and _has_file(configuration, commit, order):
             yield _told(commit, folder, "kept", 0.0)
             continue
         start = time.monotonic()
@@ -259,6 +294,9 @@ def _asv_run(
     """Let asv run on a commit and watch its progress; return its last words."""
     words = ["run", "--config", str(configuration.path), "--bench", _wanted(configuration, order)]
     words.append(f"{commit.hash}^!")
+    results = Path(order.results or "results")
+    if not results.exists():  # it is not to be committed by accident, and then taken away by a checkout
+        write_text(make_folder(results) / ".gitignore", "*\n")
     with TemporaryDirectory() as place, TemporaryFile("w+", errors="replace") as log:
         progress = Path(place) / "progress"
         progress.touch()
@@ -287,12 +325,13 @@ def _asv_run(
 def _wanted(configuration: Configuration, order: Order) -> str:
     """Return the expression for the benchmarks that are wished for: asv forgets what it runs in vain."""
     manifest = Manifest.read(configuration.benchmarks)
+    known = attributes_of(manifest.implementations)
     names = [
-        one.replace(".", "_")
-        for one in manifest.implementations
+        name
+        for name, one in known.items()
         if not order.patterns or any(fnmatchcase(one, pattern) for pattern in order.patterns)
     ]
-    names = names or [one.replace(".", "_") for one in manifest.implementations]  # else asv runs nothing
+    names = names or list(known)  # else asv runs nothing
     modules = order.suites or source_modules(manifest)
     return rf"^({'|'.join(map(re.escape, modules))})\.({'|'.join(map(re.escape, names))})\."
 
@@ -343,18 +382,20 @@ def _run_of(configuration: Configuration, commit: Commit, order: Order) -> Path 
     from .environment import machine
 
     asked = wishes(suites_of(configuration.benchmarks, order.suites), order.patterns)
-    wanted = (commit.hash, machine(), asked, order.level, order.seed)
+    wanted = (commit.hash, machine(), asked, order.level, order.seed, order.threads)
     for folder in reversed(run_folders(Path(order.results or "results"))):
         run = read_run(folder)
         facts = [run.environment.get(name) for name in ("commit", "machine", "tracked")]
-        if (*facts, run.settings.get("level"), run.settings.get("seed")) == wanted:
+        settings = [run.settings.get(name) for name in ("level", "seed", "threads")]
+        if (*facts, *settings) == wanted:
             return folder
     return None
 
 
-def _has_file(configuration: Configuration, commit: Commit) -> bool:
-    """Say whether asv has results of a commit."""
-    return any(configuration.results.glob(f"*/{commit.hash[:8]}-*.json"))
+def _has_file(configuration: Configuration, commit: Commit, order: Order) -> bool:
+    """Say whether asv has results of a commit, with so many threads."""
+    name = f"{commit.hash[:8]}-*OMP_NUM_THREADS{order.threads}*.json"
+    return any(configuration.results.glob(f"*/{name}"))
 
 
 def _told(commit: Commit, folder: Path, state: State, seconds: float) -> Outcome:

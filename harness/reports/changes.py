@@ -7,6 +7,7 @@ from rich.text import Text
 
 from ..changes import REGRESSIONS, Change, summary
 from ..errors import SelectionError
+from ..verdict import FAILURES
 from . import numbers
 from .markdown import plain_text, table_of
 from .screen import Block, table, text_of, titled
@@ -128,7 +129,8 @@ def _unchanged(one: Change) -> str:
         if one.decision.word in ("slower", "faster"):
             return f"{one.decision.word}, below the threshold"
         return one.decision.word
-    return str((one.after or one.before or {}).get("status", numbers.MISSING))
+    status = str((one.after or one.before or {}).get("status", numbers.MISSING))
+    return f"{status}, as before" if status in FAILURES else status
 
 
 def _markdown(

@@ -1,6 +1,7 @@
 """What happened at which commit, for a terminal, for Markdown or as records."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -35,12 +36,26 @@ def render(format_name: str, found: Sequence[Event], left: Sequence[Suspicion]) 
         from ..results import encode_rows
 
         return encode_rows([one.row() for one in shown])
+    shown = _with_places(shown)
     rows = [(event, step) for event in shown for step in event.steps if step.kind in WORSE]
     if format_name == "markdown":
         body = [[plain_text(cell) for _, cell in cells(event, step)] for event, step in rows]
         table_text = [table_of(list(COLUMNS), body)] if body else []
         return "\n\n".join([*table_text, _sentence(shown, left)]) + "\n"
     return text_of(_blocks(shown, rows, left))
+
+
+def _with_places(shown: Sequence[Event]) -> list[Event]:
+    """Return events whose subjects say where they were seen, if that was in several places."""
+    if len({(one.machine, one.environment) for one in shown}) < 2:
+        return list(shown)
+    return [
+        replace(
+            one,
+            commit=replace(one.commit, subject=f"{one.commit.subject} [{one.machine}, {one.environment}]"),
+        )
+        for one in shown
+    ]
 
 
 def _blocks(

@@ -135,6 +135,8 @@ def test_gate(text: str, words: tuple[str, ...], slower: float, imprecise: float
         ("slow", "did you mean 'slower'?"),
         ("slower:", "the threshold of 'slower' is ''; it takes a share"),
         ("slower:fast", "it takes a share such as 5%"),
+        ("slower:5", "it takes a share such as 5%"),
+        ("slower:1.05", "it takes a share such as 5%"),
         ("slower:-1%", "it takes a share such as 5%"),
         ("imprecise:1", "it takes a multiple above 1, such as 2"),
         ("imprecise:200%", "it takes a multiple above 1, such as 2"),
