@@ -19,7 +19,7 @@ VENV = HERE / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "convharness-installed"
 MINIMUM = (3, 11)
-ALL_TESTS = ["--numprocesses=2", "--dist=worksteal"]
+ALL_TESTS = ["--numprocesses=2", "--dist=loadscope", "--no-loadscope-reorder"]
 
 
 def main(arguments: list[str]) -> int:

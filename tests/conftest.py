@@ -21,9 +21,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
 
 
+LONGEST = ("test_conform", "test_tracking", "test_docs", "test_comparing", "test_asv", "test_judging")
+"""The modules that take minutes, from the longest on."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes minutes: of several processes none is to have it left at the end."""
-    items.sort(key=lambda item: "tutorial" not in item.name)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

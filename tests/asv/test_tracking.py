@@ -223,6 +223,23 @@ def test_uncommitted_changes_are_not_measured_and_that_is_said(tmp_path):
     ]
 
 
+def test_a_suite_that_is_not_there_spoils_nothing(tmp_path):
+    """Nor does one of the same name in another place, or a folder that is moved."""
+    made = Repository(tmp_path / "repository")
+    made.commit("Something", theirs=OTHER)
+    (made.folder / "other").mkdir()
+    (made.folder / "other/mini.toml").write_text((made.folder / "mini.toml").read_text("utf-8"), "utf-8")
+    mistakes = [made.convharness("track", "--suite", name) for name in ("nosuch", "./nosuch.toml")]
+    first = made.convharness(*TRACK)
+    twice = made.convharness("track", "--suite", "other/mini.toml")
+    made.folder = made.folder.rename(tmp_path / "moved")
+    again = made.convharness(*TRACK)
+
+    assert [2, 2, 0, 2, 0] == [code for code, _, _ in (*mistakes, first, twice, again)], again
+    assert "which is tracked, have one name; rename one of them" in twice[2]
+    assert "from before" in again[2]
+
+
 PROJECT = """
 [build-system]
 requires = ["setuptools"]

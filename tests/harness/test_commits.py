@@ -144,3 +144,11 @@ def test_facts_of_a_folder(folder: Path) -> None:
         {"commit": git(folder, "rev-parse", "HEAD"), "dirty": False},
         {"commit": git(folder, "rev-parse", "HEAD"), "dirty": True},
     ] == [clean, facts(folder)]
+
+
+@pytest.mark.parametrize("subject", ["a \x0c form feed", "a \u2028 separator", "a \x1e record", "ä"])
+def test_subjects_may_hold_anything(subject: str, folder: Path) -> None:
+    """Only a line feed ends a line of git's."""
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", subject)
+
+    assert subject == Repository(folder).line("HEAD")[-1].subject

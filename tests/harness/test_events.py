@@ -31,17 +31,29 @@ def tracked(
     content: str | None = None,
     broken: Sequence[str] = (),
     names: Sequence[str] = ("mine.conv",),
+    offered: Sequence[str] = (),
+    missing: Sequence[str] = (),
+    problem: str = "c2h4w4-o2k1",
     machine: str = "here",
 ) -> Tracked:
-    """Return a commit with a record of each name; every commit's code is another one, if nobody says."""
+    """Return a commit with a record of each name; every commit's code is another one, if nobody says.
+
+    `offered` are names that are there, too, but were not asked for.
+    """
     from math import log
 
     content = f"content {number}" if content is None else content
-    facts = {"machine": machine, "contents": dict.fromkeys(names, content), "broken": list(broken)}
+    facts = {
+        "machine": machine,
+        "contents": dict.fromkeys((*names, *offered), content),
+        "broken": list(broken),
+        "unavailable": list(missing),
+    }
     rows: list[dict[str, Any]] = [
         {
             "suite": "mini",
             "case": "small",
+            "problem": problem,
             "implementation": name,
             "status": status,
             "reason": None,
@@ -185,3 +197,39 @@ def test_machines_are_not_compared_with_each_other() -> None:
     some = [tracked(0), tracked(1, 2.0, machine="there"), tracked(2)]
 
     assert ([], []) == found(some)
+
+
+def test_what_was_not_asked_for_has_not_gone_and_is_not_new() -> None:
+    """A part of a commit may be tracked."""
+    some = [
+        tracked(0, offered=["theirs.conv"]),
+        tracked(1, names=["mine.conv", "theirs.conv"]),
+        tracked(2, offered=["theirs.conv"]),
+    ]
+
+    assert [] == found(some)[0]
+
+
+def test_what_lacks_a_library_does_not_import() -> None:
+    """It may be a misspelt one."""
+    lacking = "mine is not available: nunpy is not installed"
+    some = [tracked(0), tracked(1, names=[], missing=[lacking], offered=["theirs.conv"])]
+    told, _ = events(some, LINE, {})
+
+    assert [("broken", lacking)] == [
+        (step.kind, step.reason) for one in told for step in one.steps if one.implementation == "mine.conv"
+    ]
+
+
+def test_a_label_that_stands_for_another_problem_is_not_compared() -> None:
+    """Somebody has edited the suite."""
+    some = [tracked(0), tracked(1, 5.0, error_u=9.0, problem="c9h4w4-o2k1")]
+
+    assert ([], []) == found(some)
+
+
+def test_what_is_no_longer_supported_has_gone() -> None:
+    """Though the implementation is still there."""
+    some = [tracked(0), tracked(1, None, status="unsupported")]
+
+    assert [(1, ["removed"])] == found(some)[0]

@@ -196,3 +196,30 @@ def test_a_damaged_file_of_asv_is_named(text: str, tmp_path: Path) -> None:
         merge([tmp_path / "a"], tmp_path / "all")
 
     assert 1 == len(list((tmp_path / "all/runs").iterdir()))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"track": {"params": 3}}'])
+def test_what_asv_knows_of_benchmarks_may_be_damaged(text: str, tmp_path: Path) -> None:
+    """The file is named."""
+    for name, content in (("a", '{"track": {"params": []}}'), ("b", text)):
+        (tmp_path / name / "asv").mkdir(parents=True)
+        (tmp_path / name / "asv/benchmarks.json").write_text(content, "utf-8")
+
+    with pytest.raises(ResultsError, match=r"b/asv/benchmarks\.json, or what it is merged with, is damaged"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
+
+
+def test_a_run_whose_facts_are_damaged_is_not_taken_over_and_is_repaired_by_a_good_one(
+    tmp_path: Path,
+) -> None:
+    """Else nobody could read any of the results."""
+    good = write(tmp_path / "a", record())
+    bad = tmp_path / "b/runs" / good.name
+    bad.mkdir(parents=True)
+    (bad / "run.json").write_text("garbage", "utf-8")
+
+    with pytest.raises(ResultsError, match=r"run\.json is damaged"):
+        merge([tmp_path / "b"], tmp_path / "all")
+    merge([tmp_path / "a"], tmp_path / "b")
+
+    assert (good / "run.json").read_bytes() == (bad / "run.json").read_bytes()
