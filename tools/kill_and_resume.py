@@ -6,7 +6,9 @@ Exits 1 if a record is missing, there twice or other than it should be, or if an
 """
 
 import argparse
+import contextlib
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -19,8 +21,11 @@ from pathlib import Path
 
 import psutil
 
+OURS = "CONVHARNESS_KILLED_IN"
+"""An environment variable that all processes of the runs have: others may be at work beside them."""
+
 CHOSEN = (
-    *("run", "--suite", "seeds", "--budget", "0.01", "--rounds", "3"),
+    *("run", "--suite", "seeds", "--budget", "0.01"),
     *("-k", "numpy_arrays.im2col", "-k", "python_loops.nested", "-k", "tutorial.*"),
 )
 
@@ -53,7 +58,12 @@ def kill_and_resume(folder: Path, kills: int, dice: random.Random, chosen: Seque
         results = folder / f"killed-{runs}"
         words = command(results, chosen)
         while True:
-            process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                words,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={**os.environ, OURS: str(folder)},
+            )
             try:
                 # A moment of what is left to do: most of them while something is being done.
                 _, said = process.communicate(timeout=dice.uniform(0.2, seconds) if killed < kills else None)
@@ -74,7 +84,7 @@ def kill_and_resume(folder: Path, kills: int, dice: random.Random, chosen: Seque
                 "records": len(expected),
                 "verdict": f"differ by {got - expected} and {expected - got}",
             }
-    left = leftovers()
+    left = leftovers(folder)
     return {"runs": runs, "records": len(expected), "verdict": f"left behind: {left}" if left else "equal"}
 
 
@@ -93,14 +103,15 @@ def records(results: Path) -> Counter:
     )
 
 
-def leftovers() -> list[str]:
-    """Return the workers that are still there a second after the last run."""
+def leftovers(folder: Path) -> list[str]:
+    """Return the processes of this folder's runs that are still there a second after the last of them."""
     time.sleep(1)
-    return [
-        " ".join(one.info["cmdline"] or ())
-        for one in psutil.process_iter(["cmdline"])
-        if "workers.child" in " ".join(one.info["cmdline"] or ())
-    ]
+    left = []
+    for one in psutil.process_iter(["cmdline"]):
+        with contextlib.suppress(psutil.Error):
+            if one.environ().get(OURS) == str(folder):
+                left.append(" ".join(one.info["cmdline"] or ()))
+    return left
 
 
 if __name__ == "__main__":
