@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
 from .errors import SelectionError, did_you_mean
@@ -203,7 +203,7 @@ def _limit(effect: Effect, text: str) -> float:
 def summary(found: Sequence[Change]) -> Mapping[Effect, int]:
     """Return how often each effect occurs, the worst first."""
     counted: dict[Effect, int] = {}
-    for effect in (*REGRESSIONS, "removed", "added", "repaired", "faster", "exact"):
+    for effect in get_args(Effect):
         count = sum(effect in one.effects for one in found)
         if count:
             counted[effect] = count

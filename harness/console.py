@@ -114,8 +114,3 @@ class Steps:
         if self._bar is not None:
             self._bar.update(self._task, completed=self._count)
         say(words)
-
-
-def walking(total: int) -> Steps:
-    """Return a walk of so many steps; use it as a context."""
-    return Steps(total)

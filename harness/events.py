@@ -7,7 +7,7 @@ side by side, in one run.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import log, log1p, sqrt
 from pathlib import Path
@@ -16,9 +16,8 @@ from typing import Any, Literal
 
 from .changes import Change, Thresholds, changes
 from .commits import Commit
-from .history import Tracked
+from .history import Tracked, relative_estimate
 from .results import Row, is_finished, read_rows, read_run, run_folders
-from .stats import over_processes
 from .verdict import FAILURES
 
 Kind = Literal["broken", "wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
@@ -88,19 +87,7 @@ class Event:
             "environment": self.environment,
             "implementation": self.implementation,
             "kinds": [step.kind for step in self.steps],
-            "steps": [
-                {
-                    "kind": step.kind,
-                    "cases": list(step.cases),
-                    "worst": step.worst,
-                    "size": step.size,
-                    "low": step.low,
-                    "high": step.high,
-                    "confidence": step.confidence,
-                    "reason": step.reason,
-                }
-                for step in self.steps
-            ],
+            "steps": [{**asdict(step), "cases": list(step.cases)} for step in self.steps],
         }
 
 
@@ -329,9 +316,7 @@ def _are_comparable(before: Row, after: Row) -> bool:
 
 def _shift(before: Row, after: Row) -> tuple[float, float] | None:
     """Return the step of the logarithm of the relative time, and its standard error within the runs."""
-    first, second = (
-        over_processes([(kin, value) for kin, value in row.get("relative") or ()]) for row in (before, after)
-    )
+    first, second = relative_estimate(before), relative_estimate(after)
     if first is None or second is None:
         return None
     return second.mean - first.mean, sqrt(first.error**2 + second.error**2)

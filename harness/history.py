@@ -16,7 +16,7 @@ from .commits import Commit, Repository
 from .errors import ResultsError
 from .records import Run
 from .results import Row, is_finished, read_rows, read_run, run_folders
-from .stats import over_processes
+from .stats import Estimate, over_processes
 from .tracking import MANIFEST, Manifest, attributes_of, module_of
 
 if TYPE_CHECKING:
@@ -163,10 +163,15 @@ def _rows(one: Tracked) -> Iterator[dict[str, Any]]:
         }
 
 
+def relative_estimate(row: Row) -> Estimate | None:
+    """Return the estimate of a record's time over that of the reference, or None without enough processes."""
+    return over_processes(row.get("relative") or ())
+
+
 def _relative(row: Row) -> dict[str, float | None]:
     """Return the time over the reference's, its bounds at 95 % and its standard error."""
     names = ("relative_time", "relative_low", "relative_high", "relative_error")
-    estimate = over_processes([(number, value) for number, value in row.get("relative") or ()])
+    estimate = relative_estimate(row)
     if estimate is None:
         return dict.fromkeys(names)
     return dict(zip(names, (estimate.ratio, *estimate.interval(), estimate.error), strict=True))

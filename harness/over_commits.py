@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .console import say, show, stdout_kept, walking
+from .console import Steps, say, show, stdout_kept
 from .errors import CommitError, ResultsError, SelectionError
 from .running import FAILED, MISTAKE, PASSED, recorded, settings_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .changes import Change, Gate
     from .commits import Commit, Repository
     from .events import Event, Suspicion
+    from .history import Tracked
     from .plugin import Implementation
     from .registry import Registry
     from .tracking import Order
@@ -118,15 +119,12 @@ def _placed(results: Path, repository: "Repository") -> Path:
 
 def _tracked_suites(repository: "Repository") -> list[str]:
     """Return the suites that the repository itself says are its own."""
-    from .tracking import MANIFEST, Manifest
+    from .tracking import MANIFEST, Manifest, found_from
 
     folder = repository.root / "suites"
     if not (folder / MANIFEST).is_file():
         return []
-    return [
-        str(folder / source) if source.endswith(".toml") else source
-        for source in Manifest.read(folder).suites
-    ]
+    return [found_from(folder, source) for source in Manifest.read(folder).suites]
 
 
 def about(versions: "Sequence[Version]") -> dict[str, Any]:
@@ -167,9 +165,8 @@ def _differing(
 def _matching(
     versions: "Sequence[Version]", registries: "Sequence[Registry]", patterns: Sequence[str]
 ) -> list[str]:
-    from fnmatch import fnmatchcase
-
     from .errors import did_you_mean
+    from .registry import is_wanted
 
     names = sorted({one.own_name for registry in registries for one in registry.implementations})
     if not names and not any(registry.broken for registry in registries):
@@ -179,9 +176,9 @@ def _matching(
             " and no package with entry points 'convharness.implementations'"
         )
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(is_wanted(name, [pattern]) for name in names):
             raise SelectionError(f"no implementation matches {pattern!r}{did_you_mean(pattern, names)}")
-    return [name for name in names if not patterns or any(fnmatchcase(name, one) for one in patterns)]
+    return [name for name in names if is_wanted(name, patterns)]
 
 
 def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: "Sequence[Sequence[str]]") -> int:
@@ -209,11 +206,12 @@ def track(span: str | None, **chosen: Any) -> int:
     RANGE is one of git's, such as v1.0..HEAD. Without it: all commits since the latest that was tracked,
     or the last 20.
     """
-    if chosen["list_only"]:
-        if span or chosen["new"]:
+    list_only, new = chosen.pop("list_only"), chosen.pop("new")
+    if list_only:
+        if span or new:
             raise click.UsageError("--regressions lists what is known; track commits first, without it")
         return _list(**chosen)
-    if span and chosen["new"]:
+    if span and new:
         raise click.UsageError("--new says which commits, and so does a RANGE; leave one of them out")
     return _track(span, **chosen)
 
@@ -221,7 +219,6 @@ def track(span: str | None, **chosen: Any) -> int:
 def _track(  # noqa: PLR0913 what the options say
     span: str | None,
     *,
-    new: bool,  # noqa: ARG001 what no RANGE means, too
     every: int,
     bisect: bool,
     publish: bool,
@@ -236,7 +233,6 @@ def _track(  # noqa: PLR0913 what the options say
     budget: float,
     confirm: bool,
     history_file: Path | None,
-    list_only: bool,  # noqa: ARG001 the other way is another function
 ) -> int:
     from .commits import Repository
     from .tracking import Order, module_of
@@ -326,7 +322,7 @@ def _walked(plan: "_Plan", commits: "Sequence[Commit]") -> "Iterator[Outcome]":
     """Track commits and say of each what came of it."""
     from .walk import walk
 
-    with walking(len(commits)) as steps:
+    with Steps(len(commits)) as steps:
         outcomes = walk(plan.repository, commits, plan.configuration, plan.order, steps.within)
         for number, outcome in enumerate(outcomes, 1):
             steps.done(f"{number}/{len(commits)} {_told(outcome)}")
@@ -350,7 +346,11 @@ def _told(outcome: "Outcome") -> str:
 
 
 def _events(
-    repository: "Repository", line: "Sequence[Commit]", results: Path, gate: "Gate | None"
+    repository: "Repository",
+    line: "Sequence[Commit]",
+    results: Path,
+    gate: "Gate | None",
+    known: "Sequence[Tracked] | None" = None,
 ) -> "tuple[list[Event], list[Suspicion]]":
     """Return what happened on a line of commits, by the thresholds of a gate, and what is still open."""
     from dataclasses import replace
@@ -360,7 +360,8 @@ def _events(
     from .versions import relevant
 
     thresholds = None if gate is None else gate.thresholds
-    found, left = events(tracked(results, line), line, compared(results), thresholds)
+    known = tracked(results, line) if known is None else known
+    found, left = events(known, line, compared(results), thresholds)
     narrowed = []
     for one in found:
         if one.between and one.since is not None:  # commits that touch no plugin are not to blame
@@ -502,17 +503,16 @@ def _list(
 ) -> int:
     """Say what happened at which commit, as far as it is known."""
     from .commits import Repository
+    from .history import tracked
 
     repository = Repository(Path.cwd())
     results = _placed(results, repository)
     line = repository.line("HEAD")
-    found, left = _events(repository, line, results, gate)
-    from .history import tracked
-
-    if not tracked(results, line):
+    if not (known := tracked(results, line)):
         raise ResultsError(f"no commit of this line was tracked in {results}; do it with: convharness track")
     if history_file is not None:
         _write_history(history_file, results, line)
+    found, left = _events(repository, line, results, gate, known)
     _show_events(found, left, format_name)
     return FAILED if _is_stopped(found, gate) else PASSED
 

@@ -85,6 +85,11 @@ class Registry:
         return f"no implementation matches {pattern!r}{hint}"
 
 
+def is_wanted(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether an implementation's name matches any of some globs; without a glob all do."""
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 Examine = Callable[[Path, str, str], Registry]
 """Returns what a source offers: a file, or an entry of an installed package, its origin and family."""
 

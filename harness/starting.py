@@ -8,7 +8,7 @@ from .errors import CommitError, SuiteError
 from .results import write_text
 from .tracking import MANIFEST, Manifest
 from .versions import FOLDER, offered
-from .walk import PLUGIN, configuration_of, module_text, source_modules
+from .walk import PLUGIN, configuration_of, module_text
 
 _BENCHMARKS = "suites"
 _EXAMPLE = '''"""Implementations of this repository; each file here is a family of its own."""
@@ -79,7 +79,7 @@ def _tracked(folder: Path, suites: Sequence[str]) -> Iterator[tuple[Path, bool]]
         Manifest(list(suites), names).write(benchmarks)
     yield path, is_new
     yield _written(benchmarks / "__init__.py", "")
-    for name in source_modules(Manifest.read(benchmarks)):
+    for name in Manifest.read(benchmarks).modules:
         yield _written(benchmarks / f"{name}.py", module_text(name))
 
 

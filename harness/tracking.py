@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from hashlib import sha256
 from math import exp
 from pathlib import Path
@@ -66,12 +65,22 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
         part.write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
         part.replace(folder / MANIFEST)
 
+    @property
+    def modules(self) -> list[str]:
+        """Return the names of the benchmark modules, one for each suite."""
+        return [module_of(source) for source in self.suites]
+
     def source_of(self, module: str, folder: Path) -> str:
         """Return the suite that a benchmark module stands for, as `find_suite` takes it."""
         for source in self.suites:
             if module_of(source) == module:
-                return str(folder / source) if source.endswith(".toml") else source
+                return found_from(folder, source)
         raise SuiteError([f"{folder / MANIFEST} names no suite {module!r}, which {module}.py stands for"])
+
+
+def found_from(folder: Path, source: str) -> str:
+    """Return a suite of a folder's manifest as `find_suite` takes it: a file by its whole path."""
+    return str(folder / source) if source.endswith(".toml") else source
 
 
 def module_of(source: str) -> str:
@@ -186,8 +195,7 @@ def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
     from .suite import find_suite
 
     manifest = Manifest.read(folder)
-    chosen = modules or [module_of(source) for source in manifest.suites]
-    return [find_suite(manifest.source_of(module, folder)) for module in chosen]
+    return [find_suite(manifest.source_of(module, folder)) for module in modules or manifest.modules]
 
 
 def wishes(suites: "Sequence[Suite]", patterns: Sequence[str]) -> list[str]:
@@ -221,7 +229,7 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
 
     A commit without a folder of implementations or a package of them offers nothing.
     """
-    from .registry import discover
+    from .registry import discover, is_wanted
     from .versions import content_of, files_of, missing_of, offered
     from .workers import examined
 
@@ -233,11 +241,7 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
         registry = offered(checkout, Path(place) / "sites" / (commit or "unknown"))
         files = files_of(checkout)
         contents = {one.name: content_of(files, one) for one in registry.implementations}
-    chosen = [
-        one
-        for one in registry.implementations
-        if not patterns or any(fnmatchcase(one.name, pattern) for pattern in patterns)
-    ]
+    chosen = [one for one in registry.implementations if is_wanted(one.name, patterns)]
     unavailable = list(map(missing_of, registry.unavailable))
     return chosen, {"broken": list(registry.broken), "unavailable": unavailable, "contents": contents}
 

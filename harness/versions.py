@@ -116,8 +116,7 @@ def content_of(files: Mapping[str, str], implementation: Implementation) -> str:
 
 def files_of(root: Path) -> dict[str, str]:
     """Return the hashes of the files that lie in a repository's folder, as git would name them."""
-    names = [name for name in Repository(root).lying_there() if "__pycache__" not in name]
-    paths = [root / name for name in names]
+    paths = [root / name for name in Repository(root).lying_there()]
     return {path.relative_to(root).as_posix(): _blob(path) for path in paths if path.is_file()}
 
 
@@ -129,14 +128,14 @@ def _blob(path: Path) -> str:
 
 def _parts(content: Mapping[str, str], implementation: Implementation) -> dict[str, str]:
     """Return the hashes of what an implementation is made of."""
+    content = {path: name for path, name in content.items() if "__pycache__" not in path}
     if implementation.origin == "installed" or implementation.source is None:
-        return {path: name for path, name in content.items() if "__pycache__" not in path}
+        return content
     own = f"{FOLDER}/{implementation.source.name}"
     return {
         path: name
         for path, name in content.items()
-        if path == own
-        or (path.startswith(f"{FOLDER}/") and "__pycache__" not in path and not _is_plugin(path))
+        if path == own or (path.startswith(f"{FOLDER}/") and not _is_plugin(path))
     }
 
 

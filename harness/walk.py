@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ import msgspec
 
 from .commits import Commit, Repository
 from .errors import CommitError, HarnessError, ResultsError, SuiteError
-from .registry import is_installed
+from .registry import is_installed, is_wanted
 from .results import (
     encode_rows,
     is_finished,
@@ -33,9 +32,9 @@ from .results import (
     write_text,
 )
 from .suite import find_suite
-from .tracking import MANIFEST, Manifest, Order, attributes_of, module_of, suites_of, wishes
+from .tracking import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
 from .verdict import FAILURES
-from .versions import offered, store_of
+from .versions import WORKING_TREE, store_of, version_of
 
 State = Literal["measured", "kept", "nothing", "failed"]
 
@@ -63,13 +62,12 @@ _LAST_LINES = 12
 
 @dataclass(frozen=True)
 class Configuration:
-    """Where asv's configuration, benchmarks and results are; `is_own` if the repository has one itself."""
+    """Where asv's configuration, benchmarks, results and site are."""
 
     path: Path
     benchmarks: Path
     results: Path
     html: Path
-    is_own: bool
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     known.suites = [source for source in known.suites if _is_there(source, folder)]
     asked = [_relative(source, folder) for source in suites] or known.suites or ["smoke"]
     for source in asked:
-        find_suite(str(folder / source) if source.endswith(".toml") else source)
+        find_suite(found_from(folder, source))
         other = next((one for one in known.suites if module_of(one) == module_of(source)), source)
         if other != source:
             raise SuiteError([f"{source} and {other}, which is tracked, have one name; rename one of them"])
@@ -115,11 +113,16 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     _write_benchmarks(folder, known)
     path = store / "asv.conf.json"
     facts = configuration_of(
-        repository.root.name, "..", "benchmarks", os.path.relpath(results.resolve() / "asv", store), threads
+        repository.root.name,
+        "..",
+        "benchmarks",
+        os.path.relpath(results.resolve() / "asv", store),
+        threads,
+        work=".",
     )
     write_text(path, facts)
     write_text(store / "asv_worktree.py", PLUGIN)
-    return Configuration(path, folder, results / "asv", store / "html", is_own=False)
+    return Configuration(path, folder, results / "asv", store / "html")
 
 
 def _is_ours(path: Path) -> bool:
@@ -138,9 +141,8 @@ def _own(path: Path, suites: Sequence[str]) -> Configuration:
         path.parent / facts["benchmark_dir"],
         path.parent / facts["results_dir"],
         path.parent / facts["html_dir"],
-        is_own=True,
     )
-    known = {module_of(source) for source in Manifest.read(found.benchmarks).suites}
+    known = Manifest.read(found.benchmarks).modules
     for source in suites:
         if module_of(source) not in known:
             raise SuiteError(
@@ -157,14 +159,16 @@ def _relative(source: str, folder: Path) -> str:
 def _is_there(source: str, folder: Path) -> bool:
     """Say whether a suite that was tracked before can still be read."""
     try:
-        find_suite(str(folder / source) if source.endswith(".toml") else source)
+        find_suite(found_from(folder, source))
     except HarnessError:
         return False
     return True
 
 
-def configuration_of(project: str, repo: str, benchmarks: str, results: str, threads: int) -> str:
-    """Return the text of an asv.conf.json."""
+def configuration_of(
+    project: str, repo: str, benchmarks: str, results: str, threads: int, *, work: str = ".asv"
+) -> str:
+    """Return the text of an asv.conf.json; below the folder `work` asv keeps checkouts and its site."""
     facts = {
         "version": 1,
         "project": project,
@@ -183,15 +187,10 @@ def configuration_of(project: str, repo: str, benchmarks: str, results: str, thr
         "default_benchmark_timeout": 60,
         "benchmark_dir": benchmarks,
         "results_dir": results,
-        "env_dir": ".asv/env" if benchmarks != "benchmarks" else "env",
-        "html_dir": ".asv/html" if benchmarks != "benchmarks" else "html",
+        "env_dir": PurePosixPath(work, "env").as_posix(),
+        "html_dir": PurePosixPath(work, "html").as_posix(),
     }
     return msgspec.json.format(msgspec.json.encode(facts)).decode() + "\n"
-
-
-def source_modules(manifest: Manifest) -> list[str]:
-    """Return the names of the benchmark modules of a manifest."""
-    return [module_of(source) for source in manifest.suites]
 
 
 def module_text(name: str) -> str:
@@ -204,9 +203,9 @@ def _write_benchmarks(folder: Path, manifest: Manifest) -> None:
     manifest.write(folder)
     (folder / "__init__.py").touch()
     for path in folder.glob("[!_]*.py"):
-        if path.stem not in source_modules(manifest):
+        if path.stem not in manifest.modules:
             path.unlink()
-    for name in source_modules(manifest):
+    for name in manifest.modules:
         write_text(folder / f"{name}.py", module_text(name))
 
 
@@ -258,7 +257,7 @@ def _tracked(
     """Let asv run on a commit, again if there is what it did not know of; return why it failed."""
     manifest = Manifest.read(configuration.benchmarks)
     if not manifest.implementations:
-        _learn(configuration, _names_at(repository, commit, configuration))
+        _learn(configuration, _names_at(repository, commit))
     reason = _asv_run(repository, commit, configuration, order, watch)
     folder = _run_of(configuration, commit, order)
     if folder is not None and is_finished(folder):
@@ -268,14 +267,12 @@ def _tracked(
     return reason
 
 
-def _names_at(repository: Repository, commit: Commit, configuration: Configuration) -> list[str]:
+def _names_at(repository: Repository, commit: Commit) -> list[str]:
     """Return names for asv to begin with: it runs nothing for who has no benchmarks."""
-    here = offered(repository.root, configuration.path.parent / "sites" / "working-tree")
-    if here.implementations:
-        return [one.name for one in here.implementations]
-    folder = repository.checked_out(commit.hash, store_of(repository) / "commits" / commit.hash)
-    then = offered(folder, store_of(repository) / "sites" / commit.hash)
-    return [one.name for one in then.implementations] or ["none.yet"]
+    for name in (WORKING_TREE, commit.hash):
+        if found := version_of(repository, name).registry().implementations:
+            return [one.own_name for one in found]
+    return ["none.yet"]
 
 
 def _learn(configuration: Configuration, names: Any) -> bool:
@@ -326,13 +323,9 @@ def _wanted(configuration: Configuration, order: Order) -> str:
     """Return the expression for the benchmarks that are wished for: asv forgets what it runs in vain."""
     manifest = Manifest.read(configuration.benchmarks)
     known = attributes_of(manifest.implementations)
-    names = [
-        name
-        for name, one in known.items()
-        if not order.patterns or any(fnmatchcase(one, pattern) for pattern in order.patterns)
-    ]
+    names = [name for name, one in known.items() if is_wanted(one, order.patterns)]
     names = names or list(known)  # else asv runs nothing
-    modules = order.suites or source_modules(manifest)
+    modules = order.suites or manifest.modules
     return rf"^({'|'.join(map(re.escape, modules))})\.({'|'.join(map(re.escape, names))})\."
 
 
@@ -343,18 +336,6 @@ def _watch(progress: Path, watch: Watch) -> None:
         watch(len(lines), int(total), words.replace("\t", " "))
 
 
-def asv(configuration: Configuration, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command of asv that reads results."""
-    return subprocess.run(  # noqa: S603 our own interpreter
-        [sys.executable, "-m", "asv", words[0], "--config", str(configuration.path), *words[1:]],
-        cwd=configuration.path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
 def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
     """Let asv make its site of all that it has, and return its first page.
 
@@ -362,7 +343,14 @@ def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
 
     Raises `ResultsError` with asv's last words where it fails.
     """
-    done = asv(configuration, "publish")
+    done = subprocess.run(  # noqa: S603 our own interpreter
+        [sys.executable, "-m", "asv", "publish", "--config", str(configuration.path)],
+        cwd=configuration.path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise ResultsError(f"asv publish failed: {words[-1]}")
