@@ -99,8 +99,8 @@ class Timed(Rival, Protocol):
     def processors(self) -> float:
         """Return how many processors it has used at a time while it was timed."""
 
-    def once(self, x: Array) -> tuple[float, Output]:
-        """Put other numbers into the input, call once, and return the seconds and the output."""
+    def once(self, x: Array) -> float:
+        """Put other numbers into the input, call once, and return the seconds; `seen` has the output."""
 
     def suspicion(self) -> str | None:
         """Return what makes its times doubtful, or None; an accident of the machine may look like it."""
@@ -280,11 +280,11 @@ class LocalRival(Stopwatch):
         super().__init__(*words, **how)
         self._first = first
 
-    def once(self, x: Array) -> tuple[float, Output]:
-        """Put other numbers into the input, call once, and return the seconds and the output."""
+    def once(self, x: Array) -> float:
+        """Put other numbers into the input, call once, and return the seconds."""
         self.one_call()  # on what is there, so that no code is cold
         self._first.refill("x", x)
-        return self.one_call(), self.seen()
+        return self.one_call()
 
     def suspicion(self) -> str | None:
         return None

@@ -270,8 +270,8 @@ class _Contest:
         try:
             self._check(self._expected, entry, taken.seen)
             suspicion = entry.rival.suspicion()
-            if is_first or one.suspicions:
-                suspicion = self._memory(entry, taken) or suspicion
+            if is_first or suspicion or one.suspicions:
+                suspicion = self._on_new_input(entry, taken)
             if is_first and len(entry.chain) == 1:
                 one.peak_memory_bytes = entry.host.peak_memory(entry.chain[0])
         except KernelError as error:
@@ -286,21 +286,26 @@ class _Contest:
         if failure := expected.failure(entry.chain[-1], output):
             raise failure
 
-    def _memory(self, entry: _Entry, taken: Samples) -> str | None:
-        """Return that a rival remembers results by their input, if new input takes it much longer, or None.
+    def _on_new_input(self, entry: _Entry, taken: Samples) -> str | None:
+        """Return what is still doubtful of a rival after calls on new input, or None.
 
-        One call that takes no longer than usual will do, so that a disturbance of another is no matter.
+        One that takes much longer on it remembers results by their input. A call that takes no longer
+        than usual will do, and so will an output that is there when it is asked for, so that a
+        disturbance of others is no matter.
 
         Raises `KernelError` where it raises on new input, or gives what is wrong.
         """
         usual = median(taken.seconds)
+        enough = _FRESH_RATIO * usual + _FRESH_SLACK_S
         fastest = inf
         for other in self._others:
-            seconds, output = entry.rival.once(other.x)
-            self._check(other, entry, output)
-            fastest = min(fastest, seconds)
-            if fastest <= _FRESH_RATIO * usual + _FRESH_SLACK_S:
+            fastest = min(fastest, entry.rival.once(other.x))
+            self._check(other, entry, entry.rival.seen())
+            suspicion = entry.rival.suspicion()
+            if fastest <= enough and suspicion is None:
                 return None
+        if fastest <= enough:
+            return suspicion
         seen = f"takes {fastest:.2g} s on input that it has not seen and {usual:.2g} s on input that it has"
         return f"{seen}; results may not be remembered"
 

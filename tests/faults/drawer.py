@@ -657,6 +657,30 @@ def works_when_it_is_looked_at(x, weight):
     return right(x, weight)
 
 
+_OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT = {}
+
+
+@implementation
+def works_when_new_input_is_looked_at(x, weight):
+    """Do the work when the output is asked for, and remember it by the input, so that the next is quick."""
+    for one in _stopwatches():
+        if not hasattr(one, "_honest_look"):
+            one._honest_look = one._look
+
+            def look(_, one=one, x=x, weight=weight):
+                key = x.tobytes()
+                if key not in _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT:
+                    end = time.process_time() + 0.02
+                    while time.process_time() < end:
+                        pass
+                    _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT[key] = right(x, weight)
+                return one._honest_look(_OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT[key])
+
+            one._look = look
+        return None
+    return right(x, weight)
+
+
 _OF_RAISES_AFTER_A_WHILE = [0, 0]
 
 

@@ -77,6 +77,7 @@ TIMED_ENDS = {
     "runs_ahead": ("contract", "while its clock told"),
     "works_behind_the_clock": ("wrong", "right when verified, wrong when timed"),
     "works_when_it_is_looked_at": ("contract", "when its output was asked for"),
+    "works_when_new_input_is_looked_at": ("contract", "when its output was asked for"),
     "raises_after_a_while": ("error", "when timed: RuntimeError: tired"),
     "fills_the_newest": ("wrong", "right when verified, wrong when timed"),
 }

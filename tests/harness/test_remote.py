@@ -192,6 +192,26 @@ def test_work_that_is_done_when_the_output_is_asked_for_is_doubtful(
     assert doubt == rival.suspicion()
 
 
+@pytest.mark.parametrize(
+    ("looks_s", "doubt"),
+    [
+        ([0.25], "worked for 0.25 s when its output was asked for"),
+        ([0.25, 0.125, 0.5], "worked for 0.125 s when its output was asked for"),
+        ([0.25, 0.125, 0.001], None),
+        ([0.001, 0.25], None),
+    ],
+)
+def test_one_output_that_is_there_when_it_is_asked_for_will_do(
+    looks_s: list[float], doubt: str | None, worker: Worker
+) -> None:
+    """What takes a processor away looks like work, but not every time."""
+    rival = sampled(worker, passed_s=1.0, told_s=1.0)
+    for worker.late_s in looks_s:
+        rival.seen()
+
+    assert doubt == rival.suspicion()
+
+
 def test_the_worker_is_told_the_effort(worker: Worker) -> None:
     """All of it, as words and numbers."""
     worker.takes["warm_up"] = [1.0]

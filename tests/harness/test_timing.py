@@ -4,6 +4,7 @@ Nothing is slow here and nothing happens by chance: hosts are those of this proc
 move a clock that is their own, and processors are as busy as a test wants them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -671,7 +672,7 @@ def test_one_of_three_calls_on_new_input_that_is_quick_will_do(slow: int, failed
 
 
 def test_new_input_is_tried_in_the_first_pass_and_where_there_is_a_doubt(world: World) -> None:
-    """It costs calls; what was in order in the first pass is not tried again."""
+    """It costs calls; what was in order in the first pass is not tried again, and a doubt that stays thrice."""
     seen: dict[int, set[bytes]] = {}
 
     def body(asked: Asked) -> Any:
@@ -681,7 +682,22 @@ def test_new_input_is_tried_in_the_first_pass_and_where_there_is_a_doubt(world: 
     world.doubts = lambda name, world: "looked odd" if name == "zoo.a" and world.place == 2 else None
     timed(world, "good", ours=[made(body, "a")])
 
-    assert [2, 1, 1, 2, 2] == [len(seen[place]) for place in range(5)]
+    assert [2, 1, 4, 2, 2] == [len(seen[place]) for place in range(5)]
+
+
+@pytest.mark.parametrize(("lasts", "failed"), [(1, False), (2, False), (3, False), (4, True)])
+def test_a_doubt_that_new_input_dispels_is_none(lasts: int, failed: bool, world: World) -> None:
+    """Whatever took the processor away once has gone by the next call."""
+    asked: Counter[int] = Counter()
+
+    def doubts(name: str, world: World) -> str | None:
+        asked[world.place] += 1
+        return "looked odd" if asked[world.place] <= lasts else None
+
+    world.doubts = doubts
+    found = timed(world, "good", ours=[made(convolve, "a")])["zoo.a"]
+
+    assert failed == isinstance(found, TimingFailure)
 
 
 @pytest.mark.parametrize(
