@@ -19,16 +19,26 @@ from asv.util import UserError
 
 from .errors import SuiteError
 
-_READ = ("benchmark_dir", "results_dir", "html_dir", "environment_type")
 
+def own_folders(path: Path) -> dict[str, Path] | None:
+    """Return the folders that a configuration of asv names, if it is one for convharness.
 
-def read_configuration(path: Path) -> dict[str, str]:
-    """Return the folders of an asv configuration and its kind of environment; raises `SuiteError`."""
+    They are its `benchmarks`, `results` and `html`. A configuration with another kind of environment is
+    left to its own purpose.
+
+    Raises `SuiteError` for a file that asv does not understand.
+    """
     try:
         found = Config.load(str(path))
     except (UserError, OSError, ValueError) as error:
         raise SuiteError([f"{path}: {error}"]) from None
-    return {name: getattr(found, name) for name in _READ}
+    if found.environment_type != Worktree.tool_name:
+        return None
+    return {
+        "benchmarks": path.parent / found.benchmark_dir,
+        "results": path.parent / found.results_dir,
+        "html": path.parent / found.html_dir,
+    }
 
 
 def setup() -> None:

@@ -290,7 +290,7 @@ def run(**chosen: Any) -> int:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.Output(),
     metavar="FILE",
     help="Write to a file instead of stdout.",
 )

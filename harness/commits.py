@@ -101,12 +101,15 @@ class Repository:
         return bool(self._git("status", "--porcelain", "--untracked-files=no"))
 
     def checked_out(self, commit: str, folder: Path) -> Path:
-        """Return a folder with the files of a commit, as a clone of its own; made if it is not there yet.
+        """Return a folder with the files of a commit, as a clone of its own.
+
+        It is made if it is not there yet, or if somebody has changed it since.
 
         Raises `CommitError` where it cannot be made.
         """
-        if (folder / ".git").exists():
+        if _is_whole(folder, commit):
             return folder
+        shutil.rmtree(folder, ignore_errors=True)
         part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,7 @@ class Repository:
                 _git(part, "submodule", "--quiet", "update", "--init", "--recursive")
             part.rename(folder)
         except OSError as error:
-            if not (folder / ".git").exists():  # else somebody else was faster
+            if not _is_whole(folder, commit):  # else somebody else was faster
                 raise CommitError(f"cannot check {commit} out into {folder}: {error.strerror}") from None
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -144,6 +147,17 @@ def facts(folder: Path) -> dict[str, Any]:
         return {"commit": repository.resolve("HEAD"), "dirty": repository.is_dirty()}
     except CommitError:
         return {"commit": None, "dirty": None}
+
+
+def _is_whole(folder: Path, commit: str) -> bool:
+    """Say whether a folder is a clone that has the files of a commit, as they were."""
+    if not (folder / ".git").exists():
+        return False
+    try:
+        is_there = _git(folder, "rev-parse", "HEAD") == commit
+        return is_there and not _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except CommitError:
+        return False
 
 
 def _parsed(line: str) -> Commit:

@@ -22,6 +22,8 @@ from .tracking import MANIFEST, Manifest, attributes_of, module_of
 if TYPE_CHECKING:
     import pandas as pd
 
+CONFIGURATION = "asv.conf.json"
+
 COLUMNS = (
     *("commit", "position", "date", "subject", "machine", "environment"),
     *("suite", "case", "problem", "implementation", "library", "status", "reason", "content"),
@@ -103,14 +105,32 @@ def load_history(folder: Path | str = ".", results: Path | str | None = None) ->
     """Return all that is known of the commits of a repository's HEAD and its first parents.
 
     `folder` is anywhere in the repository, `results` where records are kept, by default in the folder
-    `results` of its root; asv's files are looked for in `asv` below that. There is a row for each
-    commit, machine, environment, case and implementation; the columns are those of `COLUMNS`.
+    `results` of its root; asv's files are looked for in `asv` below that, or where the repository's own
+    asv.conf.json says if `results` is not given. There is a row for each commit, machine, environment,
+    case and implementation; the columns are those of `COLUMNS`.
 
     Raises `CommitError` where there is no repository, and `ResultsError` for damaged results.
     """
     repository = Repository(Path(folder))
     place = Path(results) if results is not None else repository.root / "results"
-    return history(place, repository.line("HEAD"), place / "asv", manifests_of(repository))
+    files = asv_results(repository, place) if results is None else place / "asv"
+    return history(place, repository.line("HEAD"), files, manifests_of(repository))
+
+
+def asv_folders(repository: Repository) -> dict[str, Path] | None:
+    """Return the folders of a repository's own configuration of asv for convharness, if it has one."""
+    path = repository.root / CONFIGURATION
+    if not path.is_file():
+        return None
+    from .checkouts import own_folders
+
+    return own_folders(path)
+
+
+def asv_results(repository: Repository, results: Path) -> Path:
+    """Return where asv keeps its results beside ours: below them, unless its own configuration says."""
+    folders = asv_folders(repository)
+    return folders["results"] if folders else results / "asv"
 
 
 def manifests_of(repository: Repository) -> list[Manifest]:

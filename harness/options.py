@@ -1,6 +1,7 @@
 """The options that commands share, as decorators; what they mean is the commands' business."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,32 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is no number to measure with; write it like 0.5")
     return value
+
+
+class Output(click.Path):
+    """A file that will be written, at the end of what may take long: that it can be is seen at once.
+
+    With `suffixes`, its name has to end in one of them.
+    """
+
+    name = "file"
+
+    def __init__(self, *suffixes: str) -> None:
+        super().__init__(path_type=Path, dir_okay=False, writable=True)
+        self._suffixes = suffixes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; what cannot be written is a mistake."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if self._suffixes and path.suffix not in self._suffixes:
+            self.fail(
+                f"{path} is written as its name says; end it in {' or '.join(self._suffixes)}", param, ctx
+            )
+        if not path.parent.is_dir():
+            self.fail(f"{path} cannot be written: {path.parent} is no folder; make it first", param, ctx)
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"{path} cannot be written: {path.parent} may not be written to", param, ctx)
+        return path
 
 
 plugins = repeated(
@@ -224,7 +251,7 @@ fail_on = click.option(
 )
 markdown = click.option(
     "--markdown",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Output(),
     metavar="FILE",
     help="Of two commits, write the table of changes to a file, too.",
 )
@@ -253,7 +280,7 @@ def tracking(command: Command) -> Command:
             click.option(
                 "--history",
                 "history_file",
-                type=click.Path(path_type=Path, dir_okay=False),
+                type=Output(".csv", ".parquet"),
                 metavar="FILE",
                 help="Write all that is known of these commits as CSV or Parquet.",
             ),

@@ -39,15 +39,19 @@ _LAST = 20
 def are_commits(base: str, other: str) -> bool:
     """Say whether two words name commits of the repository of this folder, or its working tree.
 
-    Raises `SelectionError` where only one of them does.
+    Raises `SelectionError` where only one of them does, and `CommitError` outside a repository where
+    they cannot be names of implementations either.
     """
     from .commits import Repository
     from .versions import WORKING_TREE
 
     try:
         repository = Repository(Path.cwd())
-    except CommitError:
-        return False
+    except CommitError as error:
+        if any("." in one.strip(".") for one in (base, other)):
+            return False
+        names = f"{base!r} and {other!r} are no names of implementations (FAMILY.NAME)"
+        raise CommitError(f"{names}, and for commits: {error}") from None
     found = [one == WORKING_TREE or repository.resolve(one) is not None for one in (base, other)]
     if any(found) and not all(found):
         name = (base, other)[found.index(False)]
@@ -208,8 +212,11 @@ def track(span: str | None, **chosen: Any) -> int:
     """
     list_only, new = chosen.pop("list_only"), chosen.pop("new")
     if list_only:
-        if span or new:
-            raise click.UsageError("--regressions lists what is known; track commits first, without it")
+        if span or new or chosen["bisect"] or chosen["publish"]:
+            raise click.UsageError(
+                "--regressions lists what is known and measures nothing; leave RANGE, --new, --bisect and"
+                " --publish out, or leave --regressions out"
+            )
         return _list(**chosen)
     if span and new:
         raise click.UsageError("--new says which commits, and so does a RANGE; leave one of them out")
@@ -254,6 +261,8 @@ def _track(  # noqa: PLR0913 what the options say
         wanted = _thinned(_wanted(repository, line, results, span), every)
         line = _line_of(repository, line, wanted)
         configuration = configured(repository, results, suites, threads)
+        if configuration.results.resolve() != (results / "asv").resolve():
+            say(f"asv's own files are in {configuration.results}, as {configuration.path.name} says")
         plan = _Plan(repository, line, configuration, order, results, threads, gate)
         if repository.is_dirty():
             say("commits are measured, not uncommitted changes; `convharness compare HEAD .` measures those")
@@ -490,10 +499,11 @@ def _with_history(
 def _write_history(path: Path, results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
     from .commits import Repository
-    from .history import history, manifests_of
+    from .history import asv_results, history, manifests_of
     from .results import write_frame
 
-    frame = history(results, line, results / "asv", manifests_of(Repository(Path.cwd())))
+    repository = Repository(Path.cwd())
+    frame = history(results, line, asv_results(repository, results), manifests_of(repository))
     write_frame(path, frame)
     say(f"{path} has {len(frame):,} rows of {frame['commit'].nunique()} commits")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .commits import Repository
 from .errors import CommitError, SuiteError
+from .history import CONFIGURATION
 from .results import write_text
 from .tracking import MANIFEST, Manifest
 from .versions import FOLDER, offered
@@ -51,7 +52,7 @@ def start(folder: Path) -> Iterator[tuple[Path, bool]]:
             yield _written(folder / _BENCHMARKS / "mine.toml", _SUITE)
         yield from _tracked(folder, suites)
         text = configuration_of(folder.resolve().name, ".", _BENCHMARKS, "results/asv", 1)
-        yield _written(folder / "asv.conf.json", text)
+        yield _written(folder / CONFIGURATION, text)
         yield _written(folder / "asv_worktree.py", PLUGIN)
         yield _ignored(folder / ".gitignore", ("__pycache__/", ".asv/", ".convharness/", "results/"))
     except OSError as error:

@@ -21,6 +21,7 @@ import msgspec
 
 from .commits import Commit, Repository
 from .errors import CommitError, HarnessError, ResultsError, SuiteError
+from .history import CONFIGURATION, asv_folders
 from .registry import is_installed, is_wanted
 from .results import (
     encode_rows,
@@ -93,11 +94,11 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     Raises `SuiteError` for a suite that the repository's own benchmarks do not have, and for threads
     where its own configuration says them.
     """
-    own = repository.root / "asv.conf.json"
-    if own.is_file() and _is_ours(own):
+    own = repository.root / CONFIGURATION
+    if folders := asv_folders(repository):
         if threads != 1:
             raise SuiteError([f"{own} says how many threads there are: OMP_NUM_THREADS in its matrix"])
-        return _own(own, suites)
+        return _checked(Configuration(own, **folders), suites)
     store = store_of(repository)
     folder = store / "benchmarks"
     folder.mkdir(exist_ok=True)
@@ -111,7 +112,7 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
             raise SuiteError([f"{source} and {other}, which is tracked, have one name; rename one of them"])
         known.suites += [source] if source not in known.suites else []
     _write_benchmarks(folder, known)
-    path = store / "asv.conf.json"
+    path = store / CONFIGURATION
     facts = configuration_of(
         repository.root.name,
         "..",
@@ -125,23 +126,8 @@ def configured(repository: Repository, results: Path, suites: Sequence[str], thr
     return Configuration(path, folder, results / "asv", store / "html")
 
 
-def _is_ours(path: Path) -> bool:
-    """Say whether a configuration of asv is one for convharness; another is left to its own purpose."""
-    from .checkouts import read_configuration
-
-    return read_configuration(path)["environment_type"] == "worktree"
-
-
-def _own(path: Path, suites: Sequence[str]) -> Configuration:
-    from .checkouts import read_configuration
-
-    facts = read_configuration(path)
-    found = Configuration(
-        path,
-        path.parent / facts["benchmark_dir"],
-        path.parent / facts["results_dir"],
-        path.parent / facts["html_dir"],
-    )
+def _checked(found: Configuration, suites: Sequence[str]) -> Configuration:
+    """Return a repository's own configuration, if its benchmarks have all suites that are asked for."""
     known = Manifest.read(found.benchmarks).modules
     for source in suites:
         if module_of(source) not in known:

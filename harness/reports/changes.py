@@ -38,6 +38,8 @@ WORDS: Mapping[str, str] = {
 }
 """What people read for each effect."""
 
+_NOTHING = Change("", "", "", None, None)
+
 STYLES = {
     **dict.fromkeys((*REGRESSIONS, "broken"), "red"),
     "faster": "green",
@@ -58,15 +60,16 @@ def render(
     `titles` name the two versions, `same` the implementations that were not measured as they are equal,
     `broken` what does not import afterwards.
     """
+    rows = [*(one.row() for one in found), *map(_broken_row, broken)]
     if format_name in ("json", "jsonl"):
         from ..results import encode_rows
 
-        return encode_rows([one.row() for one in found], lines=format_name == "jsonl")
+        return encode_rows(rows, lines=format_name == "jsonl")
     if format_name == "csv":
         import pandas as pd
 
-        rows = [{**one.row(), "effects": " ".join(one.effects)} for one in found]
-        return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
+        flat = [{**row, "effects": " ".join(row["effects"])} for row in rows]
+        return pd.DataFrame(flat).to_csv(index=False, lineterminator="\n")
     if format_name == "markdown":
         return _markdown(found, titles, same, broken)
     if format_name in ("comparison", "table"):
@@ -74,6 +77,12 @@ def render(
     raise SelectionError(
         f"two commits are not reported as {format_name!r}; take table, markdown, json or csv"
     )
+
+
+def _broken_row(mistake: str) -> dict[str, Any]:
+    """Return what does not import as a row beside those of changes, of which it has neither case nor name."""
+    blank: dict[str, Any] = dict.fromkeys(_NOTHING.row())
+    return {**blank, "effects": ["broken"], "reason": mistake}
 
 
 def sentence(found: Sequence[Change], same: Sequence[str], broken: Sequence[str]) -> str:

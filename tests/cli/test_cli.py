@@ -220,6 +220,14 @@ def test_a_json_record_has_every_column(command: Command) -> None:
         ),
         (["report"], "there are no runs in results/runs; make one with: convharness run"),
         (["suite", "show", "seed"], "there is no suite 'seed'; did you mean 'seeds'?"),
+        (
+            ["compare", "HEAD~1", "."],
+            "'HEAD~1' and '.' are no names of implementations (FAMILY.NAME), and for commits: this folder is in no git repository; go to one, or make one with: git init",  # noqa: E501
+        ),
+        (
+            ["track", "--regressions", "--bisect"],
+            "--regressions lists what is known and measures nothing; leave RANGE, --new, --bisect and --publish out, or leave --regressions out",  # noqa: E501
+        ),
     ],
 )
 def test_a_user_s_mistake_is_one_line_and_exits_with_2(
@@ -326,7 +334,7 @@ def test_a_report_makes_no_folder_for_itself(command: Command, tmp_path: Path) -
     done = command("report", "-o", tmp_path / "deep" / "report.txt")
 
     assert 2 == done.code
-    assert done.err[-1].endswith("deep/report.txt: No such file or directory")
+    assert done.err[-1].endswith("deep is no folder; make it first")
     assert not (tmp_path / "deep").exists()
 
 

@@ -1,5 +1,8 @@
 """The words that the command line offers are those that the engine knows."""
 
+import os
+from pathlib import Path
+
 import click
 import pytest
 
@@ -84,3 +87,35 @@ def test_nothing_is_compared_with_itself() -> None:
         cli.main(["compare", "a.b", "a.b"], standalone_mode=False)
 
     assert "a.b cannot be compared with itself; every comparison has its twin in it" == refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("track", ("--history",)), ("compare", ("a.b", "c.d", "--markdown")), ("report", ("--output",))],
+)
+def test_that_a_file_can_be_written_is_seen_before_anything_is_measured(
+    command: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A folder that is not there is told; one that is will do."""
+    missing, there = tmp_path / "missing", tmp_path / "table.csv"
+    with pytest.raises(click.BadParameter) as told:
+        chosen(command, *words, str(missing / "table.csv"))
+
+    assert f"{missing} is no folder; make it first" in told.value.message
+    assert there in chosen(command, *words, str(there)).values()
+
+
+def test_a_folder_that_may_not_be_written_to_is_seen_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the system says, which lets root write everywhere."""
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with pytest.raises(click.BadParameter, match="may not be written to"):
+        chosen("track", "--history", str(tmp_path / "table.csv"))
+
+
+@pytest.mark.parametrize("name", ["history.xlsx", "history"])
+def test_a_history_is_csv_or_parquet(name: str, tmp_path: Path) -> None:
+    """Nothing else is written under another's name."""
+    with pytest.raises(click.BadParameter, match=r"end it in \.csv or \.parquet"):
+        chosen("track", "--history", str(tmp_path / name))

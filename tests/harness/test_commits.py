@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,29 @@ def test_a_commit_is_checked_out_once(folder: Path) -> None:
     assert ("# 0\n", True) == (
         (copy / "implementations/mine.py").read_text("utf-8"),
         (copy / "kept").exists(),
+    )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda copy: (copy / "implementations/mine.py").write_text("# another\n", "utf-8"),
+        lambda copy: (copy / "implementations/mine.py").unlink(),
+        lambda copy: git(copy, "checkout", "--quiet", "HEAD~1"),
+        lambda copy: (copy / ".git/HEAD").unlink(),
+    ],
+)
+def test_a_damaged_copy_is_made_anew(damage: Callable[[Path], object], folder: Path) -> None:
+    """Whatever was done to it."""
+    repository = Repository(folder)
+    place = folder.parent / f"{folder.name}-copies" / "damaged"
+    commit = repository.commit("HEAD~1").hash
+    damage(repository.checked_out(commit, place))
+    copy = repository.checked_out(commit, place)
+
+    assert (commit, "# 1\n") == (
+        git(copy, "rev-parse", "HEAD"),
+        (copy / "implementations/mine.py").read_text("utf-8"),
     )
 
 

@@ -672,7 +672,7 @@ def test_one_of_three_calls_on_new_input_that_is_quick_will_do(slow: int, failed
 
 
 def test_new_input_is_tried_in_the_first_pass_and_where_there_is_a_doubt(world: World) -> None:
-    """It costs calls; what was in order in the first pass is not tried again, and a doubt that stays thrice."""
+    """It costs calls; what was in order in the first pass is not tried again, a doubt that stays thrice."""
     seen: dict[int, set[bytes]] = {}
 
     def body(asked: Asked) -> Any:
