@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import os
+import time
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,10 +17,16 @@ Kind = TypeVar("Kind")
 _NO_PLACE = (OSError, RuntimeError)  # as `Path.home` raises for a user without a home
 
 
-def read(what: str, threads: int, kind: type[Kind]) -> Kind | None:
-    """Return what was kept under a name, for so many threads; None if nothing was, or it cannot be read."""
+def read(what: str, threads: int, kind: type[Kind], *, younger_s: float = inf) -> Kind | None:
+    """Return what was kept under a name, for so many threads, if it is younger than so many seconds.
+
+    None if nothing was kept, or it cannot be read.
+    """
     try:
-        return msgspec.json.decode(_path(what, threads).read_bytes(), type=kind)
+        path = _path(what, threads)
+        if time.time() - path.stat().st_mtime >= younger_s:
+            return None
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (*_NO_PLACE, msgspec.MsgspecError):
         return None
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .declaration import read_facts, written_facts
     from .process import Limits, die_with_parent, end_marked
-    from .staff import Staff, ceilings_of, examined
+    from .staff import Staff, ceilings_of, examined, measured_ceilings
 
 _HOMES = {
     "Limits": "process",
     "Staff": "staff",
     "ceilings_of": "staff",
+    "measured_ceilings": "staff",
     "die_with_parent": "process",
     "end_marked": "process",
     "examined": "staff",
@@ -33,6 +34,7 @@ __all__ = [
     "die_with_parent",
     "end_marked",
     "examined",
+    "measured_ceilings",
     "read_facts",
     "written_facts",
 ]

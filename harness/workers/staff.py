@@ -27,6 +27,10 @@ from .template import Source, Template
 EXAMINED_S = 120.0
 """How long a file may take to be imported, the libraries that it uses included."""
 
+_IN_COMPANY = "ceilings-in-company"
+_FOR_NOW_S = 900.0
+"""What was measured while others used the processors will do for so long."""
+
 _AT_ONCE = os.cpu_count() or 1
 
 _MOST = 64
@@ -161,12 +165,18 @@ def _loaded(template: Template) -> Template | None:
 def ceilings_of(threads: int) -> Ceilings | None:
     """Return what this machine can do at most with so many threads; measured if nobody has, in a few seconds.
 
-    What was measured while others used the processors is not kept: the next one will look again. None
-    where it cannot be measured.
+    What was measured while others used the processors is kept for minutes only: then somebody looks
+    again. None where it cannot be measured.
     """
-    found = kept.read("ceilings", threads, Ceilings)
-    if found is not None:
-        return found
+    return (
+        kept.read("ceilings", threads, Ceilings)
+        or kept.read(_IN_COMPANY, threads, Ceilings, younger_s=_FOR_NOW_S)
+        or measured_ceilings(threads)
+    )
+
+
+def measured_ceilings(threads: int) -> Ceilings | None:
+    """Measure what this machine can do at most, and keep it; None where it cannot be measured."""
     measured: Ceilings
     process = spawned(Limits(), threads)
     before, ours = Snapshot.now(), time.process_time()
@@ -179,8 +189,8 @@ def ceilings_of(threads: int) -> Ceilings | None:
         process.end()
     if threads > 1 and (fewer := ceilings_of(1)) is not None:
         measured = measured.at_least(fewer)
-    if not Conditions.between(before, Snapshot.now(), own_s=own_s, threads=threads).is_disturbed:
-        kept.write("ceilings", threads, measured)
+    met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=threads)
+    kept.write(_IN_COMPANY if met.is_disturbed else "ceilings", threads, measured)
     return measured
 
 

@@ -1,13 +1,16 @@
 """What is known of a machine is kept for later runs: per figure, machine, libraries and threads."""
 
+import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from convharness import kept
 from convharness.ceilings import Ceilings
+from convharness.conditions import Conditions
 from convharness.kernel import KernelError
-from convharness.workers import ceilings_of, staff
+from convharness.workers import ceilings_of, measured_ceilings, staff
 
 MADE = Ceilings(threads=2, gflops={"float32": 1.5}, gbytes_s=2.5, cached_gbytes_s=3.5)
 
@@ -140,6 +143,35 @@ def test_ceilings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert [MADE, MADE] == found
     assert ([("ceilings", 2), ("ceilings", 1)], True) == (process.asked, process.is_ended)
+
+
+def test_ceilings_measured_in_company_are_measured_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    """Whoever asks soon is told what was measured, as the company may stay for long."""
+    process = Measuring()
+    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    monkeypatch.setattr(staff.Conditions, "between", lambda *_, **__: Conditions(is_disturbed=True))
+    found = [ceilings_of(1), ceilings_of(1)]
+    asked = list(process.asked)
+    (path,) = (cache / "convharness").iterdir()
+    os.utime(path, (0, path.stat().st_mtime - 900))
+    found.append(ceilings_of(1))
+
+    assert [MADE] * 3 == found
+    assert ([("ceilings", 1)], [("ceilings", 1)] * 2) == (asked, process.asked)
+
+
+def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are measured when there is reason to."""
+    better = replace(MADE, gbytes_s=2 * MADE.gbytes_s)
+    process = Measuring()
+    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    kept.write("ceilings-in-company", 1, MADE)
+    kept.write("ceilings", 1, better)
+
+    assert (better, []) == (ceilings_of(1), process.asked)
+    assert (MADE, [("ceilings", 1)]) == (measured_ceilings(1), process.asked)
 
 
 def test_ceilings_that_cannot_be_measured_are_none_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,6 +225,7 @@ def test_the_engine_s_own_reference_can_be_a_yardstick() -> None:
 def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict sinks, its time is none, and the command that shows it again is `time`."""
     monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
+    monkeypatch.setattr("convharness.runner.measured_ceilings", lambda threads: None)
     record = records(RIGHT, settings=TIMED)[0]
 
     assert ("contract", "at size", None) == (
@@ -234,6 +235,18 @@ def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.Mon
     )
     assert (record.verdict.reason or "").startswith("when timed: took ")
     assert ["convharness", "time"] == shlex.split(record.verdict.reproduce or "")[:2]
+
+
+def test_before_a_time_is_refused_the_machine_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in a run: it may have been busy when it was measured, and what it can do then counts."""
+    asked: list[int] = []
+    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
+    monkeypatch.setattr(
+        "convharness.runner.measured_ceilings", lambda threads: asked.append(threads) or BOUNDLESS
+    )
+    found = records(RIGHT, settings=TIMED, cases=CASES)
+
+    assert ([1], ["passed"] * len(CASES)) == (asked, [record.verdict.status for record in found])
 
 
 def test_with_cold_caches_nothing_is_too_fast(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from convharness import Case, Implementation, Problem, Settings, discover, find_
 from convharness.arrays import adapter
 from convharness.kernel import bind
 from convharness.oracle import Oracle
-from convharness.suite import suite_names
 from convharness.tensors import KINDS
 
 REGISTRY = discover(entry_points=False)
@@ -77,17 +76,22 @@ def _table() -> list[str]:
 TABLE = _table()
 
 
+THOROUGHLY = frozenset(TABLE[::-5])
+"""What the level after the quick one adds is about values, state and layouts: not about geometry."""
+
+
 @cache
-def oracle() -> Oracle:
+def oracle(level: str = "standard") -> Oracle:
     """Return the oracle that all tests share, so that data and true results are made once."""
-    return Oracle()
+    return Oracle(level=level)
 
 
 @cache
 def status_of(name: str, text: str) -> tuple[str, str | None]:
     """Return the status of an implementation on a problem, and the reason."""
     problem = Problem.parse(text)
-    verdict = oracle().judge(BY_NAME[name], Case(text, (problem,)))
+    level = "standard" if text in THOROUGHLY else "quick"
+    verdict = oracle(level).judge(BY_NAME[name], Case(text, (problem,)))
     return verdict.status, verdict.reason
 
 
@@ -229,18 +233,17 @@ def test_the_bottleneck_is_right_layer_by_layer() -> None:
     assert ("passed", "unsupported") == (statuses["pytorch.conv"], statuses["pointwise.numpy_matmul"])
 
 
-# Parameters and corners are geometry, which the quick layers see; the table above has the next level.
-SUITES = {"seeds": "standard", "features": "quick", "corner": "quick"}
+def test_every_implementation_is_right_on_the_suites_of_features() -> None:
+    """Every case of the suites that are made to find mistakes, in processes as a user's run has them.
 
+    Parameters and corners are geometry, which the quick layers see; the table above has the next level.
+    """
+    suites = [find_suite(name) for name in ("seeds", "features", "corner")]
+    records = list(run(suites, REGISTRY.implementations, Settings(level="quick", jobs=2)))
 
-@pytest.mark.parametrize("suite", [name for name in suite_names() if name in SUITES])
-def test_every_implementation_is_right_on_the_suites_of_features(suite: str) -> None:
-    """Every case of the suites that are made to find mistakes."""
-    settings = Settings(level=SUITES[suite], jobs=2)
-    records = run([find_suite(suite)], REGISTRY.implementations, settings)
-
+    assert len(REGISTRY.implementations) * sum(map(len, suites)) == len(records)
     assert {} == {
-        (record.case.label, record.implementation.name): record.verdict.reason
+        (record.suite, record.case.label, record.implementation.name): record.verdict.reason
         for record in records
         if record.verdict.failed
     }
