@@ -106,10 +106,11 @@ def compare_commits(  # noqa: PLR0913 what the options say
     thresholds = gate.thresholds if gate is not None else Thresholds()
     found = changes(rows, labels[0], labels[1], thresholds)
     titles = [one.title for one in versions]
+    newly_broken = _newly(broken)
     if markdown is not None:
-        write_text(markdown, render("markdown", found, titles, same, broken[1]))
-    show(render(format_name, found, titles, same, broken[1]))
-    return _verdict(found, gate, broken)
+        write_text(markdown, render("markdown", found, titles, same, newly_broken))
+    show(render(format_name, found, titles, same, newly_broken))
+    return _verdict(found, gate, newly_broken)
 
 
 def _placed(results: Path, repository: "Repository") -> Path:
@@ -185,13 +186,18 @@ def _matching(
     return [name for name in names if is_wanted(name, patterns)]
 
 
-def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: "Sequence[Sequence[str]]") -> int:
-    """Return the exit code: what the gate stops, or without one what fails afterwards."""
+def _newly(broken: "Sequence[Sequence[str]]") -> list[str]:
+    """Return what does not import afterwards, and did before."""
     from .events import about_what
-    from .verdict import FAILURES
 
     before = {about_what(mistake) for mistake in broken[0]}
-    newly_broken = [mistake for mistake in broken[1] if about_what(mistake) not in before]
+    return [mistake for mistake in broken[1] if about_what(mistake) not in before]
+
+
+def _verdict(found: "Sequence[Change]", gate: "Gate | None", newly_broken: Sequence[str]) -> int:
+    """Return the exit code: what the gate stops, or without one what fails afterwards."""
+    from .verdict import FAILURES
+
     if gate is None:
         if any(one.after is not None and one.after["status"] in FAILURES for one in found):
             return FAILED

@@ -58,7 +58,7 @@ def render(
     """Return the changes in a format: 'comparison' or 'table', 'markdown', 'json', 'jsonl' or 'csv'.
 
     `titles` name the two versions, `same` the implementations that were not measured as they are equal,
-    `broken` what does not import afterwards.
+    `broken` what does not import afterwards, and did before.
     """
     rows = [*(one.row() for one in found), *map(_broken_row, broken)]
     if format_name in ("json", "jsonl"):

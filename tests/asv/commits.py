@@ -72,8 +72,9 @@ class Repository:
         self.git("init", "--quiet", "--initial-branch", "main")
 
     def environment(self, **variables):
-        """Return the environment of programs that run here."""
-        return os.environ | {"HOME": str(self.home)} | variables
+        """Return the environment of programs that run here; what this machine can do is known to them."""
+        cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        return os.environ | {"HOME": str(self.home), "XDG_CACHE_HOME": cache} | variables
 
     def run(self, *command, **variables):
         """Run a program; return its exit code and what it printed on either stream."""
