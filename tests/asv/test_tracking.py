@@ -23,7 +23,7 @@ TRACK = ("track", "--suite", "mini.toml", "--budget", "0.1", "--level", "quick")
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """Return a repository whose tracking was killed, the commits that planted something, and the runs then."""
+    """Return a repository whose tracking was killed, the commits that planted something, its runs."""
     made, planted = twelve(tmp_path_factory.mktemp("tracked") / "repository")
     process = subprocess.Popen(
         [sys.executable, "-m", "convharness", *TRACK],
