@@ -110,20 +110,27 @@ class _Servant:
             "broken": registry.broken,
         }
 
-    def prepare(self, source: str, origin: str, family: str, libraries: Sequence[str]) -> None:
-        """Load a file or an entry, and libraries, for the copies that will be made of this process."""
-        self._held = held_by(Path(source), origin, family)
-        modules = {sys.modules[one.function.__module__] for one in self._held.implementations}
+    def preload(self, libraries: Sequence[str]) -> None:
+        """Load libraries for the copies that will be made of this process."""
         for library in libraries:
-            if library != "python":
-                import_module(library)
-            for module in modules:
-                load_those_of(module, library)
+            import_module(library)
             if library in LIBRARIES:
                 adapter(library).limit_threads(1)
         limit_threads(1)
         gc.collect()
         gc.freeze()
+
+    def prepare(
+        self, source: str, origin: str, family: str, libraries: Sequence[str], site: str | None
+    ) -> None:
+        """Load a file or an entry, and what it uses of libraries, for the copies of this process."""
+        if site is not None:
+            sys.path.insert(0, site)
+        self._held = held_by(Path(source), origin, family)
+        for module in {sys.modules[one.function.__module__] for one in self._held.implementations}:
+            for library in libraries:
+                load_those_of(module, library)
+        self.preload([])
 
     def copy(self, size: int) -> int:
         """Make a copy of this process, which answers on a channel of its own; return its number."""

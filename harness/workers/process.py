@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -141,6 +142,8 @@ class Process:
         for watched in (own.fileno(), reader, self._ended):
             self._poll.register(watched, select.POLLIN)
         self.is_alive = True
+        self.asking = Lock()
+        """Held by whoever asks what other threads may ask at the same time."""
 
     def ask(
         self,

@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from ..registry import Registry, Unavailable
 from .declaration import read_facts
 from .process import Limits, Process, end_marked, spawned
 from .remote import RemoteHost
-from .template import Source, Template
+from .template import Root, Source, Template, copied
 
 EXAMINED_S = 120.0
 """How long a file may take to be imported, the libraries that it uses included."""
@@ -61,6 +61,7 @@ class Staff:
         self._limits = limits or Limits()
         self._threads = threads
         self._hosts: dict[str, RemoteHost] = {}
+        self._roots: dict[tuple[tuple[str, ...], int], Root | None] = {}
         self._templates: dict[tuple[Source, int], Template | None] = {}
 
     @property
@@ -81,10 +82,11 @@ class Staff:
         for host in self._hosts.values():
             host.close()
         self._hosts.clear()
-        for template in self._templates.values():
-            if template is not None:
-                template.close()
+        for one in (*self._roots.values(), *self._templates.values()):  # with a root ends all that it bore
+            if one is not None:
+                one.process.end()
         self._templates.clear()
+        self._roots.clear()
 
     def host(self, implementation: Implementation) -> Host:
         """Return where an implementation runs."""
@@ -110,32 +112,41 @@ class Staff:
                 return LocalHost(implementation)
             template = self._templates[Source.of(implementation), generation]
             loaded_anew = partial(self._spawned, implementation.site)
-            start = loaded_anew if template is None else partial(template.copy, self._limits)
+            start = loaded_anew if template is None else partial(copied, template.process, self._limits)
             hired.append(self._hired(implementation, start))
             return hired[-1]
 
         try:
             yield host
         finally:
-            templates = [one for (_, number), one in self._templates.items() if one and number == generation]
+            templates, roots = (
+                [one.process for (_, number), one in some.items() if one and number == generation]
+                for some in (self._templates, self._roots)
+            )
             for template in templates:
-                template.process.end_descendants()
+                template.end_descendants()
             for one in hired:
                 one.dismiss()
-            known = {template.process.token: template.process.pid for template in templates}
-            end_marked(lambda mark, pid: mark in known and known[mark] != pid)
+            stay, marks = {one.pid for one in (*templates, *roots)}, {one.token for one in roots}
+            end_marked(lambda mark, pid: mark in marks and pid not in stay)
 
     def prepare(self, implementations: Iterable[Implementation], generations: int) -> None:
         """Start the templates of so many generations that are not there yet, a few at a time."""
         sources = {Source.of(one): None for one in implementations if one.source is not None}
         wanted = [(source, number) for number in range(generations) for source in sources]
         missing = [key for key in wanted if key not in self._templates]
-        for start in range(0, len(missing), _AT_ONCE):
-            some = missing[start : start + _AT_ONCE]
-            # Started here and not by the pool: a process ends with the thread that has started it.
-            templates = [Template(source, self._threads) for source, _ in some]
-            with ThreadPoolExecutor(len(some)) as pool:
-                self._templates |= dict(zip(some, pool.map(_loaded, templates), strict=True))
+        roots = dict.fromkeys((source.loaded, number) for source, number in missing)
+        self._roots |= _loaded([key for key in roots if key not in self._roots], self._root)
+        self._templates |= _loaded(missing, self._template)
+
+    def _root(self, libraries: tuple[str, ...], _: int) -> Root:
+        return Root(libraries, self._threads)
+
+    def _template(self, source: Source, number: int) -> Template:
+        root = self._roots[source.loaded, number]
+        if root is None:
+            raise KernelError("error", "what it needs cannot be loaded")
+        return Template(source, root)
 
     def _hired(self, implementation: Implementation, start: Callable[[], Process]) -> RemoteHost:
         return RemoteHost(implementation, self._limits, self._threads, start)
@@ -151,15 +162,40 @@ class Staff:
                 return
 
 
-def _loaded(template: Template) -> Template | None:
-    """Return a template when it has loaded, or None where its source has to be loaded anew every time."""
+Key = TypeVar("Key", bound=tuple[Any, int])
+Loading = TypeVar("Loading", Root, Template)
+
+
+def _loaded(keys: Sequence[Key], make: Callable[..., Loading]) -> dict[Key, Loading | None]:
+    """Return what is made for each key, loaded, a few at a time; None for what cannot be loaded or copied."""
+    found: dict[Key, Loading | None] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        # Started here and not by the pool: a process ends with the thread that has started it.
+        made = [_made(make, key) for key in some]
+        with ThreadPoolExecutor(len(some)) as pool:
+            found |= zip(some, pool.map(_copyable, made), strict=True)
+    return found
+
+
+def _made(make: Callable[..., Loading], key: tuple[Any, int]) -> Loading | None:
     try:
-        template.load()
-        template.copy(Limits()).end()
+        return make(*key)
     except KernelError:
-        template.close()
         return None
-    return template
+
+
+def _copyable(one: Loading | None) -> Loading | None:
+    """Return something when it has loaded; None, and its end, if it does not, or cannot be copied."""
+    if one is None:
+        return None
+    try:
+        one.load()
+        copied(one.process, Limits()).end()
+    except KernelError:
+        one.process.end()
+        return None
+    return one
 
 
 def ceilings_of(threads: int) -> Ceilings | None:

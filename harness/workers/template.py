@@ -2,7 +2,8 @@
 
 Whoever compares two implementations compares them in several processes each, because a process's
 memory has its own luck. A start with PyTorch takes a second; a copy has its own pages and its own
-luck with what it allocates, and shares with its template only what was loaded.
+luck with what it allocates, and shares with its template only what was loaded. Templates of files
+that use the same libraries are themselves copies, of a root that has loaded these libraries.
 """
 
 import os
@@ -31,6 +32,11 @@ class Source:
     libraries: tuple[str, ...]
     site: str | None = None
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Return the libraries that its root loads."""
+        return tuple(sorted({*self.libraries} - {"python"}))
+
     @classmethod
     def of(cls, implementation: Implementation) -> "Source":
         """Return where an implementation comes from; raises `PluginError` for one that was made here."""
@@ -40,11 +46,23 @@ class Source:
         return cls(one.source, one.origin, one.family, tuple({one.library: None, one.arrays: None}), one.site)
 
 
-class Template:
-    """A process that has loaded a source and waits to be copied."""
+class Root:
+    """A process that has loaded libraries and nothing else, and waits to be copied."""
 
-    def __init__(self, source: Source, threads: int) -> None:
-        self.process = spawned(Limits(), threads, variables=_LATER, site=source.site)
+    def __init__(self, libraries: tuple[str, ...], threads: int) -> None:
+        self.process = spawned(Limits(), threads, variables=_LATER)
+        self._libraries = libraries
+
+    def load(self) -> None:
+        """Wait until it has loaded all; raises `KernelError`."""
+        self.process.ask("preload", within_s=START_S, libraries=self._libraries)
+
+
+class Template:
+    """A copy of a root that has loaded a source and waits to be copied; raises `KernelError`."""
+
+    def __init__(self, source: Source, root: Root) -> None:
+        self.process = copied(root.process, Limits())
         self._source = source
 
     def load(self) -> None:
@@ -57,40 +75,41 @@ class Template:
             origin=source.origin,
             family=source.family,
             libraries=source.libraries,
+            site=source.site,
         )
 
-    def copy(self, limits: Limits) -> Process:
-        """Return a copy that nobody has used; raises `KernelError` where it cannot be copied."""
-        return Process(limits, self._started)
 
-    def _started(self, ends: Ends) -> Started:
+def copied(process: Process, limits: Limits) -> Process:
+    """Return a copy of a process that nobody has used; raises `KernelError` where it cannot be copied."""
+
+    def started(ends: Ends) -> Started:
         files = (ends.channel, ends.file, ends.printing)
-        return _Copy(self.process, self.process.ask("copy", int, files=files, size=ends.size))
+        with process.asking:
+            return _Copy(process, process.ask("copy", int, files=files, size=ends.size))
 
-    def close(self) -> None:
-        """End it, its copies and all that they have started."""
-        self.process.end()
+    return Process(limits, started)
 
 
 class _Copy:
-    """A started copy, whose parent in the eyes of the system is the template."""
+    """A started copy, whose parent in the eyes of the system is the process that was copied."""
 
-    def __init__(self, template: Process, pid: int) -> None:
+    def __init__(self, original: Process, pid: int) -> None:
         self.pid = pid
-        self._template = template
+        self._original = original
         self._ended = os.pidfd_open(pid)
 
     def __del__(self) -> None:
         os.close(self._ended)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code, which the template is told; raises `subprocess.TimeoutExpired`."""
+        """Return its exit code, which the original is told; raises `subprocess.TimeoutExpired`."""
         poll = select.poll()
         poll.register(self._ended, select.POLLIN)
         if not poll.poll(None if timeout is None else 1000 * timeout):
             raise subprocess.TimeoutExpired("a copy", timeout or 0.0)
         try:
-            code: int = self._template.ask("ended", int, copy=self.pid)
+            with self._original.asking:
+                code: int = self._original.ask("ended", int, copy=self.pid)
         except KernelError:
-            return -SIGKILL  # the template has gone, and all copies with it
+            return -SIGKILL  # the original has gone, and all copies with it
         return code
