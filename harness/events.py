@@ -151,6 +151,13 @@ class _Line:
         self._tracked = tracked
         self._line = line
         self._verdicts = verdicts
+        self._contents = {one.commit.hash: one.contents for one in tracked}
+        self._of_contents = {
+            (series, *contents): change
+            for pair, known in verdicts.items()
+            for series, change in known.items()
+            if None not in (contents := [self._content(name, series) for name in pair])
+        }
         self._thresholds = thresholds
         self._rows: list[dict[Series, Row]] = [
             {(row["suite"], row["case"], row["implementation"]): row for row in one.rows} for one in tracked
@@ -167,6 +174,10 @@ class _Line:
         for (before, after, name), found in self._steps.items():
             told.append(self._event(before, after, name, tuple(_merged(found))))
         return told
+
+    def _content(self, commit: str, series: Series) -> str | None:
+        """Return the hash of what an implementation was made of at a commit, None if that is not known."""
+        return self._contents.get(commit, {}).get(series[2])
 
     def _event(self, before: int | None, after: int, name: str | None, steps: tuple[Step, ...]) -> Event:
         one = self._tracked[after]
@@ -234,7 +245,7 @@ class _Line:
                 good = start = number
                 continue
             change, is_open = self._step(series, good, number)
-            if change is None and not is_open and start != good:
+            if change is None and not is_open and start != good and not self._is_same(series, good, number):
                 change, is_open = self._step(series, start, number)
                 good = start if change is not None else good
             if change is not None:
@@ -249,16 +260,13 @@ class _Line:
 
     def _step(self, series: Series, before: int, after: int) -> tuple[Change | None, bool]:
         """Return what changed from one commit to another, or None; and whether that is still open."""
-        name = series[2]
-        contents = [self._tracked[number].contents.get(name) for number in (before, after)]
-        if contents[0] is not None and contents[0] == contents[1]:
+        if self._is_same(series, before, after):
             return None, False  # what is the same code is no slower, whatever the clock says
         rows = self._rows[before][series], self._rows[after][series]
         if not _are_comparable(*rows):
             return None, False
         exact = Change(*series, *rows, thresholds=self._thresholds)
-        known = self._verdicts.get((self._tracked[before].commit.hash, self._tracked[after].commit.hash), {})
-        side = known.get(series)
+        side = self._side_by_side(series, before, after)
         if side is not None and not _are_comparable(side.after or rows[1], rows[1]):
             side = None
         is_open = self._is_suspicious(*rows) if side is None else self._is_undecided(side)
@@ -268,6 +276,17 @@ class _Line:
             commits = self._tracked[before].commit, self._tracked[after].commit
             self.suspicions.append(Suspicion(self._tracked[after].place[0], *commits, series))
         return exact if exact.effects else None, is_open
+
+    def _is_same(self, series: Series, before: int, after: int) -> bool:
+        """Say whether an implementation is known to be made of the same at two commits."""
+        contents = [self._content(self._tracked[number].commit.hash, series) for number in (before, after)]
+        return contents[0] is not None and contents[0] == contents[1]
+
+    def _side_by_side(self, series: Series, before: int, after: int) -> Change | None:
+        """Return how an implementation compares at two commits, or at others where it was the same code."""
+        pair = (self._tracked[before].commit.hash, self._tracked[after].commit.hash)
+        contents = [self._content(name, series) for name in pair]
+        return self._verdicts.get(pair, {}).get(series) or self._of_contents.get((series, *contents))
 
     def _is_undecided(self, side: Change) -> bool:
         """Say whether a comparison could not tell, so that there may be what is worth a word."""

@@ -100,6 +100,22 @@ def test_a_level_line_has_no_events() -> None:
     assert ([], []) == found([tracked(n, 1 + 0.01 * (n % 2)) for n in range(8)])
 
 
+def test_a_comparison_counts_wherever_the_code_was_the_same() -> None:
+    """What was compared at its ends is known of the one commit between them that changed anything."""
+    some = [tracked(n, 1.0 if n < 3 else 1.15, content="old" if n < 3 else "new") for n in range(8)]
+
+    assert ([(3, ["slower"])], []) == found(some, {(0, 7): 1.15})
+
+
+def test_a_step_that_was_hard_to_see_is_not_put_down_to_a_commit_that_changed_nothing() -> None:
+    """Where the code changed nothing was to be seen; later its time happens to be farther away."""
+    times = [1.0, 1.0, 1.0, 1.04, 1.13, 1.13]
+    some = [tracked(n, time, content="old" if n < 3 else "new") for n, time in enumerate(times)]
+
+    assert ([], []) == found(some)
+    assert ([(3, ["slower"])], []) == found(some, {(0, 5): 1.15})
+
+
 def test_a_step_is_a_suspicion_until_it_is_looked_into() -> None:
     """One comparison later it is an event, or nothing."""
     some = [tracked(n, 1.0 if n < 3 else 1.15) for n in range(8)]
