@@ -56,6 +56,9 @@ class Repository:
         """Return a commit; raises `CommitError` for a name that is none."""
         found = self.resolve(reference)
         if found is None:
+            if reference == "HEAD":
+                raise CommitError(f"{self.root} has no commits yet; make one with: git commit")
+            self.check_is_whole()
             raise CommitError(f"{reference!r} is no commit of {self.root}; `git log --oneline` lists them")
         return self._listed("--max-count=1", found)[0]
 
@@ -74,7 +77,7 @@ class Repository:
         try:
             found = self._listed("--first-parent", "--reverse", "--topo-order", span, "--")
         except CommitError as error:
-            self._check_is_whole()
+            self.check_is_whole()
             raise CommitError(f"{span!r} is no range of commits: {error}") from None
         if not found:
             raise CommitError(f"the range {span!r} holds no commits; the older end comes first")
@@ -96,9 +99,10 @@ class Repository:
         names = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--full-name")
         return [name for name in names.split("\0") if name]
 
-    def is_dirty(self) -> bool:
-        """Say whether files that git knows have changes that are in no commit."""
-        return bool(self._git("status", "--porcelain", "--untracked-files=no"))
+    def is_dirty(self, but: str = "") -> bool:
+        """Say whether files that git knows, but for one, have changes that are in no commit."""
+        paths = ["--", ":/", f":(top,exclude){but}"] if but else []
+        return bool(self._git("status", "--porcelain", "--untracked-files=no", *paths))
 
     def checked_out(self, commit: str, folder: Path) -> Path:
         """Return a folder with the files of a commit, as a clone of its own.
@@ -130,7 +134,8 @@ class Repository:
         lines = self._git("log", "--no-color", f"--format={_FIELDS}", *words).split("\n")
         return [_parsed(line) for line in lines if line]
 
-    def _check_is_whole(self) -> None:
+    def check_is_whole(self) -> None:
+        """Raise `CommitError` for a clone whose history is cut off."""
         if self._git("rev-parse", "--is-shallow-repository") == "true":
             raise CommitError(
                 f"{self.root} is a shallow clone, whose history is cut off; run: git fetch --unshallow"

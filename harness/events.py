@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import log, log1p, sqrt
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import median
 from typing import Any, Literal
 
@@ -132,7 +132,9 @@ def events(
     suspicions: list[Suspicion] = []
     for place in dict.fromkeys(one.place for one in tracked):
         here = [one for one in tracked if one.place == place]
-        watched = _Line(here, line, verdicts, thresholds)
+        earlier = [one for one in tracked if one.position < here[0].position]
+        known = max(earlier, key=lambda one: one.position, default=here[0]).broken
+        watched = _Line(here, line, verdicts, thresholds, known)
         told += watched.events()
         suspicions += watched.suspicions
     return sorted(told, key=lambda one: line.index(one.commit)), suspicions
@@ -147,8 +149,10 @@ class _Line:
         line: Sequence[Commit],
         verdicts: Verdicts,
         thresholds: Thresholds,
+        broken_before: Sequence[str] = (),
     ) -> None:
         self._tracked = tracked
+        self._broken_before = {about_what(text) for text in broken_before}
         self._line = line
         self._verdicts = verdicts
         self._contents = {one.commit.hash: one.contents for one in tracked}
@@ -190,8 +194,11 @@ class _Line:
         return Event(machine, environment, one.commit, before_it, between, name, steps)
 
     def _broken(self) -> Iterator[Event]:
-        """Yield the commits at which something does not import or build that did before, or is new."""
-        before: set[str] = set()
+        """Yield the commits at which something does not import or build that did before, or is new.
+
+        That is the same on every machine: what was broken before this one was there is no news.
+        """
+        before = self._broken_before
         for number, one in enumerate(self._tracked):
             new = [text for text in one.broken if about_what(text) not in before]
             before = {about_what(text) for text in one.broken}
@@ -210,7 +217,7 @@ class _Line:
                 if number:
                     yield self._event(number - 1, number, name, (self._new(number, name),))
             for name in sorted(set(last) - names):
-                if not one.broken:
+                if not any(_explains(text, name) for text in one.broken):
                     lacking = [text for text in one.missing if about_what(text) == name.partition(".")[0]]
                     step = Step("broken" if lacking else "removed", (), "", reason="; ".join(lacking))
                     yield self._event(last[name], number, name, (step,))
@@ -360,6 +367,12 @@ def _merged(found: Iterable[Change]) -> Iterator[Step]:
             after = mine[0].after or {}
             reason = f"{after.get('status')}: {after.get('reason')}" if kind == "wrong" else ""
             yield Step(kind, cases, mine[0].case, reason=reason)
+
+
+def _explains(mistake: str, name: str) -> bool:
+    """Say whether a mistake takes an implementation away: its file does not import, or the package build."""
+    what = about_what(mistake)
+    return what == "package" or PurePosixPath(what).stem == name.partition(".")[0]
 
 
 def about_what(mistake: str) -> str:

@@ -55,6 +55,7 @@ def are_commits(base: str, other: str) -> bool:
     found = [one == WORKING_TREE or repository.resolve(one) is not None for one in (base, other)]
     if any(found) and not all(found):
         name = (base, other)[found.index(False)]
+        repository.check_is_whole()
         raise SelectionError(f"{name!r} is no commit, as the other one is; `git log --oneline` lists commits")
     return all(found)
 
@@ -218,15 +219,25 @@ def track(span: str | None, **chosen: Any) -> int:
     """
     list_only, new = chosen.pop("list_only"), chosen.pop("new")
     if list_only:
-        if span or new or chosen["bisect"] or chosen["publish"]:
+        if said := _said_beside("list_only", "gate", "results", "format_name", "history_file"):
             raise click.UsageError(
-                "--regressions lists what is known and measures nothing; leave RANGE, --new, --bisect and"
-                " --publish out, or leave --regressions out"
+                f"--regressions lists what is known and measures nothing; leave {' and '.join(said)} out"
             )
         return _list(**chosen)
     if span and new:
         raise click.UsageError("--new says which commits, and so does a RANGE; leave one of them out")
     return _track(span, **chosen)
+
+
+def _said_beside(*names: str) -> list[str]:
+    """Return the options and arguments of the command line, as people write them, but for some."""
+    context = click.get_current_context()
+    return [
+        one.opts[0] if isinstance(one, click.Option) else str(one.metavar).strip("[]")
+        for one in context.command.params
+        if one.name not in names
+        and context.get_parameter_source(str(one.name)) is click.core.ParameterSource.COMMANDLINE
+    ]
 
 
 def _track(  # noqa: PLR0913 what the options say
@@ -248,7 +259,8 @@ def _track(  # noqa: PLR0913 what the options say
     history_file: Path | None,
 ) -> int:
     from .commits import Repository
-    from .tracking import Order, module_of
+    from .reports.numbers import many
+    from .tracking import MANIFEST, Order, module_of
     from .walk import alone_in, configured
 
     repository = Repository(Path.cwd())
@@ -270,13 +282,15 @@ def _track(  # noqa: PLR0913 what the options say
         if configuration.results.resolve() != (results / "asv").resolve():
             say(f"asv's own files are in {configuration.results}, as {configuration.path.name} says")
         plan = _Plan(repository, line, configuration, order, results, threads, gate)
-        if repository.is_dirty():
+        if repository.is_dirty(but=f"suites/{MANIFEST}"):  # to which tracking itself appends
             say("commits are measured, not uncommitted changes; `convharness compare HEAD .` measures those")
         failed = [one for one in _walked(plan, wanted) if one.state == "failed"]
+        if failed:
+            say(f"{len(failed)} of {many(len(wanted), 'commit')} could not be tracked")
         if confirm:
             _confirm(plan)
         if bisect:
-            _bisect(plan)
+            _bisect(plan, confirm=confirm)
         found, left = _events(repository, line, results, gate)
         if publish:
             _publish(plan)
@@ -314,7 +328,7 @@ def _wanted(
         found = list(line[max(known) + 1 :]) or [line[-1]]
     else:
         found = list(line[-_LAST:])
-        say(f"no commit was tracked so far; these are the last {len(found)}, a RANGE says others")
+        say(f"no commit was tracked so far; these are the last ones ({len(found)}), a RANGE says others")
     return found
 
 
@@ -380,7 +394,8 @@ def _events(
     narrowed = []
     for one in found:
         if one.between and one.since is not None:  # commits that touch no plugin are not to blame
-            touching = relevant(repository, [*one.between, one.commit], one.since)
+            family = one.implementation and one.implementation.partition(".")[0]
+            touching = relevant(repository, [*one.between, one.commit], one.since, family)
             between = tuple(commit for commit in touching if commit.hash != one.commit.hash)
             narrowed.append(replace(one, between=between))
         else:
@@ -404,13 +419,17 @@ def _confirm(plan: "_Plan") -> None:
         for (before, after), mine in pairs.items():
             longer = 3 ** max(tries[one] for one in mine)
             tries.update(mine)
-            _look_into(plan, before, after, mine, longer)
+            if not _look_into(plan, before, after, mine, longer):
+                tries.update(dict.fromkeys(mine, _MOST_TRIES))
 
 
 def _look_into(
     plan: "_Plan", before: str, after: str, suspicions: "Sequence[Suspicion]", longer: int
-) -> None:
-    """Measure some implementations and cases of two commits side by side, so many times longer than usual."""
+) -> bool:
+    """Measure some implementations and cases of two commits side by side, so many times longer than usual.
+
+    Return whether there was anything to measure: the suites of today may no longer have the cases.
+    """
     from dataclasses import replace
 
     from .environment import limit_threads
@@ -429,15 +448,21 @@ def _look_into(
         replace(suite, cases=tuple(case for case in suite if (suite.name, case.label) in wanted))
         for suite in suites_of(plan.configuration.benchmarks)
     ]
-    say(f"{versions[1].title}: is {', '.join(sorted(names))} another on {many(len(wanted), 'case')}?")
+    suites = [suite for suite in suites if len(suite)]
+    if not suites:
+        say(f"{versions[1].title}: the cases that may have changed are in no suite any more")
+        return False
     budget = longer * max(CONFIRMED_S, 2 * (plan.order.budget_s or 0))
+    what = f"is {', '.join(sorted(names))} another on {many(sum(map(len, suites)), 'case')}?"
+    say(f"{versions[1].title}: {what} ({budget:g} s each{', as less could not tell' * (longer > 1)})")
     settings = settings_of(
         timed=True, threads=plan.threads, budget=budget, level="quick", seed=plan.order.seed
     )
-    recorded([suite for suite in suites if len(suite)], chosen, settings, plan.results, about=about(versions))
+    recorded(suites, chosen, settings, plan.results, about=about(versions))
+    return True
 
 
-def _bisect(plan: "_Plan") -> None:
+def _bisect(plan: "_Plan", *, confirm: bool) -> None:
     """Track commits in the middle of what is between, until every change has a commit of its own.
 
     What cannot be tracked is passed over.
@@ -452,7 +477,8 @@ def _bisect(plan: "_Plan") -> None:
         tried |= {one.hash for one in commits}
         for _ in _walked(plan, commits):
             pass
-        _confirm(plan)
+        if confirm:
+            _confirm(plan)
 
 
 def _middle(event: "Event", tried: set[str]) -> "Commit | None":
@@ -522,6 +548,7 @@ def _list(
     from .history import tracked
 
     repository = Repository(Path.cwd())
+    repository.check_is_whole()
     results = _placed(results, repository)
     line = repository.line("HEAD")
     if not (known := tracked(results, line)):

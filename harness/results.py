@@ -29,6 +29,7 @@ Row = dict[str, Any]
 _LARGEST = 2**63
 RECORDS_FILE = "records.jsonl"
 RUN_FILE = "run.json"
+_WAY_OUT = "delete the folder of that run, or put its files back as they were"
 
 
 def new_run(
@@ -144,7 +145,7 @@ def read_rows(folder: Path) -> Iterator[Row]:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise ResultsError(
-            f"cannot read {path}: {error.strerror}; a run is a folder with run.json in it"
+            f"cannot read {path}: {error.strerror}; a run is a folder with {RUN_FILE} and {RECORDS_FILE}"
         ) from None
     for index, line in enumerate(lines):
         if not line:
@@ -162,7 +163,7 @@ def row_of(decoder: "msgspec.json.Decoder[Row]", line: bytes, path: Path, number
     try:
         return _checked(decoder.decode(line))
     except msgspec.MsgspecError as error:
-        raise ResultsError(f"{path}, line {number} is damaged: {error}") from None
+        raise ResultsError(f"{path}, line {number} is damaged: {error}; {_WAY_OUT}") from None
 
 
 def is_finished(folder: Path) -> bool:
@@ -197,7 +198,7 @@ def read_run(folder: Path) -> Run:
     except OSError as error:
         raise ResultsError(f"cannot read {folder / RUN_FILE}: {error.strerror}; is {folder} a run?") from None
     except msgspec.MsgspecError as error:
-        raise ResultsError(f"{folder / RUN_FILE} is damaged: {error}") from None
+        raise ResultsError(f"{folder / RUN_FILE} is damaged: {error}; {_WAY_OUT}") from None
 
 
 def run_folders(results: Path) -> list[Path]:

@@ -51,13 +51,19 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
         """Return that of a folder of benchmarks; raises `SuiteError`."""
         path = folder / MANIFEST
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            found = msgspec.json.decode(path.read_bytes(), type=cls)
         except OSError as error:
             raise SuiteError(
                 [f"cannot read {path}: {error.strerror}; make it with: convharness init"]
             ) from None
         except msgspec.MsgspecError as error:
             raise SuiteError([f"{path}: {error}"]) from None
+        globs = [name for name in found.implementations if set(name) & set("*?[")]
+        if globs:
+            raise SuiteError(
+                [f"{path}: {globs[0]!r} is no name; write whole names such as 'mine.conv', or none"]
+            )
+        return found
 
     def write(self, folder: Path) -> None:
         """Write it, whole or not at all."""

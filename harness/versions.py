@@ -87,13 +87,26 @@ def version_of(repository: Repository, name: str) -> Version:
     return Version(commit.short, commit, folder, store / "sites" / commit.hash, repository.files(commit.hash))
 
 
-def relevant(repository: Repository, commits: Sequence[Commit], since: Commit | None) -> list[Commit]:
-    """Return those of some commits, in order, at which anything is another that plugins may depend on."""
-    below = "" if offers_entries(repository.root) else FOLDER
-    known = repository.files(since.hash, below) if since else {}
+def relevant(
+    repository: Repository, commits: Sequence[Commit], since: Commit, family: str | None = None
+) -> list[Commit]:
+    """Return those of some commits, in order, at which anything is another that plugins may depend on.
+
+    With a `family`, only what its plugins may depend on: other files of the folder do not count.
+    """
+    is_package = offers_entries(repository.root)
+
+    def made_of(commit: Commit) -> dict[str, str]:
+        files = repository.files(commit.hash, "" if is_package else FOLDER)
+        if is_package or family is None:
+            return dict(files)
+        own = f"{FOLDER}/{family}.py"
+        return {path: name for path, name in files.items() if path == own or not _is_plugin(path)}
+
+    known = made_of(since)
     found = []
     for commit in commits:
-        files = repository.files(commit.hash, below)
+        files = made_of(commit)
         if files != known:
             found.append(commit)
         known = files

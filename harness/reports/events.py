@@ -112,7 +112,7 @@ def _sentence(shown: Sequence[Event], left: Sequence[Suspicion]) -> str:
     if left:
         pairs = len({(one.before.hash, one.after.hash) for one in left})
         hints.append(
-            f"between {numbers.many(pairs, 'pair')} of commits a time may have changed, which was not"
-            " looked into: track on that machine does"
+            f"between {numbers.many(pairs, 'pair')} of commits a time may have changed, which is not"
+            " decided: track, on the machine that measured them, tries"
         )
     return "; ".join([said or "nothing got worse", *hints]) + "."

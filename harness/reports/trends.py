@@ -145,7 +145,7 @@ def _described(commit: str, rows: Sequence[dict[str, Any]], level: float | None)
     if not rows:
         return f"{commit[:ABBREVIATED]}: not there"
     failed = sum(row["status"] in FAILURES for row in rows)
-    errors = [row["error_u"] for row in rows if row["error_u"] is not None]
+    errors = [row["error_u"] for row in rows if row["status"] == "passed" and row["error_u"] is not None]
     parts = [f"{commit[:ABBREVIATED]} {rows[0]['subject']}"]
     if level is not None:
         parts.append(f"{numbers.multiple(level)} times the usual time")

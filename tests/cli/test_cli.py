@@ -226,7 +226,11 @@ def test_a_json_record_has_every_column(command: Command) -> None:
         ),
         (
             ["track", "--regressions", "--bisect"],
-            "--regressions lists what is known and measures nothing; leave RANGE, --new, --bisect and --publish out, or leave --regressions out",  # noqa: E501
+            "--regressions lists what is known and measures nothing; leave --bisect out",
+        ),
+        (
+            ["track", "--regressions", "HEAD~2..HEAD", "-k", "mine.*"],
+            "--regressions lists what is known and measures nothing; leave RANGE and -k out",
         ),
     ],
 )

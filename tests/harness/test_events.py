@@ -186,6 +186,28 @@ def test_what_does_not_import_is_named_once_and_its_absence_is_no_removal() -> N
     assert [(1, ["broken"])] == found(some)[0]
 
 
+def test_what_has_gone_has_gone_whatever_else_does_not_import() -> None:
+    """Only its own file explains its absence, or a package that does not build."""
+    mistakes = ["theirs.py does not import: line 3", "package does not build: no setup"]
+    told = [
+        found([tracked(0, names=["mine.conv", "yours.conv"]), tracked(1, names=[], broken=[mistake])])[0]
+        for mistake in mistakes
+    ]
+
+    assert [[(1, ["broken"]), (1, ["removed"]), (1, ["removed"])], [(1, ["broken"])]] == told
+
+
+def test_what_did_not_import_before_a_machine_came_is_no_news() -> None:
+    """Files do not import on any machine; what the first of all commits lacks, nobody knows the cause of."""
+    some = [
+        tracked(0, broken=["theirs.py does not import"]),
+        tracked(1, broken=["theirs.py does not import"], machine="there"),
+        tracked(2, broken=["theirs.py does not import", "mine.py does not import"], machine="there"),
+    ]
+
+    assert [(2, ["broken"])] == found(some)[0]
+
+
 def test_what_is_new_and_what_has_gone() -> None:
     """The first commit of all has nothing new."""
     both = ("mine.conv", "theirs.conv")

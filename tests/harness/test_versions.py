@@ -1,12 +1,14 @@
 """What a repository offers, and what its implementations are made of."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from convharness.versions import Version, content_of, offered, offers_entries
+from convharness.commits import Repository
+from convharness.versions import Version, content_of, offered, offers_entries, relevant
 from tests.making import declared
 
 from .test_results import nothing
@@ -117,3 +119,30 @@ def test_entry_points_are_seen_in_a_project_s_files(
     (tmp_path / name).write_text(text, "utf-8")
 
     assert expected == offers_entries(tmp_path)
+
+
+def test_only_commits_that_touch_what_an_implementation_is_made_of_are_relevant(tmp_path: Path) -> None:
+    """Its own file and what is no plugin; without a name, any plugin."""
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
+
+    git("init", "--quiet")
+    (tmp_path / "implementations").mkdir()
+    for name in ("mine.py", "theirs.py", "../README.md", "_helper.py", "mine.py"):
+        path = tmp_path / "implementations" / name
+        path.write_text(f"{path.read_text('utf-8') if path.exists() else ''}# another line\n", "utf-8")
+        git("add", ".")
+        git("commit", "--quiet", "--message", name)
+    repository = Repository(tmp_path)
+    first, *others = repository.line("HEAD")
+
+    assert [
+        ["_helper.py", "mine.py"],
+        ["theirs.py", "_helper.py"],
+        ["theirs.py", "_helper.py", "mine.py"],
+    ] == [
+        [commit.subject for commit in relevant(repository, others, first, family)]
+        for family in ("mine", "theirs", None)
+    ]
