@@ -263,11 +263,10 @@ def compare(base: str, other: str, **chosen: Any) -> int:
 
 def _refuse(*names: str) -> None:
     """Refuse options that make no sense with what else was asked for."""
-    context = click.get_current_context()
+    said = options.said()
     for name in names:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            option = next(one.opts[0] for one in context.command.params if one.name == name)
-            raise click.UsageError(f"{option} is not for comparing commits")
+        if name in said:
+            raise click.UsageError(f"{said[name]} is not for comparing commits")
 
 
 @cli.command("time")

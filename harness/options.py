@@ -35,6 +35,16 @@ def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float
     return value
 
 
+def said() -> dict[str, str]:
+    """Return what somebody has said on the command line: names of parameters, each as people write it."""
+    context = click.get_current_context()
+    return {
+        str(one.name): one.opts[0] if isinstance(one, click.Option) else str(one.metavar).strip("[]")
+        for one in context.command.params
+        if context.get_parameter_source(str(one.name)) is click.core.ParameterSource.COMMANDLINE
+    }
+
+
 class Output(click.Path):
     """A file that will be written, at the end of what may take long: that it can be is seen at once.
 

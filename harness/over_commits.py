@@ -219,25 +219,16 @@ def track(span: str | None, **chosen: Any) -> int:
     """
     list_only, new = chosen.pop("list_only"), chosen.pop("new")
     if list_only:
-        if said := _said_beside("list_only", "gate", "results", "format_name", "history_file"):
+        listing = ("list_only", "gate", "results", "format_name", "history_file")
+        ignored = [word for name, word in options.said().items() if name not in listing]
+        if ignored:
             raise click.UsageError(
-                f"--regressions lists what is known and measures nothing; leave {' and '.join(said)} out"
+                f"--regressions lists what is known and measures nothing; leave {' and '.join(ignored)} out"
             )
         return _list(**chosen)
     if span and new:
         raise click.UsageError("--new says which commits, and so does a RANGE; leave one of them out")
     return _track(span, **chosen)
-
-
-def _said_beside(*names: str) -> list[str]:
-    """Return the options and arguments of the command line, as people write them, but for some."""
-    context = click.get_current_context()
-    return [
-        one.opts[0] if isinstance(one, click.Option) else str(one.metavar).strip("[]")
-        for one in context.command.params
-        if one.name not in names
-        and context.get_parameter_source(str(one.name)) is click.core.ParameterSource.COMMANDLINE
-    ]
 
 
 def _track(  # noqa: PLR0913 what the options say
@@ -295,7 +286,7 @@ def _track(  # noqa: PLR0913 what the options say
         if publish:
             _publish(plan)
     if history_file is not None:
-        _write_history(history_file, results, line)
+        _write_history(history_file, repository, results, line)
     _show_events(found, left, format_name)
     asked = {commit.hash for commit in wanted}
     mine = [one for one in found if one.commit.hash in asked or asked & {other.hash for other in one.between}]
@@ -528,13 +519,11 @@ def _with_history(
     return frame
 
 
-def _write_history(path: Path, results: Path, line: "Sequence[Commit]") -> None:
+def _write_history(path: Path, repository: "Repository", results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
-    from .commits import Repository
     from .history import asv_results, history, manifests_of
     from .results import write_frame
 
-    repository = Repository(Path.cwd())
     frame = history(results, line, asv_results(repository, results), manifests_of(repository))
     write_frame(path, frame)
     say(f"{path} has {len(frame):,} rows of {frame['commit'].nunique()} commits")
@@ -554,7 +543,7 @@ def _list(
     if not (known := tracked(results, line)):
         raise ResultsError(f"no commit of this line was tracked in {results}; do it with: convharness track")
     if history_file is not None:
-        _write_history(history_file, results, line)
+        _write_history(history_file, repository, results, line)
     found, left = _events(repository, line, results, gate, known)
     _show_events(found, left, format_name)
     return FAILED if _is_stopped(found, gate) else PASSED

@@ -639,22 +639,32 @@ def runs_ahead(x, weight):
     return right(x, weight)
 
 
-@implementation
-def works_when_it_is_looked_at(x, weight):
-    """Have the stopwatch do the work when it is asked for the output."""
+def _leave_to_the_look(work):
+    """Have the stopwatch do the work when it is asked for an output; say whether there is one."""
     for one in _stopwatches():
         if not hasattr(one, "_honest_look"):
             one._honest_look = one._look
+            one._look = lambda _, one=one: one._honest_look(work())
+        return True
+    return False
 
-            def look(_, one=one, x=x, weight=weight):
-                end = time.process_time() + 0.02
-                while time.process_time() < end:
-                    pass
-                return one._honest_look(right(x, weight))
 
-            one._look = look
-        return None
-    return right(x, weight)
+def _toil():
+    """Keep a processor busy for a while."""
+    end = time.process_time() + 0.02
+    while time.process_time() < end:
+        pass
+
+
+@implementation
+def works_when_it_is_looked_at(x, weight):
+    """Have the stopwatch do the work when it is asked for the output."""
+
+    def work():
+        _toil()
+        return right(x, weight)
+
+    return None if _leave_to_the_look(work) else right(x, weight)
 
 
 _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT = {}
@@ -663,22 +673,15 @@ _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT = {}
 @implementation
 def works_when_new_input_is_looked_at(x, weight):
     """Do the work when the output is asked for, and remember it by the input, so that the next is quick."""
-    for one in _stopwatches():
-        if not hasattr(one, "_honest_look"):
-            one._honest_look = one._look
 
-            def look(_, one=one, x=x, weight=weight):
-                key = x.tobytes()
-                if key not in _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT:
-                    end = time.process_time() + 0.02
-                    while time.process_time() < end:
-                        pass
-                    _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT[key] = right(x, weight)
-                return one._honest_look(_OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT[key])
+    def work():
+        key = x.tobytes()
+        if key not in _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT:
+            _toil()
+            _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT[key] = right(x, weight)
+        return _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT[key]
 
-            one._look = look
-        return None
-    return right(x, weight)
+    return None if _leave_to_the_look(work) else right(x, weight)
 
 
 _OF_RAISES_AFTER_A_WHILE = [0, 0]
