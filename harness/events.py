@@ -152,7 +152,7 @@ class _Line:
         broken_before: Sequence[str] = (),
     ) -> None:
         self._tracked = tracked
-        self._broken_before = {about_what(text) for text in broken_before}
+        self._broken_before = broken_before
         self._line = line
         self._verdicts = verdicts
         self._contents = {one.commit.hash: one.contents for one in tracked}
@@ -200,8 +200,8 @@ class _Line:
         """
         before = self._broken_before
         for number, one in enumerate(self._tracked):
-            new = [text for text in one.broken if about_what(text) not in before]
-            before = {about_what(text) for text in one.broken}
+            new = newly_broken(before, one.broken)
+            before = one.broken
             if new:
                 step = Step("broken", (), "", reason="; ".join(new))
                 yield self._event(number - 1 if number else None, number, None, (step,))
@@ -367,6 +367,12 @@ def _merged(found: Iterable[Change]) -> Iterator[Step]:
             after = mine[0].after or {}
             reason = f"{after.get('status')}: {after.get('reason')}" if kind == "wrong" else ""
             yield Step(kind, cases, mine[0].case, reason=reason)
+
+
+def newly_broken(before: Iterable[str], after: Iterable[str]) -> list[str]:
+    """Return the mistakes afterwards that are about what had none before, whatever is wrong with it."""
+    known = {about_what(mistake) for mistake in before}
+    return [mistake for mistake in after if about_what(mistake) not in known]
 
 
 def _explains(mistake: str, name: str) -> bool:

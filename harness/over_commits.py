@@ -83,6 +83,7 @@ def compare_commits(  # noqa: PLR0913 what the options say
     limit_threads(threads)
     from .changes import Thresholds, changes
     from .commits import Repository
+    from .events import newly_broken
     from .reports.changes import render
     from .results import write_text
     from .selection import select_suites
@@ -107,11 +108,11 @@ def compare_commits(  # noqa: PLR0913 what the options say
     thresholds = gate.thresholds if gate is not None else Thresholds()
     found = changes(rows, labels[0], labels[1], thresholds)
     titles = [one.title for one in versions]
-    newly_broken = _newly(broken)
+    news = newly_broken(*broken)
     if markdown is not None:
-        write_text(markdown, render("markdown", found, titles, same, newly_broken))
-    show(render(format_name, found, titles, same, newly_broken))
-    return _verdict(found, gate, newly_broken)
+        write_text(markdown, render("markdown", found, titles, same, news))
+    show(render(format_name, found, titles, same, news))
+    return _verdict(found, gate, news)
 
 
 def _placed(results: Path, repository: "Repository") -> Path:
@@ -187,23 +188,15 @@ def _matching(
     return [name for name in names if is_wanted(name, patterns)]
 
 
-def _newly(broken: "Sequence[Sequence[str]]") -> list[str]:
-    """Return what does not import afterwards, and did before."""
-    from .events import about_what
-
-    before = {about_what(mistake) for mistake in broken[0]}
-    return [mistake for mistake in broken[1] if about_what(mistake) not in before]
-
-
-def _verdict(found: "Sequence[Change]", gate: "Gate | None", newly_broken: Sequence[str]) -> int:
+def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: Sequence[str]) -> int:
     """Return the exit code: what the gate stops, or without one what fails afterwards."""
     from .verdict import FAILURES
 
     if gate is None:
         if any(one.after is not None and one.after["status"] in FAILURES for one in found):
             return FAILED
-        return MISTAKE if newly_broken else PASSED
-    if gate.stops(found) or (newly_broken and "wrong" in gate.effects):
+        return MISTAKE if broken else PASSED
+    if gate.stops(found) or (broken and "wrong" in gate.effects):
         return FAILED
     return PASSED
 

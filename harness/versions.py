@@ -100,8 +100,7 @@ def relevant(
         files = repository.files(commit.hash, "" if is_package else FOLDER)
         if is_package or family is None:
             return dict(files)
-        own = f"{FOLDER}/{family}.py"
-        return {path: name for path, name in files.items() if path == own or not _is_plugin(path)}
+        return _of_file(files, f"{family}.py")
 
     known = made_of(since)
     found = []
@@ -144,11 +143,15 @@ def _parts(content: Mapping[str, str], implementation: Implementation) -> dict[s
     content = {path: name for path, name in content.items() if "__pycache__" not in path}
     if implementation.origin == "installed" or implementation.source is None:
         return content
-    own = f"{FOLDER}/{implementation.source.name}"
+    return _of_file(content, implementation.source.name)
+
+
+def _of_file(content: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return what a file of the folder is made of: itself, and whatever there is no plugin."""
     return {
-        path: name
-        for path, name in content.items()
-        if path == own or (path.startswith(f"{FOLDER}/") and not _is_plugin(path))
+        path: found
+        for path, found in content.items()
+        if path == f"{FOLDER}/{name}" or (path.startswith(f"{FOLDER}/") and not _is_plugin(path))
     }
 
 
