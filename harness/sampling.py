@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import repeat
-from math import inf
+from math import ceil, inf
 from random import Random
 from statistics import median
 from time import perf_counter
@@ -124,8 +124,8 @@ class Stopwatch:
         self._evict = evict
         self._clock = clock
         self._seen: Any = None
-        self.beside_s = 0.0
-        """What the latest sample took beside the timed calls."""
+        self.lasted_s = 0.0
+        """What the latest sample took in all."""
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until caches, code and clocks are warm.
@@ -162,10 +162,8 @@ class Stopwatch:
             for start in range(0, number, size):
                 calls = min(size, number - start)
                 parts.append(self._part(calls, seen - start) / calls)
-            passed = self._clock() - before
-        seconds = median(parts)
-        self.beside_s = max(0.0, passed - seconds * number)
-        return Turn(seconds)
+            self.lasted_s = self._clock() - before
+        return Turn(median(parts))
 
     def _part(self, calls: int, seen: int) -> float:
         """Return the seconds of so many calls; keep what number `seen` returns, if it is among them."""
@@ -189,7 +187,7 @@ class Stopwatch:
         for count in range(1, number + 1):
             evict()
             timed += self._one_call(keep=count == seen)
-        self.beside_s = self._clock() - before - timed
+        self.lasted_s = self._clock() - before
         return Turn(timed / number)
 
     def one_call(self) -> float:
@@ -289,7 +287,7 @@ class _Turns:
         """Take a sample; after the last one look at what a call returned."""
         samples = self.samples
         with self._accounted():
-            samples.seconds.append(self._sampled())
+            samples.seconds.append(self._long_enough())
         least = 1 if samples.call_s > _SLOW_S else _LEAST_ROUNDS
         if len(samples.seconds) >= least and samples.spent_s + self._turn_s() > self._effort.pass_s:
             self.is_active = False
@@ -300,19 +298,35 @@ class _Turns:
     def _turn_s(self) -> float:
         return self.samples.number * self.samples.call_s
 
-    def _sampled(self) -> float:
-        """Return a sample in which nobody else had the processor, if there is one to be had."""
+    def _long_enough(self) -> float:
+        """Return a sample that fills its turn, by the clock of this process.
+
+        Too few calls are made where the warm-up has only seen a slow first one. They make a sample of a
+        call that is not warm yet, which is left out.
+        """
+        samples, wanted_s = self.samples, self._effort.sample_s
+        while True:
+            turn, lasted_s = self._undisturbed()
+            if self._effort.cache == "cold" or not 0 < lasted_s < wanted_s / 2:
+                return turn.seconds
+            samples.call_s = min(samples.call_s, turn.seconds)
+            samples.number = ceil(samples.number * wanted_s / lasted_s)
+
+    def _undisturbed(self) -> tuple[Turn, float]:
+        """Return a sample in which no other process had the processor, if there is one, and its length."""
         samples = self.samples
         for count in range(_MOST_REPEATS + 1):
             seen = self._random.randint(1, samples.number)
+            start = self._clock()
             turn = self.rival.sample(samples.number, seen)
+            lasted_s = self._clock() - start - turn.waited_s
             if turn.waited_s <= max(_DISTURBED_RATIO * turn.seconds * samples.number, _DISTURBED_S):
-                return turn.seconds
+                return turn, lasted_s
             if samples.call_s > _SLOW_S or count == _MOST_REPEATS:
                 break
             samples.repeated += 1
         samples.disturbed += 1
-        return turn.seconds
+        return turn, lasted_s
 
     @contextmanager
     def _accounted(self) -> Iterator[None]:

@@ -3,8 +3,8 @@
 The parent owns data, seeds, expected values, verdicts and files. A worker holds one implementation
 and its library: `process` starts and ends it and speaks with it, through the `channel` in words and
 through the `arena` in arrays; `child` is what runs there, and `template` what is copied to be timed;
-`remote` is the host that the judge and the stopwatch see, and `staff` all workers of a run. What is
-asked for here loads then: a worker imports this package, too, and has no use for a staff.
+`remote` is the host that the judge sees, `rival` what the stopwatch sees, and `staff` all workers of a
+run. What is asked for here loads then: a worker imports this package, too, and has no use for a staff.
 """
 
 import importlib

@@ -268,9 +268,9 @@ class _Servant:
         return self._rivals[name].warm_up(Effort(**effort))
 
     def sample(self, name: str, number: int, seen: int) -> tuple[float, float]:
-        """Time so many calls, and what comes before them."""
+        """Time so many calls, and say what they took in all."""
         rival = self._rivals[name]
-        return rival.sample(number, seen).seconds, rival.beside_s
+        return rival.sample(number, seen).seconds, rival.lasted_s
 
     def peak_memory(self, bound: int) -> int | None:
         """Say how much memory a call takes beyond what is there."""

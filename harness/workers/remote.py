@@ -1,12 +1,10 @@
 """The host of an implementation that runs in a worker: requests go there, arrays lie between."""
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
-from math import inf, prod
-from time import perf_counter
-from typing import Annotated, Any
+from math import prod
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,28 +15,13 @@ from ..host import FirstCall, Held
 from ..kernel import MOST_KEPT, KernelError, Output
 from ..plugin import Implementation
 from ..problem import Problem
-from ..sampling import Effort, Turn
 from ..tensors import Operands
 from .arena import Region, Spec
-from .process import START_S, Delays, Limits, Process
+from .process import START_S, Limits, Process
+from .rival import RemoteRival, Seconds
 
 _MOST_TIMEOUTS = 3
 _GRACE_S = 1.0
-_OVERHEAD_S = 3e-4
-"""What a request for a sample costs beside the calls: two messages, and waking up."""
-
-_CLOCKS_RATIO = 1.4
-"""How far apart the clocks of worker and parent may be, over all samples."""
-
-_MORE_PROCESSORS = 0.25
-"""So many more processors than threads may seem to be used, since the clocks are not read at once."""
-
-_LOOK_S = 2e-3
-_LOOK_BYTES_S = 2.5e8
-"""What handing an output over costs the worker's processor at most: pages that are touched first are slow."""
-
-
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
 class Told(msgspec.Struct):
@@ -370,85 +353,6 @@ class RemoteBound:
         if not self._process.is_alive:
             raise KernelError("crashed", "its process has ended")
         return self._host.ask(word, kind, bound=self.name, **details)
-
-
-class RemoteRival:
-    """A chain of layers on the worker's stopwatch, beside which the parent's own clock runs."""
-
-    def __init__(self, host: RemoteHost, name: str, last: RemoteBound) -> None:
-        self.name = name
-        self._host = host
-        self._last = last
-        self._ours = Delays(os.getpid())
-        self._told_s = 0.0
-        self._passed_s = 0.0
-        self._waited_s = 0.0
-        self._cpu_s = 0.0
-        self._late_s = inf
-
-    @property
-    def processors(self) -> float:
-        """Return how many processors it has used at a time while it was timed."""
-        return self._cpu_s / self._passed_s if self._passed_s else 0.0
-
-    def warm_up(self, effort: Effort) -> tuple[float, float]:
-        """Call until it is warm."""
-        told = asdict(effort)
-        first, fastest = self._host.ask(
-            "warm_up", tuple[Seconds, Seconds], times=3, name=self.name, effort=told
-        )
-        return first, fastest
-
-    def sample(self, number: int, seen: int) -> Turn:
-        """Time so many calls."""
-        host = self._host
-        waited, ours, worked = host.waited_s(), self._ours.seconds(), host.cpu_s()
-        start = perf_counter()
-        seconds, beside = host.ask(
-            "sample",
-            tuple[Seconds, Annotated[float, msgspec.Meta(ge=0, le=1e9)]],
-            times=2,
-            name=self.name,
-            number=number,
-            seen=seen,
-        )
-        self._passed_s += perf_counter() - start
-        self._cpu_s += host.cpu_s() - worked
-        waited = host.waited_s() - waited
-        self._waited_s += waited + self._ours.seconds() - ours + _OVERHEAD_S
-        self._told_s += seconds * number + beside
-        return Turn(seconds, waited)
-
-    def once(self, x: Array) -> float:
-        """Put other numbers into the input and call once."""
-        return self._last.once(self.name, x)
-
-    def seen(self) -> Output:
-        """Return what one call of the latest sample returned, or the call on other numbers."""
-        worked = self._host.cpu_s()
-        output = self._last.seen(self.name)
-        late_s = self._host.cpu_s() - worked
-        size = 0 if output.y is None else output.y.nbytes
-        self._late_s = min(self._late_s, late_s if late_s > _LOOK_S + size / _LOOK_BYTES_S else 0.0)
-        return output
-
-    def suspicion(self) -> str | None:
-        """Return what makes its times doubtful, or None.
-
-        Much more time has passed than the worker's clock told: then something is wrong with the
-        clock, or work was left for later. Time in which the machine let the worker wait does not
-        count. Or it used processors that it was not given, or worked whenever its output was asked
-        for: a virtual processor that is taken away looks like work, but not every time.
-        """
-        if 0 < self._late_s < inf:
-            return f"worked for {self._late_s:.3g} s when its output was asked for"
-        told, passed, worked = self._told_s, self._passed_s, self._passed_s - self._waited_s
-        if worked > _CLOCKS_RATIO * told or told > _CLOCKS_RATIO * passed:
-            return f"took {worked:.3g} s while its clock told {told:.3g} s"
-        if self.processors > self._host.threads + _MORE_PROCESSORS:
-            given = "1 thread" if self._host.threads == 1 else f"{self._host.threads} threads"
-            return f"used {self.processors:.1f} processors at a time, though it was given {given}"
-        return None
 
 
 @dataclass(frozen=True)

@@ -623,6 +623,22 @@ def sleeps_behind_a_slow_clock(x, weight):
     return right(x, weight)
 
 
+_OF_HIDES_IN_SHORT_SAMPLES = []
+
+
+@implementation
+def hides_in_short_samples(x, weight):
+    """Be slow once, so that one call fills a sample; then hide behind what a request takes by itself."""
+    if not _OF_HIDES_IN_SHORT_SAMPLES and _stopwatches():
+        _OF_HIDES_IN_SHORT_SAMPLES.extend(_stopwatches())
+        for one in _OF_HIDES_IN_SHORT_SAMPLES:
+            one._clock = lambda: time.perf_counter() / 1000
+        time.sleep(0.02)
+    if _OF_HIDES_IN_SHORT_SAMPLES:
+        time.sleep(0.0001)
+    return right(x, weight)
+
+
 _TICKS = iter(range(10**9))
 
 

@@ -74,6 +74,7 @@ TIMED_ENDS = {
     "lazy_when_warm": ("wrong", "right when verified, wrong when timed"),
     "slows_the_clock": ("contract", "while its clock told"),
     "sleeps_behind_a_slow_clock": ("contract", "while its clock told"),
+    "hides_in_short_samples": ("contract", "while its clock told"),
     "runs_ahead": ("contract", "while its clock told"),
     "works_behind_the_clock": ("wrong", "right when verified, wrong when timed"),
     "works_when_it_is_looked_at": ("contract", "when its output was asked for"),

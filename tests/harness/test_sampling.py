@@ -168,6 +168,40 @@ def test_the_first_call_and_the_fastest_are_told_apart() -> None:
     assert (2.0, 0.25) == rival.warm_up(Effort(warmup_s=3.25))
 
 
+@pytest.mark.parametrize(
+    ("later_s", "number", "left_out"),
+    [
+        (2**-9, 1, 0),  # a sample of half the length will do
+        (2**-10, 4, 1),
+        (2**-16, 256, 1),
+    ],
+)
+def test_a_slow_first_call_does_not_make_for_short_samples(
+    later_s: float, number: int, left_out: int
+) -> None:
+    """It was all of the warm-up, and no measure; a sample that ends too early is left out."""
+    world = World()
+    slow_at_first = iter([2**-6])
+
+    def act(count: int) -> None:
+        world.now += next(slow_at_first, later_s)
+
+    effort = APass(sample_s=2**-8, warmup_s=2**-8)
+    samples = measure([world.rival("a", 0.0, act)], effort, random=Random(0), clock=world.clock)["a"]
+
+    assert (2**-6, {later_s}, number) == (samples.first_call_s, set(samples.seconds), samples.number)
+    assert 1 + left_out + number * len(samples.seconds) == len(world.diary)
+
+
+def test_what_a_rival_waited_for_does_not_fill_its_sample() -> None:
+    """A second passed each time, but nearly all of it before it had a processor."""
+    world = World()
+    rival = Waiting(world, 2**-7, [Turn(2**-10, 1.0 - 2**-10)] * 9)
+    measure([rival], EFFORT, random=Random(0), clock=world.clock)
+
+    assert [*[1] * 9, 5] == rival.asked[:10]
+
+
 def test_a_turn_is_a_rival_s_own() -> None:
     """Nobody else is called within it, and all of its calls are in its sample."""
     world = World()
@@ -181,20 +215,20 @@ def test_a_turn_is_a_rival_s_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("calls", "seconds", "beside"),
+    ("calls", "seconds"),
     [
-        ([2.0], 2.0, 0.0),
-        ([8.0, 1.0, 2.0, 1.0, 1.0, 1.0], 1.0, 8.0),  # caches that come back in the first one
-        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 6.0, 27.0),
-        ([0.0, 8.0, 2.0, 6.0, 9.0, 9.0, 0.0, 4.0], 4.0, 6.0),  # pairs: 4, 4, 9 and 2
-        ([2.0, 2.0, 4.0, 4.0, 6.0, 6.0, 5.0], 4.5, 0.0),  # and one that is left over
-        ([1.0] * 12 + [9.0], 1.0, 8.0),
-        ([2.0, 1.0, 1.0, 1.0, 1.0, 1.0], 1.0, 1.0),
-        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], 1.5, 0.0),
+        ([2.0], 2.0),
+        ([8.0, 1.0, 2.0, 1.0, 1.0, 1.0], 1.0),  # caches that come back in the first one
+        ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 6.0),
+        ([0.0, 8.0, 2.0, 6.0, 9.0, 9.0, 0.0, 4.0], 4.0),  # pairs: 4, 4, 9 and 2
+        ([2.0, 2.0, 4.0, 4.0, 6.0, 6.0, 5.0], 4.5),  # and one that is left over
+        ([1.0] * 12 + [9.0], 1.0),
+        ([2.0, 1.0, 1.0, 1.0, 1.0, 1.0], 1.0),
+        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], 1.5),
     ],
 )
-def test_a_sample_is_the_median_of_its_parts(calls: list[float], seconds: float, beside: float) -> None:
-    """Six at the most, of equal numbers of calls; what they took beyond that is told beside it."""
+def test_a_sample_is_the_median_of_its_parts(calls: list[float], seconds: float) -> None:
+    """Six at the most, of equal numbers of calls; how long they lasted in all is known, too."""
     world = World()
     left = iter(calls)
 
@@ -204,15 +238,16 @@ def test_a_sample_is_the_median_of_its_parts(calls: list[float], seconds: float,
     rival = world.rival("a", 0.0, act)
 
     assert Turn(seconds) == rival.sample(len(calls), 1)
-    assert (beside, len(calls)) == (rival.beside_s, len(world.diary))
+    assert (sum(calls), len(calls)) == (rival.lasted_s, len(world.diary))
 
 
 def test_a_clock_too_coarse_to_see_a_call_counts_it_once() -> None:
     """Nothing says how many would fill a sample."""
     tick = iter(range(10**6))
-    rival = World().rival("a", 0.0, clock=lambda: next(tick) // 4 * 1.0)
+    world = World()
+    rival = world.rival("a", 0.0, clock=lambda: next(tick) // 4 * 1.0)
 
-    assert 1 == measure([rival], EFFORT, random=Random(0))["a"].number
+    assert 1 == measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"].number
 
 
 def test_who_claims_to_take_no_time_gets_no_endless_samples() -> None:
@@ -355,13 +390,13 @@ def test_what_is_known_of_earlier_passes_keeps_samples_of_one_length(
 
 @pytest.mark.parametrize(("number", "seen"), [(1, 1), (3, 1), (3, 2), (3, 3)])
 def test_a_cold_sample_evicts_before_every_call(number: int, seen: int) -> None:
-    """Each call is timed on its own; what emptying the caches takes is not."""
+    """Each call is timed on its own; what emptying the caches takes only lasts."""
     world = World()
     rival = world.rival("a", 0.25, lambda count: count, evict=world.act("evict", 8.0))
 
     assert Turn(0.25) == rival.sample(number, seen)
     assert ["evict", "a"] * number == world.diary
-    assert (8.0 * number, seen) == (rival.beside_s, rival.seen())
+    assert (8.25 * number, seen) == (rival.lasted_s, rival.seen())
 
 
 @pytest.mark.parametrize("call_s", [2**-14, 2**-8, 2**-5])

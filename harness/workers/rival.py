@@ -1,0 +1,201 @@
+"""A rival in a worker: timed by the worker's stopwatch, while the parent's own clock runs beside it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from math import inf
+from statistics import median
+from time import perf_counter
+from typing import Annotated, Any, NamedTuple, Protocol
+
+import msgspec
+
+from ..arrays import Array
+from ..kernel import Output
+from ..sampling import Effort, Turn
+from .process import Delays
+
+CLOCKS_RATIO = 1.4
+"""How far apart the clocks of worker and parent may be, over most samples of a pass."""
+
+_PROOF_S = 0.05
+_PROOFS = 9
+"""Samples that prove or clear a doubtful clock, and how long each is at least by the parent's clock.
+
+A request costs 0.2 to 1 ms beside the calls: waking a stopped process, two messages, entering the
+library's context. In an ordinary sample that may be more than the calls take; here an honest worker
+would have to lose `_PROOF_S * (1 - 1 / CLOCKS_RATIO)`, 14 ms, that neither it nor the system has
+counted, in five samples of nine. If one sample does with probability p, the nine do with at most
+C(9, 5) p^5, and a refusal needs two passes: below 1e-6 for p = 1/25, below 1e-15 for p = 1/200.
+"""
+
+_MORE_PROCESSORS = 0.25
+"""So many more processors than threads may seem to be used: the system also works for a worker."""
+
+_LOOK_S = 2e-3
+_LOOK_BYTES_S = 2.5e8
+"""What handing an output over costs the worker's processor at most: pages that are touched first are slow."""
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+
+
+class Asked(Protocol):
+    """The host of a worker, as a rival needs it."""
+
+    threads: int
+
+    def ask(self, word: str, kind: Any = None, *, times: int = 1, **details: Any) -> Any:
+        """Return the worker's answer; raises `KernelError`."""
+
+    def cpu_s(self) -> float:
+        """Return the processor time of the worker."""
+
+    def waited_s(self) -> float:
+        """Return for how long the worker had to wait for a processor."""
+
+
+class Looked(Protocol):
+    """The last layer of a rival, whose output is looked at."""
+
+    def seen(self, rival: str) -> Output:
+        """Return what one of the timed calls returned."""
+
+    def once(self, rival: str, x: Array) -> float:
+        """Return the seconds of one call on another x."""
+
+
+class _Sampled(NamedTuple):
+    """One sample by both clocks: what the worker told of it, what passed here, and who waited meanwhile."""
+
+    number: int
+    told_s: float
+    passed_s: float
+    waited_s: float
+
+    @property
+    def worked_s(self) -> float:
+        """Return what passed while neither the worker nor this process waited for a processor."""
+        return self.passed_s - self.waited_s
+
+
+class RemoteRival:
+    """A chain of layers on the worker's stopwatch, beside which the parent's own clock runs.
+
+    `clock` is that clock, and `delayed` tells for how long this process has waited for a processor.
+    """
+
+    def __init__(
+        self,
+        host: Asked,
+        name: str,
+        last: Looked,
+        *,
+        clock: Callable[[], float] = perf_counter,
+        delayed: Callable[[], float] | None = None,
+    ) -> None:
+        self.name = name
+        self._host = host
+        self._last = last
+        self._clock = clock
+        self._delayed = delayed or Delays(os.getpid()).seconds
+        self._samples: list[_Sampled] = []
+        self._lasted_s = 0.0
+        self._cpu_s = 0.0
+        self._late_s = inf
+
+    @property
+    def processors(self) -> float:
+        """Return how many processors it has used at a time while it was timed."""
+        return self._cpu_s / self._lasted_s if self._lasted_s else 0.0
+
+    def warm_up(self, effort: Effort) -> tuple[float, float]:
+        """Call until it is warm."""
+        told = asdict(effort)
+        first, fastest = self._host.ask(
+            "warm_up", tuple[Seconds, Seconds], times=3, name=self.name, effort=told
+        )
+        return first, fastest
+
+    def sample(self, number: int, seen: int) -> Turn:
+        """Time so many calls."""
+        turn, both = self._sampled(number, seen)
+        self._samples.append(both)
+        return turn
+
+    def _sampled(self, number: int, seen: int) -> tuple[Turn, _Sampled]:
+        """Time so many calls by both clocks."""
+        host, began = self._host, self._clock()
+        # The readings are nested: an honest worker can neither work nor tell longer than what is around it.
+        worked, waited, ours = host.cpu_s(), host.waited_s(), self._delayed()
+        start = self._clock()
+        seconds, told = host.ask(
+            "sample",
+            tuple[Seconds, Seconds],
+            times=2,
+            name=self.name,
+            number=number,
+            seen=seen,
+        )
+        passed = self._clock() - start
+        waited, ours = host.waited_s() - waited, self._delayed() - ours
+        self._cpu_s += host.cpu_s() - worked
+        self._lasted_s += self._clock() - began
+        return Turn(seconds, waited), _Sampled(number, told, passed, waited + ours)
+
+    def once(self, x: Array) -> float:
+        """Put other numbers into the input and call once."""
+        return self._last.once(self.name, x)
+
+    def seen(self) -> Output:
+        """Return what one call of the latest sample returned, or the call on other numbers."""
+        worked = self._host.cpu_s()
+        output = self._last.seen(self.name)
+        late_s = self._host.cpu_s() - worked
+        size = 0 if output.y is None else output.y.nbytes
+        self._late_s = min(self._late_s, late_s if late_s > _LOOK_S + size / _LOOK_BYTES_S else 0.0)
+        return output
+
+    def suspicion(self) -> str | None:
+        """Return what makes its times doubtful, or None.
+
+        Much more time has passed than the worker's clock told: then something is wrong with the
+        clock, or work was left for later. Time in which the machine let the worker wait does not
+        count. Or it used processors that it was not given, or worked whenever its output was asked
+        for: a virtual processor that is taken away looks like work, but not every time.
+        """
+        if 0 < self._late_s < inf:
+            return f"worked for {self._late_s:.3g} s when its output was asked for"
+        if self._samples and self._doubt_of_the_clock:
+            return self._doubt_of_the_clock
+        if self.processors > self._host.threads + _MORE_PROCESSORS:
+            given = "1 thread" if self._host.threads == 1 else f"{self._host.threads} threads"
+            return f"used {self.processors:.1f} processors at a time, though it was given {given}"
+        return None
+
+    @cached_property
+    def _doubt_of_the_clock(self) -> str | None:
+        """Return how the two clocks contradict each other, or None; asked after the last sample.
+
+        More cannot be told than has passed. Less is told by chance, too: of some samples if the
+        machine has stopped for a moment, of all if they are short. So most samples must be doubtful
+        first, and then it is proved by longer and longer samples, of which only the parent's clock
+        counts: they must take what the worker told of such calls before.
+        """
+        told_s, passed_s = (
+            sum(one.told_s for one in self._samples),
+            sum(one.passed_s for one in self._samples),
+        )
+        if told_s > CLOCKS_RATIO * passed_s:
+            return f"took {passed_s:.3g} s while its clock told {told_s:.3g} s"
+        if median(one.worked_s / one.told_s for one in self._samples) <= CLOCKS_RATIO:
+            return None
+        told_s = median(one.told_s / one.number for one in self._samples)
+        number = self._samples[-1].number
+        while True:
+            worked_s = median(self._sampled(number, 1)[1].worked_s for _ in range(_PROOFS))
+            if worked_s <= CLOCKS_RATIO * number * told_s:
+                return None
+            if worked_s >= _PROOF_S:
+                return f"took {worked_s:.3g} s while its clock told {number * told_s:.3g} s"
+            number *= 2
