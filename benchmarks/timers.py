@@ -369,9 +369,9 @@ NEVER_ENOUGH = 1e-4  # a precision that is never reached: the budget decides
 def by_convharness(base, other, problem, budget_s, factor):
     """Let the project's own engine measure and decide; a third rival is its noise floor."""
     from convharness import Problem
-    from convharness.decisions import decide, noise_floor
+    from convharness.measure.decisions import decide, noise_floor
+    from convharness.measure.stopwatch import Effort
     from convharness.registry import held_by
-    from convharness.sampling import Effort
     from convharness.suite import Case
     from convharness.timing import time_case
     from convharness.workers import Staff

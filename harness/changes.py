@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from .decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
 from .errors import SelectionError, did_you_mean
+from .measure.decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
 from .results import Row, passes_of
 from .verdict import FAILURES
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from .commits import Commit, Repository
 from .errors import ResultsError
+from .measure.stats import Estimate, over_processes
 from .records import Run
 from .results import Row, is_finished, read_rows, read_run, run_folders
-from .stats import Estimate, over_processes
 from .tracking import MANIFEST, Manifest, attributes_of, module_of
 
 if TYPE_CHECKING:

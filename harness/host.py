@@ -21,10 +21,10 @@ from .arrays import Array
 from .caches import Evictor
 from .heap import poisoned_heap
 from .kernel import Bound, KernelError, Output, bind, chained, guarded
+from .measure.stopwatch import Rival, Stopwatch
 from .pages import at_an_edge
 from .plugin import Implementation
 from .problem import Problem
-from .sampling import Rival, Stopwatch
 from .surroundings import Surroundings
 from .tensors import Operands
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import msgspec
 
-from .decisions import Decision, decide, noise_floor
 from .errors import HarnessError
+from .measure.decisions import Decision, decide, noise_floor
+from .measure.stopwatch import Effort
 from .plugin import Implementation
 from .problem import Problem
 from .records import Measurement
 from .registry import held_by
-from .sampling import Effort
 from .suite import Case
 from .timing import time_case
 from .workers import Staff

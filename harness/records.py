@@ -6,9 +6,9 @@ from statistics import median
 from typing import Any
 
 from .ceilings import Ceilings
+from .measure.stats import Pass, paired_logarithms
 from .plugin import Implementation
 from .problem import FIELDS
-from .stats import Pass, paired_logarithms
 from .suite import Case
 from .verdict import Verdict
 
@@ -138,7 +138,7 @@ class Record:
         if self.measurement is None:
             return {**dict.fromkeys((*_TIMES, "gflops", "gbytes_s", "peak_fraction")), **counts}
         measured = self.measurement
-        from .stats import typical_time
+        from .measure.stats import typical_time
 
         time_s, low, high = typical_time(measured.passes)
         return {

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .errors import ResultsError, did_you_mean
+from .measure.stats import Pass
 from .records import COLUMNS, NESTED_COLUMNS, Run
-from .stats import Pass
 from .verdict import STATUSES
 
 if TYPE_CHECKING:

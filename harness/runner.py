@@ -7,12 +7,12 @@ from random import Random
 from .arrays import adapter
 from .ceilings import Ceilings
 from .environment import limit_threads
+from .measure.stopwatch import Effort
 from .oracle import Oracle
 from .oracle.trial import reproduction
 from .plugin import Implementation
 from .records import Measurement, Record
 from .registry import is_installed, library_version, missing
-from .sampling import Effort
 from .shrinking import shrunk
 from .suite import Case, Suite
 from .timing import TimingFailure, time_case

@@ -69,8 +69,8 @@ def settings_of(
     **judging: Any,
 ) -> "Settings":
     """Return the settings that options say."""
+    from .measure.stopwatch import Effort
     from .runner import Settings
-    from .sampling import Effort
 
     if memory_gib is not None:
         judging["memory_bytes"] = int(memory_gib * 2**30)

@@ -18,12 +18,12 @@ from statistics import median
 from .conditions import Conditions, Snapshot, alone, processors_in_turn, summary
 from .host import Held, Host, Timed
 from .kernel import KernelError, Output
+from .measure.stats import Pass, paired_estimate
+from .measure.stopwatch import Effort, Samples, measure
 from .oracle.timed import Expected, Layers
 from .plugin import Implementation
 from .records import Measurement
 from .registry import held_by
-from .sampling import Effort, Samples, measure
-from .stats import Pass, paired_estimate
 from .suite import Case
 from .tensors import KINDS
 from .workers import Staff

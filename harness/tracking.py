@@ -150,9 +150,9 @@ def record_commit(folder: str | Path) -> None:
     """
     from . import environment
     from .journal import RunWriter
+    from .measure.stopwatch import Effort
     from .results import compact
     from .runner import Settings, run
-    from .sampling import Effort
     from .verdict import FAILURES
     from .workers import die_with_parent
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from ..decisions import PRECISION
+from ..measure.decisions import PRECISION
 from ..records import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
 
 LAYOUTS = ("contiguous", "channels_last")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..decisions import LEAST_MARGIN
+from ..measure.decisions import LEAST_MARGIN
 from ..records import AMORTISED_COLUMNS
 from . import measuring, numbers, views
 from .frames import COLD, prepare, present, records, runs

@@ -10,10 +10,10 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from ..decisions import LEAST_MARGIN, Decision, Word, all_told, decide, noise_floor
 from ..errors import SelectionError, did_you_mean
+from ..measure.decisions import LEAST_MARGIN, Decision, Word, all_told, decide, noise_floor
+from ..measure.stats import paired_estimate, paired_ratio
 from ..results import passes_of
-from ..stats import paired_estimate, paired_ratio
 from .frames import LAYOUTS, prepare, records
 from .statuses import FAILURES, SKIPPED, STATUSES
 

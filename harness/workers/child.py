@@ -25,10 +25,10 @@ from ..errors import PluginError
 from ..host import LocalHost, LocalRival
 from ..kernel import Bound, KernelError, Output
 from ..lazy import load_those_of
+from ..measure.stopwatch import Effort
 from ..memory import peak_of
 from ..problem import Problem
 from ..registry import Registry, held_by
-from ..sampling import Effort
 from ..tensors import Operands
 from .arena import Spec, attach, found
 from .channel import framed, receive

@@ -13,7 +13,7 @@ import msgspec
 
 from ..arrays import Array
 from ..kernel import Output
-from ..sampling import Effort, Turn
+from ..measure.stopwatch import Effort, Turn
 from .process import Delays
 
 CLOCKS_RATIO = 1.4

@@ -8,9 +8,9 @@ import pytest
 
 from convharness import options
 from convharness.cli import cli, verify
+from convharness.measure.stopwatch import Effort
 from convharness.oracle import LEVELS
 from convharness.reports import FORMATS
-from convharness.sampling import Effort
 
 
 def choices(command: click.Command, name: str) -> tuple[str, ...]:

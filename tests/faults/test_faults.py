@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from convharness import Implementation, Record, Settings, Suite, discover, run
-from convharness.sampling import Effort
+from convharness.measure.stopwatch import Effort
 from convharness.workers import examined
 from tests.making import case_of
 

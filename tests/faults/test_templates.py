@@ -14,7 +14,7 @@ from convharness import Implementation, Problem
 from convharness.conditions import processors_in_turn
 from convharness.host import Host
 from convharness.kernel import KernelError
-from convharness.sampling import Effort
+from convharness.measure.stopwatch import Effort
 from convharness.tensors import KINDS
 from convharness.workers import Limits, Staff, examined
 

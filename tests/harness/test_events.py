@@ -8,9 +8,9 @@ import pytest
 
 from convharness.changes import Change
 from convharness.commits import Commit
-from convharness.decisions import Decision
 from convharness.events import Event, Suspicion, events
 from convharness.history import Tracked
+from convharness.measure.decisions import Decision
 from convharness.records import Run
 
 LINE = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convharness.kernel import Output
-from convharness.sampling import Effort, Turn
+from convharness.measure.stopwatch import Effort, Turn
 from convharness.workers.rival import RemoteRival
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
 from convharness.ceilings import Ceilings
-from convharness.sampling import Effort
+from convharness.measure.stopwatch import Effort
 from convharness.timing import TimingFailure
 from convharness.zoo.convolution import convolve, made
 from tests.making import case_of, declared

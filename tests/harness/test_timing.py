@@ -21,8 +21,8 @@ from convharness import Case, Implementation, Measurement, Problem, plan, timing
 from convharness.conditions import Snapshot
 from convharness.host import LocalHost, LocalRival
 from convharness.kernel import KernelError, chained, guarded
-from convharness.sampling import Effort, Turn, measure
-from convharness.stats import paired_estimate, paired_logarithms, paired_ratio
+from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
+from convharness.measure.stopwatch import Effort, Turn, measure
 from convharness.timing import TimingFailure, time_case
 from convharness.zoo.convolution import Asked, convolve, made
 from tests.making import case_of, declared

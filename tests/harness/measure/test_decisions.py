@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 import scipy.stats
 
-from convharness.decisions import (
+from convharness.measure.decisions import (
     LEAST_MARGIN,
     PRECISION,
     SIGNIFICANCE,
@@ -18,7 +18,7 @@ from convharness.decisions import (
     decide,
     noise_floor,
 )
-from convharness.stats import Pass
+from convharness.measure.stats import Pass
 
 ROUNDS = 8
 BASELINE = [(generation, [1.0] * ROUNDS) for generation in range(5)]

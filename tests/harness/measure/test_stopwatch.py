@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from convharness.sampling import Clock, Effort, Stopwatch, Turn, measure
+from convharness.measure.stopwatch import Clock, Effort, Stopwatch, Turn, measure
 
 
 class World:

@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convharness.stats import (
+from convharness.measure.stats import (
     Estimate,
     Pass,
     adjusted,
