@@ -14,10 +14,10 @@ from time import perf_counter
 from convharness import Problem, Settings, discover, find_suite, run
 from convharness.measure.stopwatch import Effort, Stopwatch, measure
 from convharness.oracle import Oracle
+from convharness.problems.suite import Case
 from convharness.records import Run
 from convharness.reports import render
 from convharness.results import frame_of
-from convharness.suite import Case
 
 REPETITIONS = 5
 

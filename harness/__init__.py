@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from .lazy import lazy_import
     from .padding import pad
     from .plugin import Implementation, implementation, plan
-    from .problem import Problem
+    from .problems.problem import Problem
+    from .problems.suite import Case, Suite, find_suite, load_suite
     from .records import Measurement, Record, Run
     from .registry import Registry, discover
     from .runner import Settings, run
-    from .suite import Case, Suite, find_suite, load_suite
     from .tracking import asv_benchmarks, read_samples, record_commit
     from .verdict import Verdict
 
 _HOMES = {
-    "Case": "suite",
+    "Case": "problems.suite",
     "HarnessError": "errors",
     "Implementation": "plugin",
     "Measurement": "records",
     "PluginError": "errors",
-    "Problem": "problem",
+    "Problem": "problems.problem",
     "ProblemError": "errors",
     "Record": "records",
     "Registry": "registry",
@@ -43,17 +43,17 @@ _HOMES = {
     "Run": "records",
     "SelectionError": "errors",
     "Settings": "runner",
-    "Suite": "suite",
+    "Suite": "problems.suite",
     "SuiteError": "errors",
     "Verdict": "verdict",
     "asv_benchmarks": "tracking",
     "check_implementation": "conformance",
     "discover": "registry",
-    "find_suite": "suite",
+    "find_suite": "problems.suite",
     "implementation": "plugin",
     "lazy_import": "lazy",
     "load_history": "history",
-    "load_suite": "suite",
+    "load_suite": "problems.suite",
     "pad": "padding",
     "plan": "plugin",
     "read_samples": "tracking",

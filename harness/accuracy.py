@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .arrays import dtype_of
 from .errors import PluginError, did_you_mean
-from .problem import Problem
+from .problems.problem import Problem
 from .winograd import growth
 
 Array = NDArray[Any]

@@ -13,9 +13,9 @@ import msgspec
 from . import caches
 from .accuracy import Accuracy
 from .arrays import LIBRARIES, Adapter, adapter
-from .problem import DTYPES, ITEM_SIZES, Problem
+from .problems.problem import DTYPES, ITEM_SIZES, Problem
+from .problems.suite import Case
 from .registry import is_installed
-from .suite import Case
 
 _PRODUCT_S = 0.1
 _COPY_S = 0.05

@@ -354,7 +354,7 @@ def suite_list(format_name: str) -> int:
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
     from .listing import case_rows
-    from .suite import find_suite
+    from .problems.suite import find_suite
 
     _show_rows(case_rows(find_suite(name)), format_name)
     return PASSED
@@ -390,7 +390,7 @@ def _run(  # noqa: PLR0913 what the options say
     from .environment import limit_threads
 
     limit_threads(threads)
-    from .selection import select_suites
+    from .problems.selection import select_suites
 
     with stdout_kept():
         wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)

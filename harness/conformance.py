@@ -6,7 +6,7 @@ from typing import Any
 
 from .oracle import Oracle
 from .plugin import Implementation, declare, mark_of
-from .suite import Case, find_suite
+from .problems.suite import Case, find_suite
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from .kernel import Bound, KernelError, Output, bind, chained, guarded
 from .measure.stopwatch import Rival, Stopwatch
 from .pages import at_an_edge
 from .plugin import Implementation
-from .problem import Problem
+from .problems.problem import Problem
 from .surroundings import Surroundings
 from .tensors import Operands
 

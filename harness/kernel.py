@@ -18,7 +18,7 @@ import numpy as np
 from .arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
 from .heap import poisoned_heap
 from .plugin import Implementation
-from .problem import Problem
+from .problems.problem import Problem
 from .tensors import Operands
 from .threads import are_used_by
 

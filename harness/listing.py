@@ -6,8 +6,8 @@ from io import StringIO
 from typing import Any
 
 from .plugin import Implementation
+from .problems.suite import Suite, find_suite, suite_names
 from .registry import Registry, is_installed, library_version, missing
-from .suite import Suite, find_suite, suite_names
 
 Row = dict[str, Any]
 

@@ -84,9 +84,9 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from .changes import Thresholds, changes
     from .commits import Repository
     from .events import newly_broken
+    from .problems.selection import select_suites
     from .reports.changes import render
     from .results import write_text
-    from .selection import select_suites
     from .versions import version_of
 
     if format_name == "junit":

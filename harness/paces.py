@@ -21,10 +21,10 @@ from .errors import HarnessError
 from .measure.decisions import Decision, decide, noise_floor
 from .measure.stopwatch import Effort
 from .plugin import Implementation
-from .problem import Problem
+from .problems.problem import Problem
+from .problems.suite import Case
 from .records import Measurement
 from .registry import held_by
-from .suite import Case
 from .timing import time_case
 from .workers import Staff
 

@@ -14,7 +14,7 @@ from . import accuracy as accuracies
 from .accuracy import LOCALITIES
 from .arrays import LIBRARIES as ARRAY_LIBRARIES
 from .errors import PluginError, did_you_mean
-from .problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
+from .problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)

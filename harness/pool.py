@@ -21,7 +21,7 @@ from .environment import limit_threads, open_standard_streams
 from .errors import PluginError
 from .oracle import Oracle
 from .plugin import Implementation
-from .suite import Case
+from .problems.suite import Case
 from .verdict import Verdict
 from .workers import Limits, Staff, die_with_parent, end_marked, read_facts, written_facts
 

@@ -8,8 +8,8 @@ from typing import Any
 from .ceilings import Ceilings
 from .measure.stats import Pass, paired_logarithms
 from .plugin import Implementation
-from .problem import FIELDS
-from .suite import Case
+from .problems.problem import FIELDS
+from .problems.suite import Case
 from .verdict import Verdict
 
 _AMORTISED_CALLS = (1, 10, 1000)

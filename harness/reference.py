@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .accuracy import Truth, gamma
 from .errors import ProblemError
-from .problem import Problem
+from .problems.problem import Problem
 from .tensors import Operands
 
 Array = NDArray[Any]

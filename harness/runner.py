@@ -11,10 +11,10 @@ from .measure.stopwatch import Effort
 from .oracle import Oracle
 from .oracle.trial import reproduction
 from .plugin import Implementation
+from .problems.suite import Case, Suite
 from .records import Measurement, Record
 from .registry import is_installed, library_version, missing
 from .shrinking import shrunk
-from .suite import Case, Suite
 from .timing import TimingFailure, time_case
 from .verdict import Verdict
 from .workers import Limits, Staff, ceilings_of, measured_ceilings

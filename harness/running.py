@@ -12,10 +12,10 @@ from .errors import SelectionError, did_you_mean
 
 if TYPE_CHECKING:
     from .plugin import Implementation
+    from .problems.suite import Suite
     from .records import Run
     from .registry import Registry
     from .runner import Settings
-    from .suite import Suite
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from .oracle import LAYERS, Oracle
 from .plugin import Implementation
-from .problem import Problem
-from .suite import Case
+from .problems.problem import Problem
+from .problems.suite import Case
 
 PROBLEMS = (
     "n2c3h6w7-o4k3b-float32",

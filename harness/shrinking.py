@@ -7,8 +7,8 @@ from typing import Any
 from .errors import ProblemError
 from .oracle import Oracle
 from .plugin import Implementation
-from .problem import Problem
-from .suite import Case
+from .problems.problem import Problem
+from .problems.suite import Case
 from .verdict import Verdict
 
 _NUMBERS = {"wrong", "imprecise"}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .accuracy import PRECISION, accumulator_bits
 from .arrays import dtype_of
-from .problem import Problem
+from .problems.problem import Problem
 
 Array = NDArray[Any]
 

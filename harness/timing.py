@@ -22,9 +22,9 @@ from .measure.stats import Pass, paired_estimate
 from .measure.stopwatch import Effort, Samples, measure
 from .oracle.timed import Expected, Layers
 from .plugin import Implementation
+from .problems.suite import Case
 from .records import Measurement
 from .registry import held_by
-from .suite import Case
 from .tensors import KINDS
 from .workers import Staff
 

@@ -20,9 +20,9 @@ import msgspec
 from .errors import ResultsError, SuiteError
 
 if TYPE_CHECKING:
+    from .problems.suite import Suite
     from .records import Run
     from .results import Row
-    from .suite import Suite
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
 
@@ -198,7 +198,7 @@ def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
 
     Raises `SuiteError`.
     """
-    from .suite import find_suite
+    from .problems.suite import find_suite
 
     manifest = Manifest.read(folder)
     return [find_suite(manifest.source_of(module, folder)) for module in modules or manifest.modules]
@@ -405,7 +405,7 @@ def asv_benchmarks(module_file: str) -> dict[str, type]:
 
     Raises `SuiteError`.
     """
-    from .suite import find_suite
+    from .problems.suite import find_suite
 
     path = Path(module_file).resolve()
     manifest = Manifest.read(path.parent)

@@ -22,6 +22,7 @@ import msgspec
 from .commits import Commit, Repository
 from .errors import CommitError, HarnessError, ResultsError, SuiteError
 from .history import CONFIGURATION, asv_folders
+from .problems.suite import find_suite
 from .registry import is_installed, is_wanted
 from .results import (
     encode_rows,
@@ -32,7 +33,6 @@ from .results import (
     run_folders,
     write_text,
 )
-from .suite import find_suite
 from .tracking import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
 from .verdict import FAILURES
 from .versions import WORKING_TREE, store_of, version_of

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..accuracy import PRECISION, Accuracy, accumulator_bits
 from ..arrays import Array
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..reference import convolve, take_padded
 from ..tensors import Operands, generator
 

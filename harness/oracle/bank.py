@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..accuracy import Accuracy, Truth
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..reference import truth
 from ..tensors import Operands
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import Array, dtype_of
 from ..kernel import Output
 from ..plugin import Implementation
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..tensors import Operands
 from ..verdict import Verdict
 

@@ -15,9 +15,9 @@ from ..errors import PluginError, ProblemError, SuiteError
 from ..host import Host, LocalHost
 from ..kernel import KernelError
 from ..plugin import Implementation
-from ..problem import Problem
+from ..problems.problem import Problem
+from ..problems.suite import Case, Example
 from ..reference import truth
-from ..suite import Case, Example
 from ..tensors import Operands
 from ..verdict import Verdict
 from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values

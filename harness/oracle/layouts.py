@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array, Subclass, adapter, aligned_copy
 from ..kernel import KernelError
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..tensors import Operands, wide_x
 from ..verdict import Verdict
 from .bank import Probe

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..accuracy import LOCALITIES, Truth
 from ..arrays import Array
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..reference import convolve
 from ..tensors import Operands, reals
 from ..verdict import Verdict

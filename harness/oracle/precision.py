@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..accuracy import PRECISION
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..tensors import (
     Operands,
     full_weight,

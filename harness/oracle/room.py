@@ -2,7 +2,7 @@
 
 from math import prod
 
-from ..problem import Problem
+from ..problems.problem import Problem
 
 _GIB = 2**30
 _DOUBLES_PER_ELEMENT = 8

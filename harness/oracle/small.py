@@ -1,6 +1,6 @@
 """A small problem of the same kind as a large one, for the layers that call a kernel many times."""
 
-from ..problem import Problem
+from ..problems.problem import Problem
 
 _SMALL_MACS = 30_000
 _OUTPUTS = 4

@@ -12,7 +12,7 @@ from ..accuracy import Truth
 from ..arrays import Array
 from ..errors import ProblemError
 from ..kernel import MOST_KEPT, KernelError
-from ..problem import PADDING_MODES, Problem
+from ..problems.problem import PADDING_MODES, Problem
 from ..reference import truth
 from ..tensors import Operands, reals, wide_weight
 from ..verdict import Verdict

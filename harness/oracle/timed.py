@@ -10,7 +10,7 @@ from ..accuracy import Accuracy, Truth
 from ..arrays import Array
 from ..host import Held
 from ..kernel import KernelError, Output
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..reference import convolve, truth
 from ..tensors import Operands
 from .at_size import AtSize, is_decided_exactly

@@ -12,7 +12,7 @@ from ..errors import PluginError
 from ..host import Held, Host
 from ..kernel import Output
 from ..plugin import Implementation
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..tensors import Operands, sparse_integers, wide_x
 from ..verdict import Verdict
 from .bank import Bank, Probe

@@ -27,7 +27,7 @@ from ..kernel import Bound, KernelError, Output
 from ..lazy import load_those_of
 from ..measure.stopwatch import Effort
 from ..memory import peak_of
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..registry import Registry, held_by
 from ..tensors import Operands
 from .arena import Spec, attach, found

@@ -8,7 +8,7 @@ from typing import Any
 from .. import accuracy
 from ..errors import PluginError
 from ..plugin import Implementation
-from ..problem import Problem
+from ..problems.problem import Problem
 
 _PLAIN = frozenset(field.name for field in fields(Implementation)) - {
     *("function", "when", "accuracy", "source", "constraints", "parameters", "dtypes")

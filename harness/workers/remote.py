@@ -14,7 +14,7 @@ from ..errors import PluginError
 from ..host import FirstCall, Held
 from ..kernel import MOST_KEPT, KernelError, Output
 from ..plugin import Implementation
-from ..problem import Problem
+from ..problems.problem import Problem
 from ..tensors import Operands
 from .arena import Region, Spec
 from .process import START_S, Limits, Process

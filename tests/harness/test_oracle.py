@@ -7,7 +7,7 @@ import pytest
 
 from convharness import Case, Problem, SuiteError, implementation
 from convharness.oracle import LEVELS, Oracle
-from convharness.suite import Example
+from convharness.problems.suite import Example
 from convharness.zoo.convolution import convolve, made
 from tests.making import case_of, declared, judged
 

@@ -5,7 +5,7 @@ import pytest
 
 from convharness import Problem
 from convharness.accuracy import PRECISION, accumulator_bits
-from convharness.problem import DTYPES
+from convharness.problems.problem import DTYPES
 from convharness.reference import convolve
 from convharness.tensors import KINDS, Operands
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convharness import Problem, ProblemError
-from convharness.problem import FIELDS
+from convharness.problems.problem import FIELDS
 from convharness.reference import convolve
 from convharness.tensors import small_integers
 from tests.property.strategies import NONSENSE, arguments, nearly_canonical, nearly_valid, problems

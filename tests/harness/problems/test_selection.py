@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from convharness import ProblemError, SelectionError
-from convharness.selection import select_suites
+from convharness.problems.selection import select_suites
 
 SUITE = """
 [[case]]

@@ -14,7 +14,7 @@ from itertools import repeat
 from math import prod
 from typing import Any, Literal, Self
 
-from .errors import ProblemError, did_you_mean
+from ..errors import ProblemError, did_you_mean
 
 Pair = tuple[int, int]
 Spatial = int | Sequence[int]

@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from .errors import ProblemError, SelectionError, SuiteError, did_you_mean
+from ..errors import ProblemError, SelectionError, SuiteError, did_you_mean
 from .problem import FIELDS, REQUIRED_FIELDS, Problem
 
 _ABOUT = ("label", "weight", "description", "versus", "example", "problem", "layers")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from .errors import SelectionError, did_you_mean
+from ..errors import SelectionError, did_you_mean
 from .problem import DTYPES, Problem
 from .suite import Case, Suite, find_suite
 
