@@ -11,12 +11,12 @@ from statistics import median
 from time import perf_counter
 
 from convharness import Case, Problem, discover
-from convharness.arrays import adapter
 from convharness.environment import limit_threads
 from convharness.kernel import KernelError, bind
+from convharness.numerics.arrays import adapter
+from convharness.numerics.operands import KINDS
 from convharness.oracle import LEVELS, Oracle
 from convharness.selftest import PROBLEMS as SELFTEST_PROBLEMS
-from convharness.tensors import KINDS
 from convharness.zoo import RIGHT, WRONG
 
 PROBLEMS = [

@@ -15,8 +15,8 @@ import numpy as np
 from convharness import Case, Problem, discover
 from convharness.environment import limit_threads
 from convharness.host import LocalHost
+from convharness.numerics.operands import KINDS
 from convharness.oracle import Oracle
-from convharness.tensors import KINDS
 from convharness.workers import Limits, Staff
 from convharness.workers.remote import RemoteHost
 

@@ -11,8 +11,8 @@ from math import gcd, prod
 import msgspec
 
 from . import caches
-from .accuracy import Accuracy
-from .arrays import LIBRARIES, Adapter, adapter
+from .numerics.accuracy import Accuracy
+from .numerics.arrays import LIBRARIES, Adapter, adapter
 from .problems.problem import DTYPES, ITEM_SIZES, Problem
 from .problems.suite import Case
 from .registry import is_installed

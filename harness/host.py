@@ -17,16 +17,16 @@ from functools import partial
 from typing import Any, Protocol
 
 from . import threads
-from .arrays import Array
 from .caches import Evictor
 from .heap import poisoned_heap
 from .kernel import Bound, KernelError, Output, bind, chained, guarded
 from .measure.stopwatch import Rival, Stopwatch
+from .numerics.arrays import Array
+from .numerics.operands import Operands
 from .pages import at_an_edge
 from .plugin import Implementation
 from .problems.problem import Problem
 from .surroundings import Surroundings
-from .tensors import Operands
 
 _LATE_S = 0.02
 """How long a thread that a call leaves behind is given to show itself."""

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
 from .heap import poisoned_heap
+from .numerics.arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
+from .numerics.operands import Operands
 from .plugin import Implementation
 from .problems.problem import Problem
-from .tensors import Operands
 from .threads import are_used_by
 
 Call = Callable[[], Any]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from . import accuracy as accuracies
-from .accuracy import LOCALITIES
-from .arrays import LIBRARIES as ARRAY_LIBRARIES
 from .errors import PluginError, did_you_mean
+from .numerics import accuracy as accuracies
+from .numerics.accuracy import LOCALITIES
+from .numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
 from .problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
 
 Function = Callable[..., Any]

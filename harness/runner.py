@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from .arrays import adapter
 from .ceilings import Ceilings
 from .environment import limit_threads
 from .measure.stopwatch import Effort
+from .numerics.arrays import adapter
 from .oracle import Oracle
 from .oracle.trial import reproduction
 from .plugin import Implementation

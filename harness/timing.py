@@ -20,12 +20,12 @@ from .host import Held, Host, Timed
 from .kernel import KernelError, Output
 from .measure.stats import Pass, paired_estimate
 from .measure.stopwatch import Effort, Samples, measure
+from .numerics.operands import KINDS
 from .oracle.timed import Expected, Layers
 from .plugin import Implementation
 from .problems.suite import Case
 from .records import Measurement
 from .registry import held_by
-from .tensors import KINDS
 from .workers import Staff
 
 _FRESH_CALLS = 3

@@ -6,7 +6,7 @@ It is loaded as a plugin's file is, in processes of its own.
 from typing import Any
 
 from convharness import Problem, implementation  # type: ignore[import-not-found] # by its installed name
-from convharness.reference import convolve  # type: ignore[import-not-found]
+from convharness.numerics.reference import convolve  # type: ignore[import-not-found]
 
 
 @implementation(ndim=(1, 2, 3), dtype=("float16", "bfloat16", "float32", "float64"))  # type: ignore[untyped-decorator]

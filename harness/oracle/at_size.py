@@ -13,11 +13,11 @@ from math import isqrt, prod
 
 import numpy as np
 
-from ..accuracy import PRECISION, Accuracy, accumulator_bits
-from ..arrays import Array
+from ..numerics.accuracy import PRECISION, Accuracy, accumulator_bits
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands, generator
+from ..numerics.reference import convolve, take_padded
 from ..problems.problem import Problem
-from ..reference import convolve, take_padded
-from ..tensors import Operands, generator
 
 _DRAWS = 2
 _SAMPLES = 64

@@ -4,10 +4,10 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..accuracy import Accuracy, Truth
+from ..numerics.accuracy import Accuracy, Truth
+from ..numerics.operands import Operands
+from ..numerics.reference import truth
 from ..problems.problem import Problem
-from ..reference import truth
-from ..tensors import Operands
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..numerics.operands import Operands, generator, operands_of, reals
 from ..problems.problem import Problem
-from ..tensors import Operands, generator, operands_of, reals
 from ..verdict import Verdict
 from .bank import Probe
 

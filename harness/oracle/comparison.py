@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..accuracy import PRECISION, Accuracy, Array, Truth, flushed, low_precision
+from ..numerics.accuracy import PRECISION, Accuracy, Array, Truth, flushed, low_precision
 
 Doubles = NDArray[np.float64]
 

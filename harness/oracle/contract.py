@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Array, dtype_of
 from ..kernel import Output
+from ..numerics.arrays import Array, dtype_of
+from ..numerics.operands import Operands
 from ..plugin import Implementation
 from ..problems.problem import Problem
-from ..tensors import Operands
 from ..verdict import Verdict
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..tensors import sparse_integers, wide_weight, wide_x
+from ..numerics.operands import sparse_integers, wide_weight, wide_x
 from ..verdict import Verdict
 from .bank import Probe
 

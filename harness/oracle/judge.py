@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..accuracy import PRECISION
-from ..arrays import dtype_of
 from ..errors import PluginError, ProblemError, SuiteError
 from ..host import Host, LocalHost
 from ..kernel import KernelError
+from ..numerics.accuracy import PRECISION
+from ..numerics.arrays import dtype_of
+from ..numerics.operands import Operands
+from ..numerics.reference import truth
 from ..plugin import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
-from ..reference import truth
-from ..tensors import Operands
 from ..verdict import Verdict
 from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank

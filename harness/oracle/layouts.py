@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import Array, Subclass, adapter, aligned_copy
 from ..kernel import KernelError
+from ..numerics.arrays import Array, Subclass, adapter, aligned_copy
+from ..numerics.operands import Operands, wide_x
 from ..problems.problem import Problem
-from ..tensors import Operands, wide_x
 from ..verdict import Verdict
 from .bank import Probe
 from .contract import BreachError

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arrays import Array, root_of
+from ..numerics.arrays import Array, root_of
+from ..numerics.operands import Operands
 from ..pages import EDGES
-from ..tensors import Operands
 from ..verdict import Verdict
 from .contract import BreachError
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..accuracy import LOCALITIES, Truth
-from ..arrays import Array
+from ..numerics.accuracy import LOCALITIES, Truth
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands, reals
+from ..numerics.reference import convolve
 from ..problems.problem import Problem
-from ..reference import convolve
-from ..tensors import Operands, reals
 from ..verdict import Verdict
 from .bank import Probe
 

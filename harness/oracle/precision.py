@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..accuracy import PRECISION
-from ..problems.problem import Problem
-from ..tensors import (
+from ..numerics.accuracy import PRECISION
+from ..numerics.operands import (
     Operands,
     full_weight,
     full_x,
@@ -19,6 +18,7 @@ from ..tensors import (
     operands_of,
     whole_numbers,
 )
+from ..problems.problem import Problem
 from ..verdict import Verdict
 from .bank import Probe
 from .comparison import significant_bits

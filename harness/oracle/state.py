@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..accuracy import Truth
-from ..arrays import Array
 from ..errors import ProblemError
 from ..kernel import MOST_KEPT, KernelError
+from ..numerics.accuracy import Truth
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands, reals, wide_weight
+from ..numerics.reference import truth
 from ..problems.problem import PADDING_MODES, Problem
-from ..reference import truth
-from ..tensors import Operands, reals, wide_weight
 from ..verdict import Verdict
 from .bank import Probe
 from .contract import BreachError

@@ -6,13 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
-from ..accuracy import Accuracy, Truth
-from ..arrays import Array
 from ..host import Held
 from ..kernel import KernelError, Output
+from ..numerics.accuracy import Accuracy, Truth
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands
+from ..numerics.reference import convolve, truth
 from ..problems.problem import Problem
-from ..reference import convolve, truth
-from ..tensors import Operands
 from .at_size import AtSize, is_decided_exactly
 from .comparison import Doubles, first_beyond
 from .contract import BreachError, checked_output

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from ..accuracy import LOCALITIES, Accuracy, Truth, accumulator_bits
-from ..arrays import Array
 from ..errors import PluginError
 from ..host import Held, Host
 from ..kernel import Output
+from ..numerics.accuracy import LOCALITIES, Accuracy, Truth, accumulator_bits
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands, sparse_integers, wide_x
 from ..plugin import Implementation
 from ..problems.problem import Problem
-from ..tensors import Operands, sparse_integers, wide_x
 from ..verdict import Verdict
 from .bank import Bank, Probe
 from .comparison import Comparison, compare, significant_bits

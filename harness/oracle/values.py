@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..accuracy import PRECISION
-from ..problems.problem import Problem
-from ..tensors import (
+from ..numerics.accuracy import PRECISION
+from ..numerics.operands import (
     Array,
     Operands,
     full_weight,
@@ -23,6 +22,7 @@ from ..tensors import (
     whole_numbers,
     wide_x,
 )
+from ..problems.problem import Problem
 from ..verdict import Verdict
 from .bank import Probe
 from .comparison import compare

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import ALIGNMENT, Array, Subclass, dtype_of, root_of
+from ..numerics.arrays import ALIGNMENT, Array, Subclass, dtype_of, root_of
 
 Spec = Mapping[str, Any]
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import threads
-from ..arrays import LIBRARIES, Array, adapter, dtype_of
 from ..environment import limit_threads
 from ..errors import PluginError
 from ..host import LocalHost, LocalRival
@@ -27,9 +26,10 @@ from ..kernel import Bound, KernelError, Output
 from ..lazy import load_those_of
 from ..measure.stopwatch import Effort
 from ..memory import peak_of
+from ..numerics.arrays import LIBRARIES, Array, adapter, dtype_of
+from ..numerics.operands import Operands
 from ..problems.problem import Problem
 from ..registry import Registry, held_by
-from ..tensors import Operands
 from .arena import Spec, attach, found
 from .channel import framed, receive
 from .declaration import written_facts

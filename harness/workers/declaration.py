@@ -5,8 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .. import accuracy
 from ..errors import PluginError
+from ..numerics import accuracy
 from ..plugin import Implementation
 from ..problems.problem import Problem
 

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..arrays import Array, dtype_of
 from ..errors import PluginError
 from ..host import FirstCall, Held
 from ..kernel import MOST_KEPT, KernelError, Output
+from ..numerics.arrays import Array, dtype_of
+from ..numerics.operands import Operands
 from ..plugin import Implementation
 from ..problems.problem import Problem
-from ..tensors import Operands
 from .arena import Region, Spec
 from .process import START_S, Limits, Process
 from .rival import RemoteRival, Seconds

@@ -11,9 +11,9 @@ from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
-from ..arrays import Array
 from ..kernel import Output
 from ..measure.stopwatch import Effort, Turn
+from ..numerics.arrays import Array
 from .process import Delays
 
 CLOCKS_RATIO = 1.4

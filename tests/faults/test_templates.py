@@ -15,7 +15,7 @@ from convharness.conditions import processors_in_turn
 from convharness.host import Host
 from convharness.kernel import KernelError
 from convharness.measure.stopwatch import Effort
-from convharness.tensors import KINDS
+from convharness.numerics.operands import KINDS
 from convharness.workers import Limits, Staff, examined
 
 PROBLEM = Problem.parse("n1c1h2w2-o1k1-float64")

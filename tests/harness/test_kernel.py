@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from convharness import Problem, implementation, plan
-from convharness.arrays import ALIGNMENT
 from convharness.kernel import Bound, KernelError, bind, chained
-from convharness.tensors import KINDS
+from convharness.numerics.arrays import ALIGNMENT
+from convharness.numerics.operands import KINDS
 from tests.making import declared
 
 PROBLEM = Problem.parse("n2c2h4w5-o2k3s2x1p1:2x0d1x2g2b-reflect-float32")

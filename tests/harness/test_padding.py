@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convharness import Problem, pad
-from convharness.reference import convolve
+from convharness.numerics.reference import convolve
 
 PADS = (
     ((0, 0),),

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from convharness import Case, Implementation, Problem, Settings, discover, find_suite, run
-from convharness.arrays import adapter
 from convharness.kernel import bind
+from convharness.numerics.arrays import adapter
+from convharness.numerics.operands import KINDS
 from convharness.oracle import Oracle
-from convharness.tensors import KINDS
 
 REGISTRY = discover(entry_points=False)
 BY_NAME = {one.name: one for one in REGISTRY.implementations}

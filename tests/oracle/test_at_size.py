@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from convharness import Problem
-from convharness.accuracy import parse
+from convharness.numerics.accuracy import parse
+from convharness.numerics.operands import KINDS, Operands
+from convharness.numerics.reference import convolve
 from convharness.oracle.at_size import AtSize, is_decided_exactly
-from convharness.reference import convolve
-from convharness.tensors import KINDS, Operands
 
 PROBLEMS = (
     "n2c6h9w8-o4k3x2s2p1d1x2g2b-reflect-float32",

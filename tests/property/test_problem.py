@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convharness import Problem, ProblemError
+from convharness.numerics.operands import small_integers
+from convharness.numerics.reference import convolve
 from convharness.problems.problem import FIELDS
-from convharness.reference import convolve
-from convharness.tensors import small_integers
 from tests.property.strategies import NONSENSE, arguments, nearly_canonical, nearly_valid, problems
 
 

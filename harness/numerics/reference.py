@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ProblemError
+from ..problems.problem import Problem
 from .accuracy import Truth, gamma
-from .errors import ProblemError
-from .problems.problem import Problem
-from .tensors import Operands
+from .operands import Operands
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]

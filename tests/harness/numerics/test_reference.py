@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from convharness import Problem, ProblemError
-from convharness.reference import convolve, truth
-from convharness.tensors import KINDS, Operands
+from convharness.numerics.operands import KINDS, Operands
+from convharness.numerics.reference import convolve, truth
 
 GEOMETRIES = (
     "n2c2w7-o3k3",
@@ -135,7 +135,7 @@ def test_an_image_of_many_blocks_is_the_same_image(monkeypatch: pytest.MonkeyPat
     operands = KINDS["wide_x"](problem, 0)
     whole = convolve(problem, operands.x, operands.weight, operands.bias)
 
-    monkeypatch.setattr("convharness.reference._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("convharness.numerics.reference._BLOCK_ELEMENTS", 1)
     assert np.array_equal(whole, convolve(problem, operands.x, operands.weight, operands.bias))
 
 

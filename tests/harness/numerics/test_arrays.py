@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness.arrays import (
+from convharness.numerics.arrays import (
     ALIGNMENT,
     LIBRARIES,
     ForeignOutputError,

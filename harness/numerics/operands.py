@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..problems.problem import Problem
 from .accuracy import PRECISION, accumulator_bits
 from .arrays import dtype_of
-from .problems.problem import Problem
 
 Array = NDArray[Any]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from convharness import Problem
-from convharness.accuracy import PRECISION, accumulator_bits
+from convharness.numerics.accuracy import PRECISION, accumulator_bits
+from convharness.numerics.operands import KINDS, Operands
+from convharness.numerics.reference import convolve
 from convharness.problems.problem import DTYPES
-from convharness.reference import convolve
-from convharness.tensors import KINDS, Operands
 
 SHAPES = (
     "n2c3h6w7-o4k3b",

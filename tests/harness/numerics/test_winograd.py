@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convharness.winograd import growth, matrices
+from convharness.numerics.winograd import growth, matrices
 
 
 @pytest.mark.parametrize(("outputs", "taps"), [(2, 3), (4, 3), (6, 3), (2, 5), (3, 2), (8, 7)])

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import PluginError, did_you_mean
+from ..problems.problem import Problem
 from .arrays import dtype_of
-from .errors import PluginError, did_you_mean
-from .problems.problem import Problem
 from .winograd import growth
 
 Array = NDArray[Any]

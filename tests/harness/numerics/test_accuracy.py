@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convharness import PluginError, Problem
-from convharness.accuracy import (
+from convharness.numerics.accuracy import (
     PRECISION,
     accumulator_bits,
     gamma,
@@ -12,9 +12,9 @@ from convharness.accuracy import (
     parse,
     unit_roundoff,
 )
-from convharness.arrays import dtype_of
-from convharness.reference import truth
-from convharness.tensors import KINDS
+from convharness.numerics.arrays import dtype_of
+from convharness.numerics.operands import KINDS
+from convharness.numerics.reference import truth
 
 NAMES = ("direct", "fft", "winograd(2,3)", "winograd(4,3)", "strassen(2)", "low(8)", "low(11)", "low(24)")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
