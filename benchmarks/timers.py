@@ -371,8 +371,8 @@ def by_convharness(base, other, problem, budget_s, factor):
     from convharness import Problem
     from convharness.measure.decisions import decide, noise_floor
     from convharness.measure.stopwatch import Effort
+    from convharness.plugins.registry import held_by
     from convharness.problems.suite import Case
-    from convharness.registry import held_by
     from convharness.timing import time_case
     from convharness.workers import Staff
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
         SuiteError,
     )
     from .history import load_history
-    from .lazy import lazy_import
-    from .padding import pad
-    from .plugin import Implementation, implementation, plan
+    from .plugins.declaration import Implementation, implementation, plan
+    from .plugins.lazy import lazy_import
+    from .plugins.padding import pad
+    from .plugins.registry import Registry, discover
     from .problems.problem import Problem
     from .problems.suite import Case, Suite, find_suite, load_suite
     from .records import Measurement, Record, Run
-    from .registry import Registry, discover
     from .runner import Settings, run
     from .tracking import asv_benchmarks, read_samples, record_commit
     from .verdict import Verdict
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Case": "problems.suite",
     "HarnessError": "errors",
-    "Implementation": "plugin",
+    "Implementation": "plugins.declaration",
     "Measurement": "records",
     "PluginError": "errors",
     "Problem": "problems.problem",
     "ProblemError": "errors",
     "Record": "records",
-    "Registry": "registry",
+    "Registry": "plugins.registry",
     "ResultsError": "errors",
     "Run": "records",
     "SelectionError": "errors",
@@ -48,14 +48,14 @@ _HOMES = {
     "Verdict": "verdict",
     "asv_benchmarks": "tracking",
     "check_implementation": "conformance",
-    "discover": "registry",
+    "discover": "plugins.registry",
     "find_suite": "problems.suite",
-    "implementation": "plugin",
-    "lazy_import": "lazy",
+    "implementation": "plugins.declaration",
+    "lazy_import": "plugins.lazy",
     "load_history": "history",
     "load_suite": "problems.suite",
-    "pad": "padding",
-    "plan": "plugin",
+    "pad": "plugins.padding",
+    "plan": "plugins.declaration",
     "read_samples": "tracking",
     "record_commit": "tracking",
     "run": "runner",

@@ -30,8 +30,8 @@ from .running import (
 )
 
 if TYPE_CHECKING:
+    from .plugins.registry import Registry
     from .records import Run
-    from .registry import Registry
 
 BUG, INTERRUPTED = 3, 130
 
@@ -221,7 +221,7 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
 
     limit_threads(threads)
     from .doctor import examine, screen_of
-    from .registry import discover
+    from .plugins.registry import discover
     from .workers import examined
 
     with stdout_kept():

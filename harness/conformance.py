@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .oracle import Oracle
-from .plugin import Implementation, declare, mark_of
+from .plugins.declaration import Implementation, declare, mark_of
 from .problems.suite import Case, find_suite
 
 

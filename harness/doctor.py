@@ -13,7 +13,7 @@ from . import caches, environment, kept
 from .ceilings import Ceilings
 from .conditions import Conditions, Snapshot
 from .paces import Marks
-from .registry import Registry
+from .plugins.registry import Registry
 from .workers import ceilings_of
 
 _LOOK_S = 0.5

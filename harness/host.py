@@ -24,7 +24,7 @@ from .measure.stopwatch import Rival, Stopwatch
 from .numerics.arrays import Array
 from .numerics.operands import Operands
 from .pages import at_an_edge
-from .plugin import Implementation
+from .plugins.declaration import Implementation
 from .problems.problem import Problem
 from .surroundings import Surroundings
 

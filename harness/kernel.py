@@ -18,7 +18,7 @@ import numpy as np
 from .heap import poisoned_heap
 from .numerics.arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
 from .numerics.operands import Operands
-from .plugin import Implementation
+from .plugins.declaration import Implementation
 from .problems.problem import Problem
 from .threads import are_used_by
 

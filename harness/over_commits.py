@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .commits import Commit, Repository
     from .events import Event, Suspicion
     from .history import Tracked
-    from .plugin import Implementation
-    from .registry import Registry
+    from .plugins.declaration import Implementation
+    from .plugins.registry import Registry
     from .tracking import Order
     from .versions import Version
     from .walk import Configuration, Outcome
@@ -173,7 +173,7 @@ def _matching(
     versions: "Sequence[Version]", registries: "Sequence[Registry]", patterns: Sequence[str]
 ) -> list[str]:
     from .errors import did_you_mean
-    from .registry import is_wanted
+    from .plugins.registry import is_wanted
 
     names = sorted({one.own_name for registry in registries for one in registry.implementations})
     if not names and not any(registry.broken for registry in registries):

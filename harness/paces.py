@@ -20,11 +20,11 @@ import msgspec
 from .errors import HarnessError
 from .measure.decisions import Decision, decide, noise_floor
 from .measure.stopwatch import Effort
-from .plugin import Implementation
+from .plugins.declaration import Implementation
+from .plugins.registry import held_by
 from .problems.problem import Problem
 from .problems.suite import Case
 from .records import Measurement
-from .registry import held_by
 from .timing import time_case
 from .workers import Staff
 

@@ -20,10 +20,11 @@ from typing import Any
 from .environment import limit_threads, open_standard_streams
 from .errors import PluginError
 from .oracle import Oracle
-from .plugin import Implementation
+from .plugins.declaration import Implementation
+from .plugins.facts import read_facts, written_facts
 from .problems.suite import Case
 from .verdict import Verdict
-from .workers import Limits, Staff, die_with_parent, end_marked, read_facts, written_facts
+from .workers import Limits, Staff, die_with_parent, end_marked
 
 Verdicts = Mapping[str, Verdict]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .ceilings import Ceilings
 from .measure.stats import Pass, paired_logarithms
-from .plugin import Implementation
+from .plugins.declaration import Implementation
 from .problems.problem import FIELDS
 from .problems.suite import Case
 from .verdict import Verdict

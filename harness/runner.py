@@ -10,10 +10,10 @@ from .measure.stopwatch import Effort
 from .numerics.arrays import adapter
 from .oracle import Oracle
 from .oracle.trial import reproduction
-from .plugin import Implementation
+from .plugins.declaration import Implementation
+from .plugins.registry import is_installed, library_version, missing
 from .problems.suite import Case, Suite
 from .records import Measurement, Record
-from .registry import is_installed, library_version, missing
 from .shrinking import shrunk
 from .timing import TimingFailure, time_case
 from .verdict import Verdict

@@ -11,10 +11,10 @@ from .console import progress, say, show
 from .errors import SelectionError, did_you_mean
 
 if TYPE_CHECKING:
-    from .plugin import Implementation
+    from .plugins.declaration import Implementation
+    from .plugins.registry import Registry
     from .problems.suite import Suite
     from .records import Run
-    from .registry import Registry
     from .runner import Settings
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 def discovered(plugins: Sequence[str]) -> "Registry":
     """Return the registry, having told what could not be had and why."""
-    from .registry import discover
+    from .plugins.registry import discover
     from .workers import examined
 
     registry = discover(plugins, examine=examined)

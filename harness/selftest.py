@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from .oracle import LAYERS, Oracle
-from .plugin import Implementation
+from .plugins.declaration import Implementation
 from .problems.problem import Problem
 from .problems.suite import Case
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import ProblemError
 from .oracle import Oracle
-from .plugin import Implementation
+from .plugins.declaration import Implementation
 from .problems.problem import Problem
 from .problems.suite import Case
 from .verdict import Verdict

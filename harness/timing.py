@@ -22,10 +22,10 @@ from .measure.stats import Pass, paired_estimate
 from .measure.stopwatch import Effort, Samples, measure
 from .numerics.operands import KINDS
 from .oracle.timed import Expected, Layers
-from .plugin import Implementation
+from .plugins.declaration import Implementation
+from .plugins.registry import held_by
 from .problems.suite import Case
 from .records import Measurement
-from .registry import held_by
 from .workers import Staff
 
 _FRESH_CALLS = 3

@@ -235,7 +235,7 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
 
     A commit without a folder of implementations or a package of them offers nothing.
     """
-    from .registry import discover, is_wanted
+    from .plugins.registry import discover, is_wanted
     from .versions import content_of, files_of, missing_of, offered
     from .workers import examined
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from .commits import Commit, Repository
 from .errors import PluginError
-from .plugin import Implementation
-from .registry import ENTRY_POINTS, Registry, Unavailable
+from .plugins.declaration import Implementation
+from .plugins.registry import ENTRY_POINTS, Registry, Unavailable
 from .results import write_text
 from .workers import examined
 

@@ -22,8 +22,8 @@ import msgspec
 from .commits import Commit, Repository
 from .errors import CommitError, HarnessError, ResultsError, SuiteError
 from .history import CONFIGURATION, asv_folders
+from .plugins.registry import is_installed, is_wanted
 from .problems.suite import find_suite
-from .registry import is_installed, is_wanted
 from .results import (
     encode_rows,
     is_finished,

@@ -5,7 +5,7 @@ from typing import Any
 
 from convharness import Case, Implementation, Problem
 from convharness.oracle import Oracle
-from convharness.plugin import declare, mark_of
+from convharness.plugins.declaration import declare, mark_of
 from convharness.verdict import Verdict
 
 

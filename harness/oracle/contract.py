@@ -8,7 +8,7 @@ import numpy as np
 from ..kernel import Output
 from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
-from ..plugin import Implementation
+from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..verdict import Verdict
 

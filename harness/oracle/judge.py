@@ -16,7 +16,7 @@ from ..numerics.accuracy import PRECISION
 from ..numerics.arrays import dtype_of
 from ..numerics.operands import Operands
 from ..numerics.reference import truth
-from ..plugin import Implementation
+from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
 from ..verdict import Verdict

@@ -12,7 +12,7 @@ from ..kernel import Output
 from ..numerics.accuracy import LOCALITIES, Accuracy, Truth, accumulator_bits
 from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x
-from ..plugin import Implementation
+from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..verdict import Verdict
 from .bank import Bank, Probe

@@ -11,7 +11,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .declaration import read_facts, written_facts
     from .process import Limits, die_with_parent, end_marked
     from .staff import Staff, ceilings_of, examined, measured_ceilings
 
@@ -23,8 +22,6 @@ _HOMES = {
     "die_with_parent": "process",
     "end_marked": "process",
     "examined": "staff",
-    "read_facts": "declaration",
-    "written_facts": "declaration",
 }
 
 __all__ = [
@@ -35,8 +32,6 @@ __all__ = [
     "end_marked",
     "examined",
     "measured_ceilings",
-    "read_facts",
-    "written_facts",
 ]
 
 

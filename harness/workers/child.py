@@ -23,16 +23,16 @@ from ..environment import limit_threads
 from ..errors import PluginError
 from ..host import LocalHost, LocalRival
 from ..kernel import Bound, KernelError, Output
-from ..lazy import load_those_of
 from ..measure.stopwatch import Effort
 from ..memory import peak_of
 from ..numerics.arrays import LIBRARIES, Array, adapter, dtype_of
 from ..numerics.operands import Operands
+from ..plugins.facts import written_facts
+from ..plugins.lazy import load_those_of
+from ..plugins.registry import Registry, held_by
 from ..problems.problem import Problem
-from ..registry import Registry, held_by
 from .arena import Spec, attach, found
 from .channel import framed, receive
-from .declaration import written_facts
 from .process import die_with_parent
 
 if TYPE_CHECKING:

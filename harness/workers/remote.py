@@ -14,7 +14,7 @@ from ..host import FirstCall, Held
 from ..kernel import MOST_KEPT, KernelError, Output
 from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
-from ..plugin import Implementation
+from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from .arena import Region, Spec
 from .process import START_S, Limits, Process

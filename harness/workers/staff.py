@@ -17,9 +17,9 @@ from ..conditions import Conditions, Snapshot
 from ..errors import PluginError
 from ..host import Host, LocalHost
 from ..kernel import KernelError
-from ..plugin import Implementation
-from ..registry import Registry, Unavailable
-from .declaration import read_facts
+from ..plugins.declaration import Implementation
+from ..plugins.facts import read_facts
+from ..plugins.registry import Registry, Unavailable
 from .process import Limits, Process, end_marked, spawned
 from .remote import RemoteHost
 from .template import Root, Source, Template, copied

@@ -15,7 +15,7 @@ from signal import SIGKILL
 
 from ..errors import PluginError
 from ..kernel import KernelError
-from ..plugin import Implementation
+from ..plugins.declaration import Implementation
 from .process import START_S, Ends, Limits, Process, Started, spawned
 
 _LATER = {"OPENBLAS_NUM_THREADS": "1"}

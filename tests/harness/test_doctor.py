@@ -3,7 +3,7 @@
 import pytest
 
 from convharness.doctor import Finding, examine, screen_of
-from convharness.registry import Registry, Unavailable
+from convharness.plugins.registry import Registry, Unavailable
 
 SUBJECTS = ["machine", "caches", "clock", "processors", "company", "memory", "libraries", "ceilings", "timer"]
 

@@ -2,8 +2,8 @@
 
 from convharness import Registry, implementation
 from convharness.listing import case_rows, implementation_rows, suite_rows, table
+from convharness.plugins.registry import Unavailable
 from convharness.problems.suite import find_suite, suite_names
-from convharness.registry import Unavailable
 from tests.making import declared
 
 

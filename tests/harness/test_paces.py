@@ -15,7 +15,7 @@ from convharness.measure.decisions import Decision, decide
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import Oracle
 from convharness.paces import KERNELS, Marks, Trial, kernel_rows, marks, smallest, trials
-from convharness.registry import held_by
+from convharness.plugins.registry import held_by
 from convharness.timing import TimingFailure
 from convharness.zoo import paces as zoo
 from tests.making import case_of

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from convharness import lazy_import
-from convharness.lazy import load_those_of
+from convharness.plugins.lazy import load_those_of
 
 
 def test_a_library_is_imported_when_it_is_used(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from convharness import PluginError, Problem, implementation, plan
-from convharness.plugin import mark_of
+from convharness.plugins.declaration import mark_of
 from tests.making import declared
 
 PLAIN = Problem.parse("c4h8w8-o4k3")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from .errors import PluginError, did_you_mean
-from .numerics import accuracy as accuracies
-from .numerics.accuracy import LOCALITIES
-from .numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
-from .problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
+from ..errors import PluginError, did_you_mean
+from ..numerics import accuracy as accuracies
+from ..numerics.accuracy import LOCALITIES
+from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
+from ..problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convharness import PluginError, Registry, SelectionError, discover
-from convharness.registry import Unavailable, is_installed, library_version
+from convharness.plugins.registry import Unavailable, is_installed, library_version
 
 GOOD = "from convharness import implementation\n\n\n@implementation\ndef {name}(x, weight):\n    return x\n"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import PluginError
 from ..numerics import accuracy
-from ..plugin import Implementation
 from ..problems.problem import Problem
+from .declaration import Implementation
 
 _PLAIN = frozenset(field.name for field in fields(Implementation)) - {
     *("function", "when", "accuracy", "source", "constraints", "parameters", "dtypes")

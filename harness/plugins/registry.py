@@ -18,9 +18,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .errors import PluginError, SelectionError, did_you_mean
+from ..errors import PluginError, SelectionError, did_you_mean
+from .declaration import Implementation, Mark, declare, mark_of
 from .lazy import lazy_import
-from .plugin import Implementation, Mark, declare, mark_of
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -1,0 +1,1 @@
+"""Plugins: how implementations are marked, declared, found and loaded."""
