@@ -11,8 +11,8 @@ from statistics import median
 from time import perf_counter
 
 from convharness import Case, Problem, discover
-from convharness.environment import limit_threads
 from convharness.kernel import KernelError, bind
+from convharness.machine.environment import limit_threads
 from convharness.numerics.arrays import adapter
 from convharness.numerics.operands import KINDS
 from convharness.oracle import LEVELS, Oracle

@@ -305,7 +305,7 @@ def by_pyperf(base, other, problem, budget_s, factor):
 
 def run_pyperf(base, other, problem, *options):
     """Run pyperf's manager, which starts the processes that measure."""
-    from convharness.environment import thread_variables
+    from convharness.machine.environment import thread_variables
 
     inherited = f"--inherit-environ={','.join(thread_variables(1))}"
     words = [*own("pyperf"), base, other, problem, "--quiet", inherited, *options]
@@ -536,7 +536,7 @@ def options():
 
 def main():
     """Measure, or read what was measured, and print what came out."""
-    from convharness.environment import thread_variables
+    from convharness.machine.environment import thread_variables
 
     os.environ.update(thread_variables(1))  # before NumPy loads, here and in every process
 

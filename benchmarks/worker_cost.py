@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 
 from convharness import Case, Problem, discover
-from convharness.environment import limit_threads
 from convharness.host import LocalHost
+from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import KINDS
 from convharness.oracle import Oracle
 from convharness.workers import Limits, Staff

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one fo
     of convharness, with its traceback.
     """
     try:
-        from .environment import open_standard_streams
+        from .machine.environment import open_standard_streams
 
         open_standard_streams()
         words = sys.argv[1:] if arguments is None else list(arguments)
@@ -151,7 +151,7 @@ def selftest(
     level: str, seed: int, results: Path, format_name: str, *, timing: bool, budget: float, repetitions: int
 ) -> int:
     """Test the tester: wrong and unusual kernels, or with --timing identical and slower ones."""
-    from .environment import limit_threads
+    from .machine.environment import limit_threads
 
     limit_threads(1)
     if timing:
@@ -183,8 +183,9 @@ def selftest(
 
 
 def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
-    from . import kept, paces
+    from . import paces
     from .listing import text_of
+    from .machine import calibration
     from .results import make_folder, write_text
 
     found: list[paces.Trial] = []
@@ -197,7 +198,7 @@ def _test_timer(seed: int, results: Path, format_name: str, budget: float, repet
             smallest.append(paces.smallest(seed, within_s))
             advance(f"smallest slow-down within {within_s:g} s", smallest[-1] is None)
     marks = paces.marks(found, budget, smallest)
-    kept.write("timer", marks.threads, marks)
+    calibration.write("timer", marks.threads, marks)
     rows = [one.row() for one in found]
     name = f"timing-{marks.measured_at.replace(':', '')}.csv"
     stored = write_text(make_folder(results / "selftest") / name, text_of(rows, "csv"))
@@ -217,7 +218,7 @@ def _test_timer(seed: int, results: Path, format_name: str, budget: float, repet
 @options.format_of("table", "json", "markdown")
 def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
     """Explain this host: what it is, what disturbs measurements on it, and what is missing."""
-    from .environment import limit_threads
+    from .machine.environment import limit_threads
 
     limit_threads(threads)
     from .doctor import examine, screen_of
@@ -387,7 +388,7 @@ def _run(  # noqa: PLR0913 what the options say
     if resumed is not None and _is_all_there_is("resume", "results", "format_name"):
         return _resume(resumed, results, format_name)
     # Thread pools take their size from the environment when their library loads, so this comes first.
-    from .environment import limit_threads
+    from .machine.environment import limit_threads
 
     limit_threads(threads)
     from .problems.selection import select_suites

@@ -9,9 +9,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from . import caches, environment, kept
-from .ceilings import Ceilings
-from .conditions import Conditions, Snapshot
+from .machine import caches, calibration, environment
+from .machine.ceilings import Ceilings
+from .machine.interference import Conditions, Snapshot
 from .paces import Marks
 from .plugins.registry import Registry
 from .workers import ceilings_of
@@ -48,7 +48,7 @@ def examine(registry: Registry, threads: int = 1) -> Iterator[Finding]:
     yield from _memory()
     yield from _libraries(threads)
     yield from _limits(ceilings_of(threads))
-    yield _timer(kept.read("timer", threads, Marks))
+    yield _timer(calibration.read("timer", threads, Marks))
     for one in registry.unavailable:
         yield Finding("unavailable", one.family, one.reason)
     for mistake in registry.broken:

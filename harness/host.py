@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from . import threads
-from .caches import Evictor
 from .heap import poisoned_heap
 from .kernel import Bound, KernelError, Output, bind, chained, guarded
+from .machine import threads
+from .machine.caches import Evictor
 from .measure.stopwatch import Rival, Stopwatch
 from .numerics.arrays import Array
 from .numerics.operands import Operands

@@ -78,7 +78,7 @@ def compare_commits(  # noqa: PLR0913 what the options say
     **judging: Any,
 ) -> int:
     """Judge and time what differs between two commits side by side, and say what changed."""
-    from .environment import limit_threads
+    from .machine.environment import limit_threads
 
     limit_threads(threads)
     from .changes import Thresholds, changes
@@ -389,7 +389,7 @@ def _events(
 
 def _confirm(plan: "_Plan") -> None:
     """Compare side by side what may have changed, until nothing is left that can be looked into here."""
-    from .environment import machine
+    from .machine.environment import machine
 
     tries: Counter[Suspicion] = Counter()
     while True:
@@ -416,7 +416,7 @@ def _look_into(
     """
     from dataclasses import replace
 
-    from .environment import limit_threads
+    from .machine.environment import limit_threads
     from .reports.numbers import many
     from .tracking import suites_of
     from .versions import version_of

@@ -17,8 +17,8 @@ from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
-from .environment import limit_threads, open_standard_streams
 from .errors import PluginError
+from .machine.environment import limit_threads, open_standard_streams
 from .oracle import Oracle
 from .plugins.declaration import Implementation
 from .plugins.facts import read_facts, written_facts

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from .ceilings import Ceilings
+from .machine.ceilings import Ceilings
 from .measure.stats import Pass, paired_logarithms
 from .plugins.declaration import Implementation
 from .problems.problem import FIELDS

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from .ceilings import Ceilings
-from .environment import limit_threads
+from .machine.ceilings import Ceilings
+from .machine.environment import limit_threads
 from .measure.stopwatch import Effort
 from .numerics.arrays import adapter
 from .oracle import Oracle

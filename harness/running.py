@@ -84,7 +84,7 @@ def _without_resume(words: Sequence[str]) -> list[str]:
     for word in words:
         is_value = before == "--resume" and not word.startswith("-")
         if not (is_value or word == "--resume" or word.startswith("--resume=")):
-            kept.append(word)
+            calibration.append(word)
         before = word
     return kept
 
@@ -104,8 +104,8 @@ def recorded(
     """
     from dataclasses import asdict
 
-    from . import environment
     from .journal import RunWriter, check_same
+    from .machine import environment
     from .results import compact, is_finished, new_run, read_run
     from .runner import run
     from .verdict import FAILURES
@@ -151,11 +151,11 @@ def recorded(
 
 def _limits(threads: int) -> dict[str, Any]:
     """Return what is known of the machine's speed, and of how well differences can be seen on it."""
-    from . import kept
+    from .machine import calibration
     from .paces import Marks
     from .workers import ceilings_of
 
-    return {"ceilings": ceilings_of(threads), "timer": kept.read("timer", threads, Marks)}
+    return {"ceilings": ceilings_of(threads), "timer": calibration.read("timer", threads, Marks)}
 
 
 def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place

@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from .conditions import Conditions, Snapshot, alone, processors_in_turn, summary
 from .host import Held, Host, Timed
 from .kernel import KernelError, Output
+from .machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 from .measure.stats import Pass, paired_estimate
 from .measure.stopwatch import Effort, Samples, measure
 from .numerics.operands import KINDS

@@ -148,8 +148,8 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
-    from . import environment
     from .journal import RunWriter
+    from .machine import environment
     from .measure.stopwatch import Effort
     from .results import compact
     from .runner import Settings, run

@@ -353,7 +353,7 @@ def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
 
 def _run_of(configuration: Configuration, commit: Commit, order: Order) -> Path | None:
     """Return the latest run of a commit on this machine with these wishes, finished or not."""
-    from .environment import machine
+    from .machine.environment import machine
 
     asked = wishes(suites_of(configuration.benchmarks, order.suites), order.patterns)
     wanted = (commit.hash, machine(), asked, order.level, order.seed, order.threads)

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import threads
-from ..environment import limit_threads
 from ..errors import PluginError
 from ..host import LocalHost, LocalRival
 from ..kernel import Bound, KernelError, Output
+from ..machine import threads
+from ..machine.environment import limit_threads
+from ..machine.peak_memory import peak_of
 from ..measure.stopwatch import Effort
-from ..memory import peak_of
 from ..numerics.arrays import LIBRARIES, Array, adapter, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.facts import written_facts
@@ -36,7 +36,7 @@ from .channel import framed, receive
 from .process import die_with_parent
 
 if TYPE_CHECKING:
-    from ..ceilings import Ceilings
+    from ..machine.ceilings import Ceilings
 
 
 def main(channel: int, file: int, size: int) -> None:
@@ -180,7 +180,7 @@ class _Servant:
 
     def ceilings(self, running: int) -> "Ceilings":
         """Measure what the machine can do at most."""
-        from ..ceilings import measure_here
+        from ..machine.ceilings import measure_here
 
         limit_threads(running)
         return measure_here(running)

@@ -23,9 +23,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from ..environment import thread_variables
 from ..errors import PluginError
 from ..kernel import KernelError
+from ..machine.environment import thread_variables
 from . import channel
 from .arena import Arena
 

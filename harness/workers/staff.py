@@ -11,12 +11,12 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from .. import kept
-from ..ceilings import Ceilings
-from ..conditions import Conditions, Snapshot
 from ..errors import PluginError
 from ..host import Host, LocalHost
 from ..kernel import KernelError
+from ..machine import calibration
+from ..machine.ceilings import Ceilings
+from ..machine.interference import Conditions, Snapshot
 from ..plugins.declaration import Implementation
 from ..plugins.facts import read_facts
 from ..plugins.registry import Registry, Unavailable
@@ -205,8 +205,8 @@ def ceilings_of(threads: int) -> Ceilings | None:
     again. None where it cannot be measured.
     """
     return (
-        kept.read("ceilings", threads, Ceilings)
-        or kept.read(_IN_COMPANY, threads, Ceilings, younger_s=_FOR_NOW_S)
+        calibration.read("ceilings", threads, Ceilings)
+        or calibration.read(_IN_COMPANY, threads, Ceilings, younger_s=_FOR_NOW_S)
         or measured_ceilings(threads)
     )
 
@@ -226,7 +226,7 @@ def measured_ceilings(threads: int) -> Ceilings | None:
     if threads > 1 and (fewer := ceilings_of(1)) is not None:
         measured = measured.at_least(fewer)
     met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=threads)
-    kept.write(_IN_COMPANY if met.is_disturbed else "ceilings", threads, measured)
+    calibration.write(_IN_COMPANY if met.is_disturbed else "ceilings", threads, measured)
     return measured
 
 

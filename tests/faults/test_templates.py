@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from convharness import Implementation, Problem
-from convharness.conditions import processors_in_turn
 from convharness.host import Host
 from convharness.kernel import KernelError
+from convharness.machine.interference import processors_in_turn
 from convharness.measure.stopwatch import Effort
 from convharness.numerics.operands import KINDS
 from convharness.workers import Limits, Staff, examined

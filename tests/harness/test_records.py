@@ -3,7 +3,7 @@
 import pytest
 
 from convharness import Case, Measurement, Problem, Record, Run, Verdict, implementation
-from convharness.ceilings import Ceilings
+from convharness.machine.ceilings import Ceilings
 from convharness.problems.problem import FIELDS
 from convharness.records import COLUMNS, NESTED_COLUMNS
 from tests.making import case_of, declared

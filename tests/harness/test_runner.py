@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
-from convharness.ceilings import Ceilings
+from convharness.machine.ceilings import Ceilings
 from convharness.measure.stopwatch import Effort
 from convharness.timing import TimingFailure
 from convharness.zoo.convolution import convolve, made
@@ -252,7 +252,7 @@ def test_before_a_time_is_refused_the_machine_is_looked_at_again(monkeypatch: py
 def test_with_cold_caches_nothing_is_too_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ceilings are those of warm ones, which nobody is held to there."""
     monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
-    monkeypatch.setattr("convharness.caches.evicting_bytes", lambda: 4096)
+    monkeypatch.setattr("convharness.machine.caches.evicting_bytes", lambda: 4096)
     settings = replace(TIMED, effort=replace(EFFORT, cache="cold"))
     record = records(RIGHT, settings=settings)[0]
 

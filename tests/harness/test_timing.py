@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from convharness import Case, Implementation, Measurement, Problem, plan, timing
-from convharness.conditions import Snapshot
 from convharness.host import LocalHost, LocalRival
 from convharness.kernel import KernelError, chained, guarded
+from convharness.machine.interference import Snapshot
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
 from convharness.measure.stopwatch import Effort, Turn, measure
 from convharness.timing import TimingFailure, time_case

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from convharness.ceilings import Ceilings
+from convharness.machine.ceilings import Ceilings
 from convharness.reports import measuring, render, sentences
 
 from .conftest import record, timed, twin

@@ -10,12 +10,12 @@ from math import gcd, prod
 
 import msgspec
 
+from ..numerics.accuracy import Accuracy
+from ..numerics.arrays import LIBRARIES, Adapter, adapter
+from ..plugins.registry import is_installed
+from ..problems.problem import DTYPES, ITEM_SIZES, Problem
+from ..problems.suite import Case
 from . import caches
-from .numerics.accuracy import Accuracy
-from .numerics.arrays import LIBRARIES, Adapter, adapter
-from .plugins.registry import is_installed
-from .problems.problem import DTYPES, ITEM_SIZES, Problem
-from .problems.suite import Case
 
 _PRODUCT_S = 0.1
 _COPY_S = 0.05

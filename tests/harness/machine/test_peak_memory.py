@@ -10,7 +10,7 @@ import pytest
 
 from convharness import Implementation, Problem, Registry, implementation, memory
 from convharness.host import LocalHost
-from convharness.memory import peak_of
+from convharness.machine.peak_memory import peak_of
 from convharness.numerics.operands import KINDS
 from convharness.workers import Staff, examined
 from tests.making import declared

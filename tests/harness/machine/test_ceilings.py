@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convharness import Case, Problem, accuracy, ceilings
-from convharness.ceilings import Ceilings, measure_here
+from convharness.machine.ceilings import Ceilings, measure_here
 from tests.making import case_of
 
 DIRECT = accuracy.parse("direct")

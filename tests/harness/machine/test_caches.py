@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convharness import caches
-from convharness.caches import Evictor, evicting_bytes
+from convharness.machine.caches import Evictor, evicting_bytes
 
 KIB, MIB = 2**10, 2**20
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from convharness import conditions
-from convharness.conditions import Conditions, Snapshot, alone, processors_in_turn, summary
+from convharness.machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 
 BEFORE = Snapshot(
     at_s=100.0,

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import commits
+from .. import commits
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from convharness import kept
-from convharness.ceilings import Ceilings
-from convharness.conditions import Conditions
 from convharness.kernel import KernelError
+from convharness.machine.ceilings import Ceilings
+from convharness.machine.interference import Conditions
 from convharness.workers import ceilings_of, measured_ceilings, staff
 
 MADE = Ceilings(threads=2, gflops={"float32": 1.5}, gbytes_s=2.5, cached_gbytes_s=3.5)
