@@ -11,7 +11,7 @@ from statistics import median
 from time import perf_counter
 
 from convharness import Case, Problem, discover
-from convharness.kernel import KernelError, bind
+from convharness.execution.kernel_call import KernelError, bind
 from convharness.machine.environment import limit_threads
 from convharness.numerics.arrays import adapter
 from convharness.numerics.operands import KINDS

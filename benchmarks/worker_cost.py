@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from convharness import Case, Problem, discover
-from convharness.host import LocalHost
+from convharness.execution.host import LocalHost
 from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import KINDS
 from convharness.oracle import Oracle

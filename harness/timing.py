@@ -15,8 +15,8 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from .host import Held, Host, Timed
-from .kernel import KernelError, Output
+from .execution.host import Held, Host, Timed
+from .execution.kernel_call import KernelError, Output
 from .machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 from .measure.stats import Pass, paired_estimate
 from .measure.stopwatch import Effort, Samples, measure

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernel import Output
+from ..execution.kernel_call import Output
 from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation

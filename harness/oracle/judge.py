@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import PluginError, ProblemError, SuiteError
-from ..host import Host, LocalHost
-from ..kernel import KernelError
+from ..execution.host import Host, LocalHost
+from ..execution.kernel_call import KernelError
 from ..numerics.accuracy import PRECISION
 from ..numerics.arrays import dtype_of
 from ..numerics.operands import Operands

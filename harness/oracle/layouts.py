@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernel import KernelError
+from ..execution.kernel_call import KernelError
 from ..numerics.arrays import Array, Subclass, adapter, aligned_copy
 from ..numerics.operands import Operands, wide_x
 from ..problems.problem import Problem

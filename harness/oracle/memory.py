@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..execution.guard_pages import EDGES
 from ..numerics.arrays import Array, root_of
 from ..numerics.operands import Operands
-from ..pages import EDGES
 from ..verdict import Verdict
 from .contract import BreachError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ProblemError
-from ..kernel import MOST_KEPT, KernelError
+from ..execution.kernel_call import MOST_KEPT, KernelError
 from ..numerics.accuracy import Truth
 from ..numerics.arrays import Array
 from ..numerics.operands import Operands, reals, wide_weight

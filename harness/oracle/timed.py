@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..host import Held
-from ..kernel import KernelError, Output
+from ..execution.host import Held
+from ..execution.kernel_call import KernelError, Output
 from ..numerics.accuracy import Accuracy, Truth
 from ..numerics.arrays import Array
 from ..numerics.operands import Operands

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import PluginError
-from ..host import Held, Host
-from ..kernel import Output
+from ..execution.host import Held, Host
+from ..execution.kernel_call import Output
 from ..numerics.accuracy import LOCALITIES, Accuracy, Truth, accumulator_bits
 from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x

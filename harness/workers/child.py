@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import PluginError
-from ..host import LocalHost, LocalRival
-from ..kernel import Bound, KernelError, Output
+from ..execution.host import LocalHost, LocalRival
+from ..execution.kernel_call import Bound, KernelError, Output
 from ..machine import threads
 from ..machine.environment import limit_threads
 from ..machine.peak_memory import peak_of

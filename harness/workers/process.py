@@ -24,7 +24,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from ..errors import PluginError
-from ..kernel import KernelError
+from ..execution.kernel_call import KernelError
 from ..machine.environment import thread_variables
 from . import channel
 from .arena import Arena

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from ..errors import PluginError
-from ..host import FirstCall, Held
-from ..kernel import MOST_KEPT, KernelError, Output
+from ..execution.host import FirstCall, Held
+from ..execution.kernel_call import MOST_KEPT, KernelError, Output
 from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation

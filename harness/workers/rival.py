@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
-from ..kernel import Output
+from ..execution.kernel_call import Output
 from ..measure.stopwatch import Effort, Turn
 from ..numerics.arrays import Array
 from .process import Delays

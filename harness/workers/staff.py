@@ -12,8 +12,8 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from ..errors import PluginError
-from ..host import Host, LocalHost
-from ..kernel import KernelError
+from ..execution.host import Host, LocalHost
+from ..execution.kernel_call import KernelError
 from ..machine import calibration
 from ..machine.ceilings import Ceilings
 from ..machine.interference import Conditions, Snapshot

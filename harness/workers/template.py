@@ -14,7 +14,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 from ..errors import PluginError
-from ..kernel import KernelError
+from ..execution.kernel_call import KernelError
 from ..plugins.declaration import Implementation
 from .process import START_S, Ends, Limits, Process, Started, spawned
 

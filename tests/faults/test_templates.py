@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from convharness import Implementation, Problem
-from convharness.host import Host
-from convharness.kernel import KernelError
+from convharness.execution.host import Host
+from convharness.execution.kernel_call import KernelError
 from convharness.machine.interference import processors_in_turn
 from convharness.measure.stopwatch import Effort
 from convharness.numerics.operands import KINDS

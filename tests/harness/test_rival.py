@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness.kernel import Output
+from convharness.execution.kernel_call import Output
 from convharness.measure.stopwatch import Effort, Turn
 from convharness.workers.rival import RemoteRival
 

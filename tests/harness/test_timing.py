@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from convharness import Case, Implementation, Measurement, Problem, plan, timing
-from convharness.host import LocalHost, LocalRival
-from convharness.kernel import KernelError, chained, guarded
+from convharness.execution.host import LocalHost, LocalRival
+from convharness.execution.kernel_call import KernelError, chained, guarded
 from convharness.machine.interference import Snapshot
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
 from convharness.measure.stopwatch import Effort, Turn, measure
@@ -820,7 +820,7 @@ def test_planning_is_the_median_over_passes(
     text: str, plan_s: float, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a chain the sum of its layers'; it is paid for, so here there are three. None without a plan."""
-    monkeypatch.setattr("convharness.kernel.perf_counter", world.clock)
+    monkeypatch.setattr("convharness.execution.kernel_call.perf_counter", world.clock)
 
     @plan
     def planned(weight):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convharness import Case, Implementation, Problem, Settings, discover, find_suite, run
-from convharness.kernel import bind
+from convharness.execution.kernel_call import bind
 from convharness.numerics.arrays import adapter
 from convharness.numerics.operands import KINDS
 from convharness.oracle import Oracle

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from convharness import kept
-from convharness.kernel import KernelError
+from convharness.execution.kernel_call import KernelError
 from convharness.machine.ceilings import Ceilings
 from convharness.machine.interference import Conditions
 from convharness.workers import ceilings_of, measured_ceilings, staff

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convharness import Implementation, Problem, Registry, implementation, memory
-from convharness.host import LocalHost
+from convharness.execution.host import LocalHost
 from convharness.machine.peak_memory import peak_of
 from convharness.numerics.operands import KINDS
 from convharness.workers import Staff, examined

@@ -5,7 +5,7 @@ import mmap
 
 import numpy as np
 
-from .numerics.arrays import Array
+from ..numerics.arrays import Array
 
 EDGES = ("end", "start")
 

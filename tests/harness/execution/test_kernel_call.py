@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convharness import Problem, implementation, plan
-from convharness.kernel import Bound, KernelError, bind, chained
+from convharness.execution.kernel_call import Bound, KernelError, bind, chained
 from convharness.numerics.arrays import ALIGNMENT
 from convharness.numerics.operands import KINDS
 from tests.making import declared

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness.surroundings import Surroundings
+from convharness.execution.process_state import Surroundings
 
 
 def _replace_clock() -> None:

@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from .heap import poisoned_heap
-from .kernel import Bound, KernelError, Output, bind, chained, guarded
-from .machine import threads
-from .machine.caches import Evictor
-from .measure.stopwatch import Rival, Stopwatch
-from .numerics.arrays import Array
-from .numerics.operands import Operands
-from .pages import at_an_edge
-from .plugins.declaration import Implementation
-from .problems.problem import Problem
-from .surroundings import Surroundings
+from ..machine import threads
+from ..machine.caches import Evictor
+from ..measure.stopwatch import Rival, Stopwatch
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands
+from ..plugins.declaration import Implementation
+from ..problems.problem import Problem
+from .guard_pages import at_an_edge
+from .kernel_call import Bound, KernelError, Output, bind, chained, guarded
+from .poison import poisoned_heap
+from .process_state import Surroundings
 
 _LATE_S = 0.02
 """How long a thread that a call leaves behind is given to show itself."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .numerics.arrays import adapter
+from ..numerics.arrays import adapter
 
 _M_PERTURB = -6  # malloc.h
 

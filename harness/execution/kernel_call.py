@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from .heap import poisoned_heap
-from .machine.threads import are_used_by
-from .numerics.arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
-from .numerics.operands import Operands
-from .plugins.declaration import Implementation
-from .problems.problem import Problem
+from ..machine.threads import are_used_by
+from ..numerics.arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
+from ..numerics.operands import Operands
+from ..plugins.declaration import Implementation
+from ..problems.problem import Problem
+from .poison import poisoned_heap
 
 Call = Callable[[], Any]
 Apply = Callable[[Any], Any]
