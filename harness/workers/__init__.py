@@ -11,17 +11,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .pool import Staff, ceilings_of, examined, measured_ceilings
     from .process import Limits, die_with_parent, end_marked
-    from .staff import Staff, ceilings_of, examined, measured_ceilings
 
 _HOMES = {
     "Limits": "process",
-    "Staff": "staff",
-    "ceilings_of": "staff",
-    "measured_ceilings": "staff",
+    "Staff": "pool",
+    "ceilings_of": "pool",
+    "measured_ceilings": "pool",
     "die_with_parent": "process",
     "end_marked": "process",
-    "examined": "staff",
+    "examined": "pool",
 }
 
 __all__ = [

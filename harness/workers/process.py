@@ -27,7 +27,7 @@ from ..errors import PluginError
 from ..execution.kernel_call import KernelError
 from ..machine.environment import thread_variables
 from . import channel
-from .arena import Arena
+from .shared_memory import Arena
 
 MARK = "CONVHARNESS_WORKER"
 """The environment variable by which processes that a kernel started are found, wherever they hide."""
@@ -52,7 +52,7 @@ _KEPT_PRINTED = 4096
 _BOOT = (
     # To end with the parent comes first of all: imports take their time.
     "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = {first!r}; sys.path += {path!r}\n"
-    "from convharness.workers.child import main; main({channel}, {file}, {size})"
+    "from convharness.workers.server import main; main({channel}, {file}, {size})"
 )
 
 

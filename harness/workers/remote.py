@@ -16,9 +16,9 @@ from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from .arena import Region, Spec
 from .process import START_S, Limits, Process
 from .rival import RemoteRival, Seconds
+from .shared_memory import Region, Spec
 
 _MOST_TIMEOUTS = 3
 _GRACE_S = 1.0

@@ -336,7 +336,7 @@ def announces_a_huge_message(x, weight):
 
 def _answers_with(answer):
     """Let the harness in this process answer everything like this."""
-    child = sys.modules["convharness.workers.child"]
+    child = sys.modules["convharness.workers.server"]
     framed = child.framed
     child.framed = lambda message: framed({"nonce": message["nonce"], **answer})
 

@@ -155,7 +155,7 @@ def test_a_file_may_be_hostile_too(
 ) -> None:
     """It is not imported here, and says why it is not there."""
     if text == IMPORTS["hangs"][0]:
-        monkeypatch.setattr("convharness.workers.staff.EXAMINED_S", 1.0)
+        monkeypatch.setattr("convharness.workers.pool.EXAMINED_S", 1.0)
     path = tmp_path / "hostile.py"
     path.write_text(text, "utf-8")
     registry = examined(path, "file", "hostile")
@@ -234,7 +234,7 @@ def test_more_implementations_than_workers_are_kept_are_judged_and_timed_all_the
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Those that hold something stay; of the others one goes."""
-    monkeypatch.setattr("convharness.workers.staff._MOST", 2)
+    monkeypatch.setattr("convharness.workers.pool._MOST", 2)
     chosen = discover().select(["numpy_arrays.*"])
     settings = Settings(level="quick", timed=True, effort=Effort(budget_s=0.01))
     records = list(run([Suite("faults", (CASE, case_of("n1c2h5w5-o2k3")))], chosen, settings))
@@ -262,7 +262,7 @@ def test_a_module_that_answers_for_the_harness_gets_nowhere(tmp_path: Path) -> N
     path = tmp_path / "usurper.py"
     path.write_text(
         "import sys\nimport numpy as np\nfrom convharness import implementation\n\n"
-        "servant = sys.modules['convharness.workers.child']._Servant\nanswer = servant.answer\n\n\n"
+        "servant = sys.modules['convharness.workers.server']._Servant\nanswer = servant.answer\n\n\n"
         "def usurp(self, request):\n"
         "    if request['word'] in ('load', 'describe'):\n        return answer(self, request)\n"
         "    return {'raised': ['passed', '']}\n\n\n"

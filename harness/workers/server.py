@@ -31,9 +31,9 @@ from ..plugins.facts import written_facts
 from ..plugins.lazy import load_those_of
 from ..plugins.registry import Registry, held_by
 from ..problems.problem import Problem
-from .arena import Spec, attach, found
 from .channel import framed, receive
 from .process import die_with_parent
+from .shared_memory import Spec, attach, found
 
 if TYPE_CHECKING:
     from ..machine.ceilings import Ceilings
