@@ -16,7 +16,7 @@ from convharness.machine.environment import limit_threads
 from convharness.numerics.arrays import adapter
 from convharness.numerics.operands import KINDS
 from convharness.oracle import LEVELS, Oracle
-from convharness.selftest import PROBLEMS as SELFTEST_PROBLEMS
+from convharness.oracle.selftest import PROBLEMS as SELFTEST_PROBLEMS
 from convharness.zoo import RIGHT, WRONG
 
 PROBLEMS = [

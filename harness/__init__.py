@@ -8,7 +8,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .conformance import check_implementation
     from .errors import (
         HarnessError,
         PluginError,
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
         SuiteError,
     )
     from .history import load_history
+    from .oracle.conformance import check_implementation
+    from .oracle.verdict import Verdict
     from .plugins.declaration import Implementation, implementation, plan
     from .plugins.lazy import lazy_import
     from .plugins.padding import pad
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .records import Measurement, Record, Run
     from .runner import Settings, run
     from .tracking import asv_benchmarks, read_samples, record_commit
-    from .verdict import Verdict
 
 _HOMES = {
     "Case": "problems.suite",
@@ -45,9 +45,9 @@ _HOMES = {
     "Settings": "runner",
     "Suite": "problems.suite",
     "SuiteError": "errors",
-    "Verdict": "verdict",
+    "Verdict": "oracle.verdict",
     "asv_benchmarks": "tracking",
-    "check_implementation": "conformance",
+    "check_implementation": "oracle.conformance",
     "discover": "plugins.registry",
     "find_suite": "problems.suite",
     "implementation": "plugins.declaration",

@@ -156,8 +156,8 @@ def selftest(
     limit_threads(1)
     if timing:
         return _test_timer(seed, results, format_name, budget, repetitions)
-    from . import selftest as zoo
     from .listing import text_of
+    from .oracle import selftest as zoo
     from .results import make_folder, write_text
 
     found = []
@@ -457,7 +457,7 @@ def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: s
 
 
 def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
-    from .verdict import FAILURES
+    from .oracle.verdict import FAILURES
 
     if any(row["status"] in FAILURES for row in rows):
         return FAILED

@@ -190,7 +190,7 @@ def _matching(
 
 def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: Sequence[str]) -> int:
     """Return the exit code: what the gate stops, or without one what fails afterwards."""
-    from .verdict import FAILURES
+    from .oracle.verdict import FAILURES
 
     if gate is None:
         if any(one.after is not None and one.after["status"] in FAILURES for one in found):

@@ -20,10 +20,10 @@ from typing import Any
 from .errors import PluginError
 from .machine.environment import limit_threads, open_standard_streams
 from .oracle import Oracle
+from .oracle.verdict import Verdict
 from .plugins.declaration import Implementation
 from .plugins.facts import read_facts, written_facts
 from .problems.suite import Case
-from .verdict import Verdict
 from .workers import Limits, Staff, die_with_parent, end_marked
 
 Verdicts = Mapping[str, Verdict]

@@ -7,10 +7,10 @@ from typing import Any
 
 from .machine.ceilings import Ceilings
 from .measure.stats import Pass, paired_logarithms
+from .oracle.verdict import Verdict
 from .plugins.declaration import Implementation
 from .problems.problem import FIELDS
 from .problems.suite import Case
-from .verdict import Verdict
 
 _AMORTISED_CALLS = (1, 10, 1000)
 AMORTISED_COLUMNS = tuple(f"amortised_{calls}_s" for calls in _AMORTISED_CALLS)

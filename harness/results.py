@@ -18,8 +18,8 @@ import msgspec
 
 from .errors import ResultsError, did_you_mean
 from .measure.stats import Pass
+from .oracle.verdict import STATUSES
 from .records import COLUMNS, NESTED_COLUMNS, Run
-from .verdict import STATUSES
 
 if TYPE_CHECKING:
     import pandas as pd

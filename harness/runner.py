@@ -9,14 +9,14 @@ from .machine.environment import limit_threads
 from .measure.stopwatch import Effort
 from .numerics.arrays import adapter
 from .oracle import Oracle
+from .oracle.shrinking import shrunk
 from .oracle.trial import reproduction
+from .oracle.verdict import Verdict
 from .plugins.declaration import Implementation
 from .plugins.registry import is_installed, library_version, missing
 from .problems.suite import Case, Suite
 from .records import Measurement, Record
-from .shrinking import shrunk
 from .timing import TimingFailure, time_case
-from .verdict import Verdict
 from .workers import Limits, Staff, ceilings_of, measured_ceilings
 
 Key = tuple[str, str, str]

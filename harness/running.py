@@ -106,9 +106,9 @@ def recorded(
 
     from .journal import RunWriter, check_same
     from .machine import environment
+    from .oracle.verdict import FAILURES
     from .results import compact, is_finished, new_run, read_run
     from .runner import run
-    from .verdict import FAILURES
 
     total = sum(len(suite) for suite in suites) * len(implementations)
     facts = environment.describe(settings.threads) | dict(about or {})

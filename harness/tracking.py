@@ -151,9 +151,9 @@ def record_commit(folder: str | Path) -> None:
     from .journal import RunWriter
     from .machine import environment
     from .measure.stopwatch import Effort
+    from .oracle.verdict import FAILURES
     from .results import compact
     from .runner import Settings, run
-    from .verdict import FAILURES
     from .workers import die_with_parent
 
     order = Order.received()
@@ -288,8 +288,8 @@ def _key(suite: str, implementation: str, case: str) -> str:
 
 def _figures(row: "Row") -> dict[str, Any]:
     """Return what asv keeps of a record."""
+    from .oracle.verdict import FAILURES
     from .results import passes_of
-    from .verdict import FAILURES
 
     error = row["error_u"]
     figures: dict[str, Any] = {

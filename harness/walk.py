@@ -22,6 +22,7 @@ import msgspec
 from .commits import Commit, Repository
 from .errors import CommitError, HarnessError, ResultsError, SuiteError
 from .history import CONFIGURATION, asv_folders
+from .oracle.verdict import FAILURES
 from .plugins.registry import is_installed, is_wanted
 from .problems.suite import find_suite
 from .results import (
@@ -34,7 +35,6 @@ from .results import (
     write_text,
 )
 from .tracking import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
-from .verdict import FAILURES
 from .versions import WORKING_TREE, store_of, version_of
 
 State = Literal["measured", "kept", "nothing", "failed"]

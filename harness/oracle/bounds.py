@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..numerics.operands import Operands, generator, operands_of, reals
 from ..problems.problem import Problem
-from ..verdict import Verdict
 from .bank import Probe
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

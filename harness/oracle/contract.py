@@ -10,7 +10,7 @@ from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from ..verdict import Verdict
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..numerics.operands import sparse_integers, wide_weight, wide_x
-from ..verdict import Verdict
 from .bank import Probe
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

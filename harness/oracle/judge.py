@@ -19,12 +19,12 @@ from ..numerics.reference import truth
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
-from ..verdict import Verdict
 from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank
 from .contract import BreachError
 from .room import too_large
 from .trial import LEVELS, Trial, reproduction
+from .verdict import Verdict
 
 T = TypeVar("T")
 Check = Callable[[Trial], Iterator[Verdict]]

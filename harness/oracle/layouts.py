@@ -10,9 +10,9 @@ from ..execution.kernel_call import KernelError
 from ..numerics.arrays import Array, Subclass, adapter, aligned_copy
 from ..numerics.operands import Operands, wide_x
 from ..problems.problem import Problem
-from ..verdict import Verdict
 from .bank import Probe
 from .contract import BreachError
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

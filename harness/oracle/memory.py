@@ -8,8 +8,8 @@ import numpy as np
 from ..execution.guard_pages import EDGES
 from ..numerics.arrays import Array, root_of
 from ..numerics.operands import Operands
-from ..verdict import Verdict
 from .contract import BreachError
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

@@ -12,8 +12,8 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, reals
 from ..numerics.reference import convolve
 from ..problems.problem import Problem
-from ..verdict import Verdict
 from .bank import Probe
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

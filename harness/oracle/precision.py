@@ -19,9 +19,9 @@ from ..numerics.operands import (
     whole_numbers,
 )
 from ..problems.problem import Problem
-from ..verdict import Verdict
 from .bank import Probe
 from .comparison import significant_bits
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

@@ -15,9 +15,9 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, reals, wide_weight
 from ..numerics.reference import truth
 from ..problems.problem import PADDING_MODES, Problem
-from ..verdict import Verdict
 from .bank import Probe
 from .contract import BreachError
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

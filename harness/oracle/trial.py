@@ -14,11 +14,11 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from ..verdict import Verdict
 from .bank import Bank, Probe
 from .comparison import Comparison, compare, significant_bits
 from .contract import checked_output
 from .small import smaller
+from .verdict import Verdict
 
 LEVELS = ("quick", "standard", "thorough")
 

@@ -23,9 +23,9 @@ from ..numerics.operands import (
     wide_x,
 )
 from ..problems.problem import Problem
-from ..verdict import Verdict
 from .bank import Probe
 from .comparison import compare
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .trial import Trial

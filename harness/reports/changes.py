@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ..changes import REGRESSIONS, Change, summary
 from ..errors import SelectionError
-from ..verdict import FAILURES
+from ..oracle.verdict import FAILURES
 from . import numbers
 from .markdown import plain_text, table_of
 from .screen import Block, table, text_of, titled

@@ -1,6 +1,6 @@
 """What a status is to a reader: its mark, and whether it counts as a failure."""
 
-from .. import verdict
+from ..oracle import verdict
 
 GLYPHS = {
     "passed": "✓",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from convharness.oracle.verdict import STATUSES
 from convharness.records import COLUMNS
-from convharness.verdict import STATUSES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "results/README.md"])

@@ -5,8 +5,8 @@ import pytest
 
 from convharness import Case, Implementation, Problem
 from convharness.oracle import LEVELS, Oracle
-from convharness.selftest import PROBLEMS
-from convharness.verdict import FAILURES, Verdict
+from convharness.oracle.selftest import PROBLEMS
+from convharness.oracle.verdict import FAILURES, Verdict
 from convharness.zoo import RIGHT, WRONG, Mutant
 from convharness.zoo.convolution import Asked, convolve, made, rounded
 

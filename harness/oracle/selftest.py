@@ -6,10 +6,10 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-from .oracle import LAYERS, Oracle
-from .plugins.declaration import Implementation
-from .problems.problem import Problem
-from .problems.suite import Case
+from ..plugins.declaration import Implementation
+from ..problems.problem import Problem
+from ..problems.suite import Case
+from . import LAYERS, Oracle
 
 PROBLEMS = (
     "n2c3h6w7-o4k3b-float32",

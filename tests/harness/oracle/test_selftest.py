@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from convharness.oracle import LAYERS
-from convharness.selftest import Finding, findings, layer_rows, marks, rows, score, size
+from convharness.oracle.selftest import Finding, findings, layer_rows, marks, rows, score, size
 
 KILLED = Finding(
     "flipped", True, "Flips.", "n1c1w2-o1k2-float32", "wrong", "exact", "y", {"exact": "wrong"}, 0.5

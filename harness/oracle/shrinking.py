@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from .errors import ProblemError
-from .oracle import Oracle
-from .plugins.declaration import Implementation
-from .problems.problem import Problem
-from .problems.suite import Case
+from ..errors import ProblemError
+from ..plugins.declaration import Implementation
+from ..problems.problem import Problem
+from ..problems.suite import Case
+from . import Oracle
 from .verdict import Verdict
 
 _NUMBERS = {"wrong", "imprecise"}

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from convharness import Verdict
-from convharness.verdict import FAILURES, STATUSES
+from convharness.oracle.verdict import FAILURES, STATUSES
 
 
 @pytest.mark.parametrize(("one", "other"), list(product(STATUSES, repeat=2)))

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .oracle import Oracle
-from .plugins.declaration import Implementation, declare, mark_of
-from .problems.suite import Case, find_suite
+from ..plugins.declaration import Implementation, declare, mark_of
+from ..problems.suite import Case, find_suite
+from . import Oracle
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from convharness import Problem, Settings, Suite, run
-from convharness.shrinking import shrink
+from convharness.oracle.shrinking import shrink
 from convharness.zoo.convolution import Asked, convolve, made
 from tests.making import case_of
 
