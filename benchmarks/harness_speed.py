@@ -15,9 +15,9 @@ from convharness import Problem, Settings, discover, find_suite, run
 from convharness.measure.stopwatch import Effort, Stopwatch, measure
 from convharness.oracle import Oracle
 from convharness.problems.suite import Case
-from convharness.records import Run
 from convharness.reports import render
-from convharness.results import frame_of
+from convharness.runs.record import Run
+from convharness.runs.store import frame_of
 
 REPETITIONS = 5
 

@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from .plugins.registry import Registry, discover
     from .problems.problem import Problem
     from .problems.suite import Case, Suite, find_suite, load_suite
-    from .records import Measurement, Record, Run
     from .runner import Settings, run
+    from .runs.record import Measurement, Record, Run
     from .tracking import asv_benchmarks, read_samples, record_commit
 
 _HOMES = {
     "Case": "problems.suite",
     "HarnessError": "errors",
     "Implementation": "plugins.declaration",
-    "Measurement": "records",
+    "Measurement": "runs.record",
     "PluginError": "errors",
     "Problem": "problems.problem",
     "ProblemError": "errors",
-    "Record": "records",
+    "Record": "runs.record",
     "Registry": "plugins.registry",
     "ResultsError": "errors",
-    "Run": "records",
+    "Run": "runs.record",
     "SelectionError": "errors",
     "Settings": "runner",
     "Suite": "problems.suite",

@@ -31,7 +31,7 @@ from .running import (
 
 if TYPE_CHECKING:
     from .plugins.registry import Registry
-    from .records import Run
+    from .runs.record import Run
 
 BUG, INTERRUPTED = 3, 130
 
@@ -158,7 +158,7 @@ def selftest(
         return _test_timer(seed, results, format_name, budget, repetitions)
     from .listing import text_of
     from .oracle import selftest as zoo
-    from .results import make_folder, write_text
+    from .runs.store import make_folder, write_text
 
     found = []
     with stdout_kept(), progress(zoo.size()) as advance:
@@ -186,7 +186,7 @@ def _test_timer(seed: int, results: Path, format_name: str, budget: float, repet
     from . import paces
     from .listing import text_of
     from .machine import calibration
-    from .results import make_folder, write_text
+    from .runs.store import make_folder, write_text
 
     found: list[paces.Trial] = []
     with stdout_kept(), progress(len(paces.KERNELS) * repetitions + len(paces.WITHIN_S)) as advance:
@@ -301,7 +301,7 @@ def report(
 ) -> int:
     """Report stored runs, by id or folder; the latest by default."""
     from .reports import render
-    from .results import encode_rows, find_run, load, read_rows, read_run, write_text
+    from .runs.store import encode_rows, find_run, load, read_rows, read_run, write_text
 
     folders = [find_run(name, results) for name in runs or ["latest"]]
     if format_name in ("json", "jsonl"):
@@ -410,7 +410,7 @@ def _taken_up(name: str | None, results: Path) -> Path | None:
     """Return the folder of the run that is to go on, or None where a new one begins."""
     if name is None:
         return None
-    from .journal import interrupted_run
+    from .runs.journal import interrupted_run
 
     folder = interrupted_run(name, results)
     if folder is None:
@@ -431,7 +431,7 @@ def _is_all_there_is(*names: str) -> bool:
 
 def _resume(folder: Path, results: Path, format_name: str) -> int:
     """Say again what was said when a run was started, and go on with it."""
-    from .results import read_run
+    from .runs.store import read_run
 
     run = read_run(folder)
     if not run.arguments:
@@ -446,7 +446,7 @@ def _resume(folder: Path, results: Path, format_name: str) -> int:
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:
     from .reports import render
-    from .results import frame_of, make_folder, write_text
+    from .runs.store import frame_of, make_folder, write_text
 
     frame = frame_of(rows, [run])
     folder = make_folder(results / "reports")
@@ -466,7 +466,7 @@ def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
 
 def _show_rows(rows: Sequence[Row], format_name: str) -> None:
     if format_name == "json":
-        from .results import encode_rows
+        from .runs.store import encode_rows
 
         show(encode_rows(rows))
         return

@@ -18,7 +18,7 @@ from .changes import Change, Thresholds, changes
 from .commits import Commit
 from .history import Tracked, relative_estimate
 from .oracle.verdict import FAILURES
-from .results import Row, is_finished, read_rows, read_run, run_folders
+from .runs.store import Row, is_finished, read_rows, read_run, run_folders
 
 Kind = Literal["broken", "wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
 

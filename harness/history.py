@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from .commits import Commit, Repository
 from .errors import ResultsError
 from .measure.stats import Estimate, over_processes
-from .records import Run
-from .results import Row, is_finished, read_rows, read_run, run_folders
+from .runs.record import Run
+from .runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .tracking import MANIFEST, Manifest, attributes_of, module_of
 
 if TYPE_CHECKING:

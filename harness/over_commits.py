@@ -86,7 +86,7 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from .events import newly_broken
     from .problems.selection import select_suites
     from .reports.changes import render
-    from .results import write_text
+    from .runs.store import write_text
     from .versions import version_of
 
     if format_name == "junit":
@@ -475,7 +475,7 @@ def _publish(plan: "_Plan") -> None:
     """Let asv make its site and write our page of the history, and say where they are."""
     from .history import tracked
     from .reports import render
-    from .results import load, make_folder, write_text
+    from .runs.store import load, make_folder, write_text
     from .walk import published
 
     known = tracked(plan.results, plan.line)
@@ -515,7 +515,7 @@ def _with_history(
 def _write_history(path: Path, repository: "Repository", results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
     from .history import asv_results, history, manifests_of
-    from .results import write_frame
+    from .runs.store import write_frame
 
     frame = history(results, line, asv_results(repository, results), manifests_of(repository))
     write_frame(path, frame)
@@ -561,7 +561,7 @@ def _is_stopped(found: "Sequence[Event]", gate: "Gate | None") -> bool:
 @options.results
 def merge(sources: Sequence[Path], results: Path) -> int:
     """Merge folders of results, from other machines or shards, into --results: without loss, once each."""
-    from .merging import merge as merged
+    from .runs.merging import merge as merged
 
     done = merged(sources, results)
     say(f"{results}: {done}")

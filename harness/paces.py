@@ -24,7 +24,7 @@ from .plugins.declaration import Implementation
 from .plugins.registry import held_by
 from .problems.problem import Problem
 from .problems.suite import Case
-from .records import Measurement
+from .runs.record import Measurement
 from .timing import time_case
 from .workers import Staff
 

@@ -15,7 +15,7 @@ from .oracle.verdict import Verdict
 from .plugins.declaration import Implementation
 from .plugins.registry import is_installed, library_version, missing
 from .problems.suite import Case, Suite
-from .records import Measurement, Record
+from .runs.record import Measurement, Record
 from .timing import TimingFailure, time_case
 from .workers import Limits, Staff, ceilings_of, measured_ceilings
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .plugins.declaration import Implementation
     from .plugins.registry import Registry
     from .problems.suite import Suite
-    from .records import Run
     from .runner import Settings
+    from .runs.record import Run
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
 
@@ -104,11 +104,11 @@ def recorded(
     """
     from dataclasses import asdict
 
-    from .journal import RunWriter, check_same
     from .machine import environment
     from .oracle.verdict import FAILURES
-    from .results import compact, is_finished, new_run, read_run
     from .runner import run
+    from .runs.journal import RunWriter, check_same
+    from .runs.store import compact, is_finished, new_run, read_run
 
     total = sum(len(suite) for suite in suites) * len(implementations)
     facts = environment.describe(settings.threads) | dict(about or {})
@@ -171,7 +171,7 @@ def show_records(
     rows: "Sequence[Row]", runs: "Sequence[Run]", format_name: str, baseline: str | None
 ) -> None:
     """Print records in a format."""
-    from .results import encode_rows, frame_of
+    from .runs.store import encode_rows, frame_of
 
     if format_name in ("json", "jsonl"):
         show(encode_rows(compared(rows, runs, baseline), lines=format_name == "jsonl"))
@@ -186,7 +186,7 @@ def compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None)
     if not any(row.get("time_median_s") for row in rows):
         return rows
     from .reports.views import comparison_of
-    from .results import frame_of
+    from .runs.store import frame_of
 
     compared = comparison_of(frame_of(rows, runs), baseline)
     return [{**row, **compared(row)} for row in rows]

@@ -6,7 +6,7 @@ from pathlib import Path
 from .commits import Repository
 from .errors import CommitError, SuiteError
 from .history import CONFIGURATION
-from .results import write_text
+from .runs.store import write_text
 from .tracking import MANIFEST, Manifest
 from .versions import FOLDER, offered
 from .walk import PLUGIN, configuration_of, module_text

@@ -25,7 +25,7 @@ from .oracle.timed import Expected, Layers
 from .plugins.declaration import Implementation
 from .plugins.registry import held_by
 from .problems.suite import Case
-from .records import Measurement
+from .runs.record import Measurement
 from .workers import Staff
 
 _FRESH_CALLS = 3

@@ -21,8 +21,8 @@ from .errors import ResultsError, SuiteError
 
 if TYPE_CHECKING:
     from .problems.suite import Suite
-    from .records import Run
-    from .results import Row
+    from .runs.record import Run
+    from .runs.store import Row
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
 
@@ -148,12 +148,12 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
-    from .journal import RunWriter
     from .machine import environment
     from .measure.stopwatch import Effort
     from .oracle.verdict import FAILURES
-    from .results import compact
     from .runner import Settings, run
+    from .runs.journal import RunWriter
+    from .runs.store import compact
     from .workers import die_with_parent
 
     order = Order.received()
@@ -256,7 +256,7 @@ def _run_of(
     results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any], order: Order
 ) -> tuple["Run", bool]:
     """Return the run that this becomes, and whether it was begun before."""
-    from .results import new_run, read_run
+    from .runs.store import new_run, read_run
 
     if order.is_resumable and (folder := begun(results, facts, settings)) is not None:
         return read_run(folder), True
@@ -265,7 +265,7 @@ def _run_of(
 
 def begun(results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Path | None:
     """Return the folder of the latest run of the same commit, machine and settings, finished or not."""
-    from .results import read_run, run_folders
+    from .runs.store import read_run, run_folders
 
     wanted = _told(facts, settings)
     for folder in reversed(run_folders(results)):
@@ -289,7 +289,7 @@ def _key(suite: str, implementation: str, case: str) -> str:
 def _figures(row: "Row") -> dict[str, Any]:
     """Return what asv keeps of a record."""
     from .oracle.verdict import FAILURES
-    from .results import passes_of
+    from .runs.store import passes_of
 
     error = row["error_u"]
     figures: dict[str, Any] = {

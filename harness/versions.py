@@ -23,7 +23,7 @@ from .commits import Commit, Repository
 from .errors import PluginError
 from .plugins.declaration import Implementation
 from .plugins.registry import ENTRY_POINTS, Registry, Unavailable
-from .results import write_text
+from .runs.store import write_text
 from .workers import examined
 
 FOLDER = "implementations"

@@ -25,7 +25,7 @@ from .history import CONFIGURATION, asv_folders
 from .oracle.verdict import FAILURES
 from .plugins.registry import is_installed, is_wanted
 from .problems.suite import find_suite
-from .results import (
+from .runs.store import (
     encode_rows,
     is_finished,
     make_folder,

@@ -62,7 +62,7 @@ def render(
     """
     rows = [*(one.row() for one in found), *map(_broken_row, broken)]
     if format_name in ("json", "jsonl"):
-        from ..results import encode_rows
+        from ..runs.store import encode_rows
 
         return encode_rows(rows, lines=format_name == "jsonl")
     if format_name == "csv":

@@ -33,7 +33,7 @@ def render(format_name: str, found: Sequence[Event], left: Sequence[Suspicion]) 
     """
     shown = [one for one in found if one.kinds & set(WORSE)]
     if format_name == "json":
-        from ..results import encode_rows
+        from ..runs.store import encode_rows
 
         return encode_rows([one.row() for one in shown])
     shown = _with_places(shown)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..measure.decisions import PRECISION
-from ..records import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
+from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
 
 LAYOUTS = ("contiguous", "channels_last")
 WARM, COLD = "warm", "cold"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ..measure.decisions import LEAST_MARGIN
-from ..records import AMORTISED_COLUMNS
+from ..runs.record import AMORTISED_COLUMNS
 from . import measuring, numbers, views
 from .frames import COLD, prepare, present, records, runs
 from .statuses import FAILURES

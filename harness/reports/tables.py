@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..records import COLUMNS, NESTED_COLUMNS
+from ..runs.record import COLUMNS, NESTED_COLUMNS
 from . import views
 
 _RAW = ("samples_s", "twin")

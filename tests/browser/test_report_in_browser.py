@@ -7,7 +7,7 @@ import pytest
 
 from convharness import Settings, discover, find_suite, run
 from convharness.reports import render
-from convharness.results import frame_of, new_run
+from convharness.runs.store import frame_of, new_run
 
 from .chromium import CHROMIUM, WHY_NOT, opened
 

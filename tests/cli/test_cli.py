@@ -14,8 +14,8 @@ import pytest
 
 from convharness import Problem
 from convharness.cli import main
-from convharness.records import COLUMNS, NESTED_COLUMNS
-from convharness.results import read_rows, run_folders
+from convharness.runs.record import COLUMNS, NESTED_COLUMNS
+from convharness.runs.store import read_rows, run_folders
 
 TINY = "n1c2h4w4-o2k3-float32"
 FAST = ("--budget", "0.001")

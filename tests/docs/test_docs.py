@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convharness.oracle.verdict import STATUSES
-from convharness.records import COLUMNS
+from convharness.runs.record import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "results/README.md"])

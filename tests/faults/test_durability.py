@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from convharness import Record, ResultsError, Verdict, implementation
-from convharness.journal import RunWriter, interrupted_run
-from convharness.results import is_finished, new_run, read_rows, read_run
+from convharness.runs.journal import RunWriter, interrupted_run
+from convharness.runs.store import is_finished, new_run, read_rows, read_run
 from tests.cli.test_cli import Command, command  # noqa: F401 a fixture
 from tests.making import case_of, declared
 from tools.kill_and_resume import kill_and_resume

@@ -11,7 +11,7 @@ from convharness.commits import Commit
 from convharness.events import Event, Suspicion, events
 from convharness.history import Tracked
 from convharness.measure.decisions import Decision
-from convharness.records import Run
+from convharness.runs.record import Run
 
 LINE = [
     Commit(

@@ -10,8 +10,8 @@ import pytest
 from convharness import Measurement, Verdict
 from convharness.commits import Commit
 from convharness.history import COLUMNS, history, tracked
-from convharness.journal import RunWriter
-from convharness.results import compact, new_run
+from convharness.runs.journal import RunWriter
+from convharness.runs.store import compact, new_run
 
 from .test_results import record
 

@@ -4,8 +4,8 @@ import doctest
 import subprocess
 import sys
 
-from convharness.records import COLUMNS
 from convharness.reports import FORMATS, frames, numbers, statuses
+from convharness.runs.record import COLUMNS
 
 
 def test_formats() -> None:

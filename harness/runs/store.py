@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from .errors import ResultsError, did_you_mean
-from .measure.stats import Pass
-from .oracle.verdict import STATUSES
-from .records import COLUMNS, NESTED_COLUMNS, Run
+from ..errors import ResultsError, did_you_mean
+from ..measure.stats import Pass
+from ..oracle.verdict import STATUSES
+from .record import COLUMNS, NESTED_COLUMNS, Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from .errors import ResultsError
-from .results import (
+from ..errors import ResultsError
+from .store import (
     RECORDS_FILE,
     cannot,
     compact,

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from .machine.ceilings import Ceilings
-from .measure.stats import Pass, paired_logarithms
-from .oracle.verdict import Verdict
-from .plugins.declaration import Implementation
-from .problems.problem import FIELDS
-from .problems.suite import Case
+from ..machine.ceilings import Ceilings
+from ..measure.stats import Pass, paired_logarithms
+from ..oracle.verdict import Verdict
+from ..plugins.declaration import Implementation
+from ..problems.problem import FIELDS
+from ..problems.suite import Case
 
 _AMORTISED_CALLS = (1, 10, 1000)
 AMORTISED_COLUMNS = tuple(f"amortised_{calls}_s" for calls in _AMORTISED_CALLS)
@@ -138,7 +138,7 @@ class Record:
         if self.measurement is None:
             return {**dict.fromkeys((*_TIMES, "gflops", "gbytes_s", "peak_fraction")), **counts}
         measured = self.measurement
-        from .measure.stats import typical_time
+        from ..measure.stats import typical_time
 
         time_s, low, high = typical_time(measured.passes)
         return {

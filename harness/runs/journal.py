@@ -14,9 +14,9 @@ from typing import Any, Self
 
 import msgspec
 
-from .errors import ResultsError
-from .records import Record, Run
-from .results import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, new_name, plain, row_of, run_folders
+from ..errors import ResultsError
+from .record import Record, Run
+from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, new_name, plain, row_of, run_folders
 
 
 class RunWriter:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from convharness import ResultsError
-from convharness.journal import RunWriter
-from convharness.merging import merge
-from convharness.results import compact, is_finished, new_run, read_rows
+from convharness.runs.journal import RunWriter
+from convharness.runs.merging import merge
+from convharness.runs.store import compact, is_finished, new_run, read_rows
 
 from .test_results import record, write
 

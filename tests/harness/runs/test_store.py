@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from convharness import Measurement, Record, ResultsError, Verdict, implementation
-from convharness.journal import RunWriter
-from convharness.records import COLUMNS, NESTED_COLUMNS
-from convharness.results import (
+from convharness.runs.journal import RunWriter
+from convharness.runs.record import COLUMNS, NESTED_COLUMNS
+from convharness.runs.store import (
     compact,
     encode_rows,
     find_run,

@@ -5,7 +5,7 @@ import pytest
 from convharness import Case, Measurement, Problem, Record, Run, Verdict, implementation
 from convharness.machine.ceilings import Ceilings
 from convharness.problems.problem import FIELDS
-from convharness.records import COLUMNS, NESTED_COLUMNS
+from convharness.runs.record import COLUMNS, NESTED_COLUMNS
 from tests.making import case_of, declared
 
 DESIGNED = (
