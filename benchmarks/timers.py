@@ -369,11 +369,11 @@ NEVER_ENOUGH = 1e-4  # a precision that is never reached: the budget decides
 def by_convharness(base, other, problem, budget_s, factor):
     """Let the project's own engine measure and decide; a third rival is its noise floor."""
     from convharness import Problem
+    from convharness.engine.timing import time_case
     from convharness.measure.decisions import decide, noise_floor
     from convharness.measure.stopwatch import Effort
     from convharness.plugins.registry import held_by
     from convharness.problems.suite import Case
-    from convharness.timing import time_case
     from convharness.workers import Staff
 
     names = f"paces.{base}", f"paces.{other}"

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .engine.runner import Settings, run
     from .errors import (
         HarnessError,
         PluginError,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .plugins.registry import Registry, discover
     from .problems.problem import Problem
     from .problems.suite import Case, Suite, find_suite, load_suite
-    from .runner import Settings, run
     from .runs.record import Measurement, Record, Run
     from .tracking import asv_benchmarks, read_samples, record_commit
 
@@ -42,7 +42,7 @@ _HOMES = {
     "ResultsError": "errors",
     "Run": "runs.record",
     "SelectionError": "errors",
-    "Settings": "runner",
+    "Settings": "engine.runner",
     "Suite": "problems.suite",
     "SuiteError": "errors",
     "Verdict": "oracle.verdict",
@@ -58,7 +58,7 @@ _HOMES = {
     "plan": "plugins.declaration",
     "read_samples": "tracking",
     "record_commit": "tracking",
-    "run": "runner",
+    "run": "engine.runner",
 }
 
 __all__ = [

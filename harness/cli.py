@@ -183,27 +183,32 @@ def selftest(
 
 
 def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
-    from . import paces
+    from .engine import timer_selftest
     from .listing import text_of
     from .machine import calibration
     from .runs.store import make_folder, write_text
 
-    found: list[paces.Trial] = []
-    with stdout_kept(), progress(len(paces.KERNELS) * repetitions + len(paces.WITHIN_S)) as advance:
-        for trials in paces.trials(tuple(paces.KERNELS), budget_s=budget, repetitions=repetitions, seed=seed):
+    found: list[timer_selftest.Trial] = []
+    with (
+        stdout_kept(),
+        progress(len(timer_selftest.KERNELS) * repetitions + len(timer_selftest.WITHIN_S)) as advance,
+    ):
+        for trials in timer_selftest.trials(
+            tuple(timer_selftest.KERNELS), budget_s=budget, repetitions=repetitions, seed=seed
+        ):
             found += trials
             advance(trials[0].kernel, any(not one.slowdown and one.is_found for one in trials))
         smallest = []
-        for within_s in paces.WITHIN_S:
-            smallest.append(paces.smallest(seed, within_s))
+        for within_s in timer_selftest.WITHIN_S:
+            smallest.append(timer_selftest.smallest(seed, within_s))
             advance(f"smallest slow-down within {within_s:g} s", smallest[-1] is None)
-    marks = paces.marks(found, budget, smallest)
+    marks = timer_selftest.marks(found, budget, smallest)
     calibration.write("timer", marks.threads, marks)
     rows = [one.row() for one in found]
     name = f"timing-{marks.measured_at.replace(':', '')}.csv"
     stored = write_text(make_folder(results / "selftest") / name, text_of(rows, "csv"))
     if format_name == "table":
-        show(text_of(paces.kernel_rows(found), "table"))
+        show(text_of(timer_selftest.kernel_rows(found), "table"))
         show(str(marks))
     else:
         _show_rows(rows, format_name)
@@ -221,7 +226,7 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
     from .machine.environment import limit_threads
 
     limit_threads(threads)
-    from .doctor import examine, screen_of
+    from .engine.doctor import examine, screen_of
     from .plugins.registry import discover
     from .workers import examined
 

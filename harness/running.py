@@ -11,10 +11,10 @@ from .console import progress, say, show
 from .errors import SelectionError, did_you_mean
 
 if TYPE_CHECKING:
+    from .engine.runner import Settings
     from .plugins.declaration import Implementation
     from .plugins.registry import Registry
     from .problems.suite import Suite
-    from .runner import Settings
     from .runs.record import Run
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
@@ -69,8 +69,8 @@ def settings_of(
     **judging: Any,
 ) -> "Settings":
     """Return the settings that options say."""
+    from .engine.runner import Settings
     from .measure.stopwatch import Effort
-    from .runner import Settings
 
     if memory_gib is not None:
         judging["memory_bytes"] = int(memory_gib * 2**30)
@@ -104,9 +104,9 @@ def recorded(
     """
     from dataclasses import asdict
 
+    from .engine.runner import run
     from .machine import environment
     from .oracle.verdict import FAILURES
-    from .runner import run
     from .runs.journal import RunWriter, check_same
     from .runs.store import compact, is_finished, new_run, read_run
 
@@ -151,8 +151,8 @@ def recorded(
 
 def _limits(threads: int) -> dict[str, Any]:
     """Return what is known of the machine's speed, and of how well differences can be seen on it."""
+    from .engine.timer_selftest import Marks
     from .machine import calibration
-    from .paces import Marks
     from .workers import ceilings_of
 
     return {"ceilings": ceilings_of(threads), "timer": calibration.read("timer", threads, Marks)}

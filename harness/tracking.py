@@ -148,10 +148,10 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
+    from .engine.runner import Settings, run
     from .machine import environment
     from .measure.stopwatch import Effort
     from .oracle.verdict import FAILURES
-    from .runner import Settings, run
     from .runs.journal import RunWriter
     from .runs.store import compact
     from .workers import die_with_parent

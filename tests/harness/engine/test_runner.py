@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
+from convharness.engine.timing import TimingFailure
 from convharness.machine.ceilings import Ceilings
 from convharness.measure.stopwatch import Effort
-from convharness.timing import TimingFailure
 from convharness.zoo.convolution import convolve, made
 from tests.making import case_of, declared
 
@@ -29,14 +29,16 @@ SLUGGISH = Ceilings(threads=1, gflops={"float32": 1e-30}, gbytes_s=1e-30, cached
 @pytest.fixture(autouse=True)
 def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let others measure meanwhile: what takes how long is no matter here."""
-    monkeypatch.setattr("convharness.timing.alone", nullcontext)
+    monkeypatch.setattr("convharness.engine.timing.alone", nullcontext)
 
 
 @pytest.fixture(autouse=True)
 def ceilings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Measure no machine: nothing is too fast for this one. Return for how many threads it was asked."""
     asked: list[int] = []
-    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: asked.append(threads) or BOUNDLESS)
+    monkeypatch.setattr(
+        "convharness.engine.runner.ceilings_of", lambda threads: asked.append(threads) or BOUNDLESS
+    )
     return asked
 
 
@@ -224,8 +226,8 @@ def test_the_engine_s_own_reference_can_be_a_yardstick() -> None:
 
 def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict sinks, its time is none, and the command that shows it again is `time`."""
-    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
-    monkeypatch.setattr("convharness.runner.measured_ceilings", lambda threads: None)
+    monkeypatch.setattr("convharness.engine.runner.ceilings_of", lambda threads: SLUGGISH)
+    monkeypatch.setattr("convharness.engine.runner.measured_ceilings", lambda threads: None)
     record = records(RIGHT, settings=TIMED)[0]
 
     assert ("contract", "at size", None) == (
@@ -240,9 +242,9 @@ def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.Mon
 def test_before_a_time_is_refused_the_machine_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once in a run: it may have been busy when it was measured, and what it can do then counts."""
     asked: list[int] = []
-    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
+    monkeypatch.setattr("convharness.engine.runner.ceilings_of", lambda threads: SLUGGISH)
     monkeypatch.setattr(
-        "convharness.runner.measured_ceilings", lambda threads: asked.append(threads) or BOUNDLESS
+        "convharness.engine.runner.measured_ceilings", lambda threads: asked.append(threads) or BOUNDLESS
     )
     found = records(RIGHT, settings=TIMED, cases=CASES)
 
@@ -251,7 +253,7 @@ def test_before_a_time_is_refused_the_machine_is_looked_at_again(monkeypatch: py
 
 def test_with_cold_caches_nothing_is_too_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ceilings are those of warm ones, which nobody is held to there."""
-    monkeypatch.setattr("convharness.runner.ceilings_of", lambda threads: SLUGGISH)
+    monkeypatch.setattr("convharness.engine.runner.ceilings_of", lambda threads: SLUGGISH)
     monkeypatch.setattr("convharness.machine.caches.evicting_bytes", lambda: 4096)
     settings = replace(TIMED, effort=replace(EFFORT, cache="cold"))
     record = records(RIGHT, settings=settings)[0]
@@ -278,7 +280,7 @@ def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) ->
         asked.append((case, [one.name for one in chosen], effort, how))
         return {one.name: TimingFailure("error", "when timed: no") for one in chosen}
 
-    monkeypatch.setattr("convharness.runner.time_case", time_case)
+    monkeypatch.setattr("convharness.engine.runner.time_case", time_case)
     settings = replace(TIMED, seed=7, threads=2, baseline="zoo.right", yardstick=True)
     records(RIGHT, made(lambda asked: convolve(asked) + 1, "wrong"), settings=settings)
     ((case, names, effort, how),) = asked

@@ -17,16 +17,16 @@ from typing import Any
 
 import msgspec
 
-from .errors import HarnessError
-from .measure.decisions import Decision, decide, noise_floor
-from .measure.stopwatch import Effort
-from .plugins.declaration import Implementation
-from .plugins.registry import held_by
-from .problems.problem import Problem
-from .problems.suite import Case
-from .runs.record import Measurement
+from ..errors import HarnessError
+from ..measure.decisions import Decision, decide, noise_floor
+from ..measure.stopwatch import Effort
+from ..plugins.declaration import Implementation
+from ..plugins.registry import held_by
+from ..problems.problem import Problem
+from ..problems.suite import Case
+from ..runs.record import Measurement
+from ..workers import Staff
 from .timing import time_case
-from .workers import Staff
 
 KERNELS = {
     "product_20": "n1c4h4w4-o4k1-float32",

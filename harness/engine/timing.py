@@ -15,18 +15,18 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from .execution.host import Held, Host, Timed
-from .execution.kernel_call import KernelError, Output
-from .machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
-from .measure.stats import Pass, paired_estimate
-from .measure.stopwatch import Effort, Samples, measure
-from .numerics.operands import KINDS
-from .oracle.timed import Expected, Layers
-from .plugins.declaration import Implementation
-from .plugins.registry import held_by
-from .problems.suite import Case
-from .runs.record import Measurement
-from .workers import Staff
+from ..execution.host import Held, Host, Timed
+from ..execution.kernel_call import KernelError, Output
+from ..machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
+from ..measure.stats import Pass, paired_estimate
+from ..measure.stopwatch import Effort, Samples, measure
+from ..numerics.operands import KINDS
+from ..oracle.timed import Expected, Layers
+from ..plugins.declaration import Implementation
+from ..plugins.registry import held_by
+from ..problems.suite import Case
+from ..runs.record import Measurement
+from ..workers import Staff
 
 _FRESH_CALLS = 3
 _FRESH_RATIO = 3.0
@@ -90,7 +90,7 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
 @cache
 def _yardstick() -> Implementation:
     """Return the engine's own convolution, as something that workers can load."""
-    return held_by(Path(__file__).with_name("yardstick.py"), "file", "yardstick").implementations[0]
+    return held_by(Path(__file__).with_name("reference_plugin.py"), "file", "yardstick").implementations[0]
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convharness.doctor import Finding, examine, screen_of
+from convharness.engine.doctor import Finding, examine, screen_of
 from convharness.plugins.registry import Registry, Unavailable
 
 SUBJECTS = ["machine", "caches", "clock", "processors", "company", "memory", "libraries", "ceilings", "timer"]
@@ -43,7 +43,7 @@ def test_a_screen_says_a_subject_once_and_advice_below_its_fact() -> None:
 @pytest.mark.parametrize(("threads", "advised"), [(1, False), (100_000, True)])
 def test_more_threads_than_processors_are_advised_against(threads: int, advised: bool) -> None:
     """Nothing can be timed so."""
-    from convharness.doctor import _processors
+    from convharness.engine.doctor import _processors
 
     first = next(iter(_processors(threads)))
 

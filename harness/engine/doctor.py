@@ -9,12 +9,12 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from .machine import caches, calibration, environment
-from .machine.ceilings import Ceilings
-from .machine.interference import Conditions, Snapshot
-from .paces import Marks
-from .plugins.registry import Registry
-from .workers import ceilings_of
+from ..machine import caches, calibration, environment
+from ..machine.ceilings import Ceilings
+from ..machine.interference import Conditions, Snapshot
+from ..plugins.registry import Registry
+from ..workers import ceilings_of
+from .timer_selftest import Marks
 
 _LOOK_S = 0.5
 _BUSY = 0.1

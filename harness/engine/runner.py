@@ -4,20 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from .machine.ceilings import Ceilings
-from .machine.environment import limit_threads
-from .measure.stopwatch import Effort
-from .numerics.arrays import adapter
-from .oracle import Oracle
-from .oracle.shrinking import shrunk
-from .oracle.trial import reproduction
-from .oracle.verdict import Verdict
-from .plugins.declaration import Implementation
-from .plugins.registry import is_installed, library_version, missing
-from .problems.suite import Case, Suite
-from .runs.record import Measurement, Record
+from ..machine.ceilings import Ceilings
+from ..machine.environment import limit_threads
+from ..measure.stopwatch import Effort
+from ..numerics.arrays import adapter
+from ..oracle import Oracle
+from ..oracle.shrinking import shrunk
+from ..oracle.trial import reproduction
+from ..oracle.verdict import Verdict
+from ..plugins.declaration import Implementation
+from ..plugins.registry import is_installed, library_version, missing
+from ..problems.suite import Case, Suite
+from ..runs.record import Measurement, Record
+from ..workers import Limits, Staff, ceilings_of, measured_ceilings
 from .timing import TimingFailure, time_case
-from .workers import Limits, Staff, ceilings_of, measured_ceilings
 
 Key = tuple[str, str, str]
 """Suite, case and implementation."""
@@ -122,7 +122,7 @@ class _Session:
             for suite, case in cases:
                 yield {one.name: self._oracle.judge(one, case) for one in self._wanted(suite, case)}
             return
-        from .pool import Judging, judged_by_many
+        from .parallel import Judging, judged_by_many
 
         yield from judged_by_many(
             settings.jobs,

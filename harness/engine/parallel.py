@@ -17,14 +17,14 @@ from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
-from .errors import PluginError
-from .machine.environment import limit_threads, open_standard_streams
-from .oracle import Oracle
-from .oracle.verdict import Verdict
-from .plugins.declaration import Implementation
-from .plugins.facts import read_facts, written_facts
-from .problems.suite import Case
-from .workers import Limits, Staff, die_with_parent, end_marked
+from ..errors import PluginError
+from ..machine.environment import limit_threads, open_standard_streams
+from ..oracle import Oracle
+from ..oracle.verdict import Verdict
+from ..plugins.declaration import Implementation
+from ..plugins.facts import read_facts, written_facts
+from ..problems.suite import Case
+from ..workers import Limits, Staff, die_with_parent, end_marked
 
 Verdicts = Mapping[str, Verdict]
 

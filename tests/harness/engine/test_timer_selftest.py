@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from convharness import HarnessError, Implementation, Measurement, Problem, Registry, paces
+from convharness.engine.timer_selftest import KERNELS, Marks, Trial, kernel_rows, marks, smallest, trials
+from convharness.engine.timing import TimingFailure
 from convharness.measure.decisions import Decision, decide
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import Oracle
-from convharness.paces import KERNELS, Marks, Trial, kernel_rows, marks, smallest, trials
 from convharness.plugins.registry import held_by
-from convharness.timing import TimingFailure
 from convharness.zoo import paces as zoo
 from tests.making import case_of
 
@@ -326,7 +326,7 @@ def test_a_kernel_that_cannot_be_timed_is_an_error(engine: Engine, monkeypatch: 
 
 def test_the_real_engine_times_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """In processes of their own, and as briefly as it can: what it finds is its own affair."""
-    monkeypatch.setattr("convharness.timing.alone", nullcontext)  # whoever else measures may go on
+    monkeypatch.setattr("convharness.engine.timing.alone", nullcontext)  # whoever else measures may go on
     (found,) = trials(["product_20"], budget_s=0.003, repetitions=1, seed=0)
 
     assert [0.0, 0.05, 0.1, 0.0] == [one.slowdown for one in found]

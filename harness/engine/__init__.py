@@ -1,0 +1,1 @@
+"""The engine: cases and implementations are judged, timed and recorded."""
