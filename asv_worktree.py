@@ -1,5 +1,6 @@
 """Makes convharness's environment known to asv: a checkout of each commit, and this interpreter."""
 
-from convharness.checkouts import Worktree, setup
+from convharness import Worktree
+from convharness import introduce_machine as setup
 
 __all__ = ["Worktree", "setup"]

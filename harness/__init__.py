@@ -8,6 +8,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .commits.asv import asv_benchmarks, read_samples, record_commit
+    from .commits.asv_environment import Worktree, introduce_machine
+    from .commits.history import load_history
     from .engine.runner import Settings, run
     from .errors import (
         HarnessError,
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
         SelectionError,
         SuiteError,
     )
-    from .history import load_history
     from .oracle.conformance import check_implementation
     from .oracle.verdict import Verdict
     from .plugins.declaration import Implementation, implementation, plan
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from .problems.problem import Problem
     from .problems.suite import Case, Suite, find_suite, load_suite
     from .runs.record import Measurement, Record, Run
-    from .tracking import asv_benchmarks, read_samples, record_commit
 
 _HOMES = {
     "Case": "problems.suite",
@@ -46,18 +47,20 @@ _HOMES = {
     "Suite": "problems.suite",
     "SuiteError": "errors",
     "Verdict": "oracle.verdict",
-    "asv_benchmarks": "tracking",
+    "Worktree": "commits.asv_environment",
+    "asv_benchmarks": "commits.asv",
     "check_implementation": "oracle.conformance",
     "discover": "plugins.registry",
     "find_suite": "problems.suite",
     "implementation": "plugins.declaration",
+    "introduce_machine": "commits.asv_environment",
     "lazy_import": "plugins.lazy",
-    "load_history": "history",
+    "load_history": "commits.history",
     "load_suite": "problems.suite",
     "pad": "plugins.padding",
     "plan": "plugins.declaration",
-    "read_samples": "tracking",
-    "record_commit": "tracking",
+    "read_samples": "commits.asv",
+    "record_commit": "commits.asv",
     "run": "engine.runner",
 }
 
@@ -78,11 +81,13 @@ __all__ = [
     "Suite",
     "SuiteError",
     "Verdict",
+    "Worktree",
     "asv_benchmarks",
     "check_implementation",
     "discover",
     "find_suite",
     "implementation",
+    "introduce_machine",
     "lazy_import",
     "load_history",
     "load_suite",

@@ -16,15 +16,15 @@ from .running import FAILED, MISTAKE, PASSED, recorded, settings_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .changes import Change, Gate
-    from .commits import Commit, Repository
-    from .events import Event, Suspicion
-    from .history import Tracked
+    from .commits.asv import Order
+    from .commits.changes import Change, Gate
+    from .commits.events import Event, Suspicion
+    from .commits.history import Tracked
+    from .commits.repository import Commit, Repository
+    from .commits.snapshots import Version
+    from .commits.tracker import Configuration, Outcome
     from .plugins.declaration import Implementation
     from .plugins.registry import Registry
-    from .tracking import Order
-    from .versions import Version
-    from .walk import Configuration, Outcome
 
 CONFIRMED_S = 1.0
 """How long each implementation is timed where a suspicion is looked into."""
@@ -42,8 +42,8 @@ def are_commits(base: str, other: str) -> bool:
     Raises `SelectionError` where only one of them does, and `CommitError` outside a repository where
     they cannot be names of implementations either.
     """
-    from .commits import Repository
-    from .versions import WORKING_TREE
+    from .commits.repository import Repository
+    from .commits.snapshots import WORKING_TREE
 
     try:
         repository = Repository(Path.cwd())
@@ -81,13 +81,13 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from .machine.environment import limit_threads
 
     limit_threads(threads)
-    from .changes import Thresholds, changes
-    from .commits import Repository
-    from .events import newly_broken
+    from .commits.changes import Thresholds, changes
+    from .commits.events import newly_broken
+    from .commits.repository import Repository
+    from .commits.snapshots import version_of
     from .problems.selection import select_suites
     from .reports.changes import render
     from .runs.store import write_text
-    from .versions import version_of
 
     if format_name == "junit":
         raise click.UsageError("two commits are not reported as junit; take table, markdown, json or csv")
@@ -126,7 +126,7 @@ def _placed(results: Path, repository: "Repository") -> Path:
 
 def _tracked_suites(repository: "Repository") -> list[str]:
     """Return the suites that the repository itself says are its own."""
-    from .tracking import MANIFEST, Manifest, found_from
+    from .commits.asv import MANIFEST, Manifest, found_from
 
     folder = repository.root / "suites"
     if not (folder / MANIFEST).is_file():
@@ -147,7 +147,7 @@ def _differing(
 
     Raises `SelectionError` where nothing is offered, or nothing matches.
     """
-    from .versions import missing_of
+    from .commits.snapshots import missing_of
 
     registries = [version.registry() for version in versions]
     for version, registry in zip(versions, registries, strict=True):
@@ -242,10 +242,10 @@ def _track(  # noqa: PLR0913 what the options say
     confirm: bool,
     history_file: Path | None,
 ) -> int:
-    from .commits import Repository
+    from .commits.asv import MANIFEST, Order, module_of
+    from .commits.repository import Repository
+    from .commits.tracker import alone_in, configured
     from .reports.numbers import many
-    from .tracking import MANIFEST, Order, module_of
-    from .walk import alone_in, configured
 
     repository = Repository(Path.cwd())
     results = _placed(results, repository)
@@ -303,7 +303,7 @@ def _wanted(
     repository: "Repository", line: "Sequence[Commit]", results: Path, span: str | None
 ) -> "list[Commit]":
     """Return the commits that are asked for, the oldest first."""
-    from .history import tracked
+    from .commits.history import tracked
 
     if span is not None:
         return repository.commits(span)
@@ -333,7 +333,7 @@ def _line_of(
 
 def _walked(plan: "_Plan", commits: "Sequence[Commit]") -> "Iterator[Outcome]":
     """Track commits and say of each what came of it."""
-    from .walk import walk
+    from .commits.tracker import walk
 
     with Steps(len(commits)) as steps:
         outcomes = walk(plan.repository, commits, plan.configuration, plan.order, steps.within)
@@ -368,9 +368,9 @@ def _events(
     """Return what happened on a line of commits, by the thresholds of a gate, and what is still open."""
     from dataclasses import replace
 
-    from .events import compared, events
-    from .history import tracked
-    from .versions import relevant
+    from .commits.events import compared, events
+    from .commits.history import tracked
+    from .commits.snapshots import relevant
 
     thresholds = None if gate is None else gate.thresholds
     known = tracked(results, line) if known is None else known
@@ -416,10 +416,10 @@ def _look_into(
     """
     from dataclasses import replace
 
+    from .commits.asv import suites_of
+    from .commits.snapshots import version_of
     from .machine.environment import limit_threads
     from .reports.numbers import many
-    from .tracking import suites_of
-    from .versions import version_of
 
     limit_threads(plan.threads)
     versions = [version_of(plan.repository, name) for name in (before, after)]
@@ -473,10 +473,10 @@ def _middle(event: "Event", tried: set[str]) -> "Commit | None":
 
 def _publish(plan: "_Plan") -> None:
     """Let asv make its site and write our page of the history, and say where they are."""
-    from .history import tracked
+    from .commits.history import tracked
+    from .commits.tracker import published
     from .reports import render
     from .runs.store import load, make_folder, write_text
-    from .walk import published
 
     known = tracked(plan.results, plan.line)
     if not known:
@@ -492,7 +492,7 @@ def _publish(plan: "_Plan") -> None:
 
 def with_history(frame: "pd.DataFrame", results: Path) -> "pd.DataFrame":
     """Return records that know what was tracked at other commits, if anything was, for the HTML report."""
-    from .commits import Repository
+    from .commits.repository import Repository
 
     try:
         repository = Repository(Path.cwd())
@@ -504,7 +504,7 @@ def with_history(frame: "pd.DataFrame", results: Path) -> "pd.DataFrame":
 def _with_history(
     frame: "pd.DataFrame", repository: "Repository", results: Path, line: "Sequence[Commit]"
 ) -> "pd.DataFrame":
-    from .history import history
+    from .commits.history import history
 
     known = history(results, line)
     if not known.empty:
@@ -514,7 +514,7 @@ def _with_history(
 
 def _write_history(path: Path, repository: "Repository", results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
-    from .history import asv_results, history, manifests_of
+    from .commits.history import asv_results, history, manifests_of
     from .runs.store import write_frame
 
     frame = history(results, line, asv_results(repository, results), manifests_of(repository))
@@ -526,8 +526,8 @@ def _list(
     *, gate: "Gate | None", results: Path, format_name: str, history_file: Path | None, **_: Any
 ) -> int:
     """Say what happened at which commit, as far as it is known."""
-    from .commits import Repository
-    from .history import tracked
+    from .commits.history import tracked
+    from .commits.repository import Repository
 
     repository = Repository(Path.cwd())
     repository.check_is_whole()
@@ -572,7 +572,7 @@ def merge(sources: Sequence[Path], results: Path) -> int:
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]")
 def init(folder: Path) -> int:
     """Start in a repository of your own: a plugin, a suite, and what asv needs; nothing is overwritten."""
-    from .starting import start
+    from .commits.scaffold import start
 
     for path, is_new in start(folder):
         say(f"{'wrote' if is_new else 'kept '} {path}")

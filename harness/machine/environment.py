@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .. import commits
+from ..commits import repository
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -67,7 +67,7 @@ def describe(threads: int) -> dict[str, Any]:
         "threads": threads,
         "pools": pools,
         "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        **commits.facts(Path.cwd()),
+        **repository.facts(Path.cwd()),
     }
 
 

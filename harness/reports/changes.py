@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ..changes import REGRESSIONS, Change, summary
+from ..commits.changes import REGRESSIONS, Change, summary
 from ..errors import SelectionError
 from ..oracle.verdict import FAILURES
 from . import numbers

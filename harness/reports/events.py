@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from rich.text import Text
 
-from ..commits import ABBREVIATED
-from ..events import WORSE, Event, Step, Suspicion
+from ..commits.events import WORSE, Event, Step, Suspicion
+from ..commits.repository import ABBREVIATED
 from . import numbers
 from .changes import STYLES, WORDS
 from .markdown import plain_text, table_of

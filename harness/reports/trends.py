@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..commits import ABBREVIATED
-from ..events import Event
+from ..commits.events import Event
+from ..commits.repository import ABBREVIATED
 from . import numbers
 from .changes import WORDS
 from .frames import records

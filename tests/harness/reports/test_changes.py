@@ -5,7 +5,7 @@ from io import StringIO
 
 import pandas as pd
 
-from convharness.changes import Change
+from convharness.commits.changes import Change
 from convharness.reports.changes import render
 
 TITLES = ("before", "after")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from convharness.changes import Change
-from convharness.commits import Commit
-from convharness.events import Event, Suspicion, events
-from convharness.history import Tracked
+from convharness.commits.changes import Change
+from convharness.commits.events import Event, Suspicion, events
+from convharness.commits.history import Tracked
+from convharness.commits.repository import Commit
 from convharness.measure.decisions import Decision
 from convharness.runs.record import Run
 

@@ -12,12 +12,12 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .commits import Commit, Repository
-from .errors import ResultsError
-from .measure.stats import Estimate, over_processes
-from .runs.record import Run
-from .runs.store import Row, is_finished, read_rows, read_run, run_folders
-from .tracking import MANIFEST, Manifest, attributes_of, module_of
+from ..errors import ResultsError
+from ..measure.stats import Estimate, over_processes
+from ..runs.record import Run
+from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
+from .asv import MANIFEST, Manifest, attributes_of, module_of
+from .repository import Commit, Repository
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +122,7 @@ def asv_folders(repository: Repository) -> dict[str, Path] | None:
     path = repository.root / CONFIGURATION
     if not path.is_file():
         return None
-    from .checkouts import own_folders
+    from .asv_environment import own_folders
 
     return own_folders(path)
 

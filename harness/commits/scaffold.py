@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .commits import Repository
-from .errors import CommitError, SuiteError
+from ..errors import CommitError, SuiteError
+from ..runs.store import write_text
+from .asv import MANIFEST, Manifest
 from .history import CONFIGURATION
-from .runs.store import write_text
-from .tracking import MANIFEST, Manifest
-from .versions import FOLDER, offered
-from .walk import PLUGIN, configuration_of, module_text
+from .repository import Repository
+from .snapshots import FOLDER, offered
+from .tracker import PLUGIN, configuration_of, module_text
 
 _BENCHMARKS = "suites"
 _EXAMPLE = '''"""Implementations of this repository; each file here is a family of its own."""

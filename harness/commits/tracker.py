@@ -19,13 +19,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from .commits import Commit, Repository
-from .errors import CommitError, HarnessError, ResultsError, SuiteError
-from .history import CONFIGURATION, asv_folders
-from .oracle.verdict import FAILURES
-from .plugins.registry import is_installed, is_wanted
-from .problems.suite import find_suite
-from .runs.store import (
+from ..errors import CommitError, HarnessError, ResultsError, SuiteError
+from ..oracle.verdict import FAILURES
+from ..plugins.registry import is_installed, is_wanted
+from ..problems.suite import find_suite
+from ..runs.store import (
     encode_rows,
     is_finished,
     make_folder,
@@ -34,8 +32,10 @@ from .runs.store import (
     run_folders,
     write_text,
 )
-from .tracking import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
-from .versions import WORKING_TREE, store_of, version_of
+from .asv import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
+from .history import CONFIGURATION, asv_folders
+from .repository import Commit, Repository
+from .snapshots import WORKING_TREE, store_of, version_of
 
 State = Literal["measured", "kept", "nothing", "failed"]
 
@@ -47,7 +47,8 @@ _ASV = (
 )
 PLUGIN = '''"""Makes convharness's environment known to asv."""
 
-from convharness.checkouts import Worktree, setup
+from convharness import Worktree
+from convharness import introduce_machine as setup
 
 __all__ = ["Worktree", "setup"]
 '''
@@ -353,7 +354,7 @@ def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
 
 def _run_of(configuration: Configuration, commit: Commit, order: Order) -> Path | None:
     """Return the latest run of a commit on this machine with these wishes, finished or not."""
-    from .machine.environment import machine
+    from ..machine.environment import machine
 
     asked = wishes(suites_of(configuration.benchmarks, order.suites), order.patterns)
     wanted = (commit.hash, machine(), asked, order.level, order.seed, order.threads)

@@ -19,12 +19,12 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from .commits import Commit, Repository
-from .errors import PluginError
-from .plugins.declaration import Implementation
-from .plugins.registry import ENTRY_POINTS, Registry, Unavailable
-from .runs.store import write_text
-from .workers import examined
+from ..errors import PluginError
+from ..plugins.declaration import Implementation
+from ..plugins.registry import ENTRY_POINTS, Registry, Unavailable
+from ..runs.store import write_text
+from ..workers import examined
+from .repository import Commit, Repository
 
 FOLDER = "implementations"
 WORKING_TREE = "."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convharness.commits import Repository, facts
+from convharness.commits.repository import Repository, facts
 from convharness.errors import CommitError
 
 

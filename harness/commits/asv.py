@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from .errors import ResultsError, SuiteError
+from ..errors import ResultsError, SuiteError
 
 if TYPE_CHECKING:
-    from .problems.suite import Suite
-    from .runs.record import Run
-    from .runs.store import Row
+    from ..problems.suite import Suite
+    from ..runs.record import Run
+    from ..runs.store import Row
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
 
@@ -148,13 +148,13 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
-    from .engine.runner import Settings, run
-    from .machine import environment
-    from .measure.stopwatch import Effort
-    from .oracle.verdict import FAILURES
-    from .runs.journal import RunWriter
-    from .runs.store import compact
-    from .workers import die_with_parent
+    from ..engine.runner import Settings, run
+    from ..machine import environment
+    from ..measure.stopwatch import Effort
+    from ..oracle.verdict import FAILURES
+    from ..runs.journal import RunWriter
+    from ..runs.store import compact
+    from ..workers import die_with_parent
 
     order = Order.received()
     if order.is_resumable:
@@ -198,7 +198,7 @@ def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
 
     Raises `SuiteError`.
     """
-    from .problems.suite import find_suite
+    from ..problems.suite import find_suite
 
     manifest = Manifest.read(folder)
     return [find_suite(manifest.source_of(module, folder)) for module in modules or manifest.modules]
@@ -235,9 +235,9 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
 
     A commit without a folder of implementations or a package of them offers nothing.
     """
-    from .plugins.registry import discover, is_wanted
-    from .versions import content_of, files_of, missing_of, offered
-    from .workers import examined
+    from ..plugins.registry import discover, is_wanted
+    from ..workers import examined
+    from .snapshots import content_of, files_of, missing_of, offered
 
     place = os.environ.get("ASV_ENV_DIR")
     checkout = Path(place) / "project" if place else None
@@ -256,7 +256,7 @@ def _run_of(
     results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any], order: Order
 ) -> tuple["Run", bool]:
     """Return the run that this becomes, and whether it was begun before."""
-    from .runs.store import new_run, read_run
+    from ..runs.store import new_run, read_run
 
     if order.is_resumable and (folder := begun(results, facts, settings)) is not None:
         return read_run(folder), True
@@ -265,7 +265,7 @@ def _run_of(
 
 def begun(results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Path | None:
     """Return the folder of the latest run of the same commit, machine and settings, finished or not."""
-    from .runs.store import read_run, run_folders
+    from ..runs.store import read_run, run_folders
 
     wanted = _told(facts, settings)
     for folder in reversed(run_folders(results)):
@@ -288,8 +288,8 @@ def _key(suite: str, implementation: str, case: str) -> str:
 
 def _figures(row: "Row") -> dict[str, Any]:
     """Return what asv keeps of a record."""
-    from .oracle.verdict import FAILURES
-    from .runs.store import passes_of
+    from ..oracle.verdict import FAILURES
+    from ..runs.store import passes_of
 
     error = row["error_u"]
     figures: dict[str, Any] = {
@@ -405,7 +405,7 @@ def asv_benchmarks(module_file: str) -> dict[str, type]:
 
     Raises `SuiteError`.
     """
-    from .problems.suite import find_suite
+    from ..problems.suite import find_suite
 
     path = Path(module_file).resolve()
     manifest = Manifest.read(path.parent)

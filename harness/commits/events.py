@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 from typing import Any, Literal
 
+from ..oracle.verdict import FAILURES
+from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .changes import Change, Thresholds, changes
-from .commits import Commit
 from .history import Tracked, relative_estimate
-from .oracle.verdict import FAILURES
-from .runs.store import Row, is_finished, read_rows, read_run, run_folders
+from .repository import Commit
 
 Kind = Literal["broken", "wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
 

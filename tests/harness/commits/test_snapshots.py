@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from convharness.commits import Repository
-from convharness.versions import Version, content_of, offered, offers_entries, relevant
+from convharness.commits.repository import Repository
+from convharness.commits.snapshots import Version, content_of, offered, offers_entries, relevant
 from tests.making import declared
 
 from .test_results import nothing

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from convharness.changes import Thresholds, changes, parse_gate, summary
+from convharness.commits.changes import Thresholds, changes, parse_gate, summary
 from convharness.errors import SelectionError
 
 

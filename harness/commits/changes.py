@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from .errors import SelectionError, did_you_mean
-from .measure.decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
-from .oracle.verdict import FAILURES
-from .runs.store import Row, passes_of
+from ..errors import SelectionError, did_you_mean
+from ..measure.decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
+from ..oracle.verdict import FAILURES
+from ..runs.store import Row, passes_of
 
 Effect = Literal["wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from convharness import Measurement, Verdict
-from convharness.commits import Commit
-from convharness.history import COLUMNS, history, tracked
+from convharness.commits.history import COLUMNS, history, tracked
+from convharness.commits.repository import Commit
 from convharness.runs.journal import RunWriter
 from convharness.runs.store import compact, new_run
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import CommitError
+from ..errors import CommitError
 
 ABBREVIATED = 10
 """So many digits name a commit where people read it."""

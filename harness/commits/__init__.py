@@ -1,0 +1,1 @@
+"""Commits: implementations of a repository's history are judged, timed and compared."""
