@@ -156,8 +156,8 @@ def selftest(
     limit_threads(1)
     if timing:
         return _test_timer(seed, results, format_name, budget, repetitions)
-    from .listing import text_of
     from .oracle import selftest as zoo
+    from .reports.listing import text_of
     from .runs.store import make_folder, write_text
 
     found = []
@@ -184,8 +184,8 @@ def selftest(
 
 def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
     from .engine import timer_selftest
-    from .listing import text_of
     from .machine import calibration
+    from .reports.listing import text_of
     from .runs.store import make_folder, write_text
 
     found: list[timer_selftest.Trial] = []
@@ -331,7 +331,7 @@ def report(
 @options.format_of("table", "json")
 def list_(patterns: Sequence[str], plugins: Sequence[str], format_name: str) -> int:
     """List implementations, what they support, and what is missing."""
-    from .listing import implementation_rows
+    from .reports.listing import implementation_rows
 
     with stdout_kept():
         registry = discovered(plugins)
@@ -348,7 +348,7 @@ def suite() -> None:
 @options.format_of("table", "json")
 def suite_list(format_name: str) -> int:
     """List the suites that come with convharness."""
-    from .listing import suite_rows
+    from .reports.listing import suite_rows
 
     _show_rows(suite_rows(), format_name)
     return PASSED
@@ -359,8 +359,8 @@ def suite_list(format_name: str) -> int:
 @options.format_of("table", "json")
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
-    from .listing import case_rows
     from .problems.suite import find_suite
+    from .reports.listing import case_rows
 
     _show_rows(case_rows(find_suite(name)), format_name)
     return PASSED
@@ -475,6 +475,6 @@ def _show_rows(rows: Sequence[Row], format_name: str) -> None:
 
         show(encode_rows(rows))
         return
-    from .listing import text_of
+    from .reports.listing import text_of
 
     show(text_of(rows, format_name))

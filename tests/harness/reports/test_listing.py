@@ -1,9 +1,9 @@
 """Lists: what there is to choose from, as rows and as a table."""
 
 from convharness import Registry, implementation
-from convharness.listing import case_rows, implementation_rows, suite_rows, table
 from convharness.plugins.registry import Unavailable
 from convharness.problems.suite import find_suite, suite_names
+from convharness.reports.listing import case_rows, implementation_rows, suite_rows, table
 from tests.making import declared
 
 

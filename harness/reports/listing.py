@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
-from .plugins.declaration import Implementation
-from .plugins.registry import Registry, is_installed, library_version, missing
-from .problems.suite import Suite, find_suite, suite_names
+from ..plugins.declaration import Implementation
+from ..plugins.registry import Registry, is_installed, library_version, missing
+from ..problems.suite import Suite, find_suite, suite_names
 
 Row = dict[str, Any]
 
