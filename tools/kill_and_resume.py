@@ -90,7 +90,7 @@ def kill_and_resume(folder: Path, kills: int, dice: random.Random, chosen: Seque
 
 def command(results: Path, words: Sequence[str]) -> list[str]:
     """Return what starts convharness with these words."""
-    start = "import sys; from convharness.cli import main; sys.exit(main())"
+    start = "import sys; from convharness.cli.main import main; sys.exit(main())"
     return [sys.executable, "-c", start, *words, "--results", str(results)]
 
 

@@ -151,10 +151,10 @@ def test_guests_use_the_front_door(guests: str) -> None:
     ("code", "absent"),
     [
         ("import convharness", "torch scipy pandas asv numpy"),
-        ("from convharness.cli import main; main(['--help'])", "torch scipy pandas asv numpy"),
-        ("from convharness.cli import main; main(['verify', '--help'])", "torch scipy pandas asv numpy"),
-        ("from convharness.cli import main; main(['list'])", "torch pandas asv"),
-        ("from convharness.cli import main; main(['suite', 'list'])", "torch pandas asv"),
+        ("from convharness.cli.main import main; main(['--help'])", "torch scipy pandas asv numpy"),
+        ("from convharness.cli.main import main; main(['verify', '--help'])", "torch scipy pandas asv numpy"),
+        ("from convharness.cli.main import main; main(['list'])", "torch pandas asv"),
+        ("from convharness.cli.main import main; main(['suite', 'list'])", "torch pandas asv"),
     ],
 )
 def test_what_needs_no_library_loads_none(code: str, absent: str) -> None:

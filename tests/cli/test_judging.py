@@ -236,7 +236,7 @@ def test_two_functions_of_one_name_are_told(command: Command, tmp_path: Path) ->
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_mistake(closed: str, jobs: str, tmp_path: Path) -> None:
     """Nobody reads, and the records are kept all the same."""
-    start = f"{sys.executable} -c 'import sys; from convharness.cli import main; sys.exit(main())'"
+    start = f"{sys.executable} -c 'import sys; from convharness.cli.main import main; sys.exit(main())'"
     words = f"verify --problem c2h4w4-o2k3 -k numpy_arrays.im2col -j {jobs} --results {tmp_path}"
     done = subprocess.run(f"{start} {words} {closed}", shell=True, check=False)
 

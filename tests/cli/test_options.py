@@ -7,7 +7,7 @@ import click
 import pytest
 
 from convharness import options
-from convharness.cli import cli, verify
+from convharness.cli.main import cli, verify
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import LEVELS
 from convharness.reports import FORMATS

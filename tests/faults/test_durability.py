@@ -20,7 +20,7 @@ from tests.cli.test_cli import Command, command  # noqa: F401 a fixture
 from tests.making import case_of, declared
 from tools.kill_and_resume import kill_and_resume
 
-START = "import sys; from convharness.cli import main; sys.exit(main())"
+START = "import sys; from convharness.cli.main import main; sys.exit(main())"
 TINY = ("verify", "--suite", "seeds", "-k", "numpy_arrays.im2col", "-k", "tutorial.*")
 
 

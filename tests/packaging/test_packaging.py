@@ -22,7 +22,7 @@ def pip(*words):
 def convharness(folder, *words):
     """Run convharness as it is installed in a folder, from within that folder."""
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from convharness.cli import main; sys.exit(main())", *words],
+        [sys.executable, "-c", "import sys; from convharness.cli.main import main; sys.exit(main())", *words],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,

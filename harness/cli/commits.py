@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import CommitError, ResultsError, SelectionError
 from . import options
 from .console import Steps, say, show, stdout_kept
-from .errors import CommitError, ResultsError, SelectionError
-from .running import FAILED, MISTAKE, PASSED, recorded, settings_of
+from .session import FAILED, MISTAKE, PASSED, recorded, settings_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .commits.asv import Order
-    from .commits.changes import Change, Gate
-    from .commits.events import Event, Suspicion
-    from .commits.history import Tracked
-    from .commits.repository import Commit, Repository
-    from .commits.snapshots import Version
-    from .commits.tracker import Configuration, Outcome
-    from .plugins.declaration import Implementation
-    from .plugins.registry import Registry
+    from ..commits.asv import Order
+    from ..commits.changes import Change, Gate
+    from ..commits.events import Event, Suspicion
+    from ..commits.history import Tracked
+    from ..commits.repository import Commit, Repository
+    from ..commits.snapshots import Version
+    from ..commits.tracker import Configuration, Outcome
+    from ..plugins.declaration import Implementation
+    from ..plugins.registry import Registry
 
 CONFIRMED_S = 1.0
 """How long each implementation is timed where a suspicion is looked into."""
@@ -42,8 +42,8 @@ def are_commits(base: str, other: str) -> bool:
     Raises `SelectionError` where only one of them does, and `CommitError` outside a repository where
     they cannot be names of implementations either.
     """
-    from .commits.repository import Repository
-    from .commits.snapshots import WORKING_TREE
+    from ..commits.repository import Repository
+    from ..commits.snapshots import WORKING_TREE
 
     try:
         repository = Repository(Path.cwd())
@@ -78,16 +78,16 @@ def compare_commits(  # noqa: PLR0913 what the options say
     **judging: Any,
 ) -> int:
     """Judge and time what differs between two commits side by side, and say what changed."""
-    from .machine.environment import limit_threads
+    from ..machine.environment import limit_threads
 
     limit_threads(threads)
-    from .commits.changes import Thresholds, changes
-    from .commits.events import newly_broken
-    from .commits.repository import Repository
-    from .commits.snapshots import version_of
-    from .problems.selection import select_suites
-    from .reports.changes import render
-    from .runs.store import write_text
+    from ..commits.changes import Thresholds, changes
+    from ..commits.events import newly_broken
+    from ..commits.repository import Repository
+    from ..commits.snapshots import version_of
+    from ..problems.selection import select_suites
+    from ..reports.changes import render
+    from ..runs.store import write_text
 
     if format_name == "junit":
         raise click.UsageError("two commits are not reported as junit; take table, markdown, json or csv")
@@ -126,7 +126,7 @@ def _placed(results: Path, repository: "Repository") -> Path:
 
 def _tracked_suites(repository: "Repository") -> list[str]:
     """Return the suites that the repository itself says are its own."""
-    from .commits.asv import MANIFEST, Manifest, found_from
+    from ..commits.asv import MANIFEST, Manifest, found_from
 
     folder = repository.root / "suites"
     if not (folder / MANIFEST).is_file():
@@ -147,7 +147,7 @@ def _differing(
 
     Raises `SelectionError` where nothing is offered, or nothing matches.
     """
-    from .commits.snapshots import missing_of
+    from ..commits.snapshots import missing_of
 
     registries = [version.registry() for version in versions]
     for version, registry in zip(versions, registries, strict=True):
@@ -172,8 +172,8 @@ def _differing(
 def _matching(
     versions: "Sequence[Version]", registries: "Sequence[Registry]", patterns: Sequence[str]
 ) -> list[str]:
-    from .errors import did_you_mean
-    from .plugins.registry import is_wanted
+    from ..errors import did_you_mean
+    from ..plugins.registry import is_wanted
 
     names = sorted({one.own_name for registry in registries for one in registry.implementations})
     if not names and not any(registry.broken for registry in registries):
@@ -190,7 +190,7 @@ def _matching(
 
 def _verdict(found: "Sequence[Change]", gate: "Gate | None", broken: Sequence[str]) -> int:
     """Return the exit code: what the gate stops, or without one what fails afterwards."""
-    from .oracle.verdict import FAILURES
+    from ..oracle.verdict import FAILURES
 
     if gate is None:
         if any(one.after is not None and one.after["status"] in FAILURES for one in found):
@@ -242,10 +242,10 @@ def _track(  # noqa: PLR0913 what the options say
     confirm: bool,
     history_file: Path | None,
 ) -> int:
-    from .commits.asv import MANIFEST, Order, module_of
-    from .commits.repository import Repository
-    from .commits.tracker import alone_in, configured
-    from .reports.numbers import many
+    from ..commits.asv import MANIFEST, Order, module_of
+    from ..commits.repository import Repository
+    from ..commits.tracker import alone_in, configured
+    from ..reports.numbers import many
 
     repository = Repository(Path.cwd())
     results = _placed(results, repository)
@@ -303,7 +303,7 @@ def _wanted(
     repository: "Repository", line: "Sequence[Commit]", results: Path, span: str | None
 ) -> "list[Commit]":
     """Return the commits that are asked for, the oldest first."""
-    from .commits.history import tracked
+    from ..commits.history import tracked
 
     if span is not None:
         return repository.commits(span)
@@ -333,7 +333,7 @@ def _line_of(
 
 def _walked(plan: "_Plan", commits: "Sequence[Commit]") -> "Iterator[Outcome]":
     """Track commits and say of each what came of it."""
-    from .commits.tracker import walk
+    from ..commits.tracker import walk
 
     with Steps(len(commits)) as steps:
         outcomes = walk(plan.repository, commits, plan.configuration, plan.order, steps.within)
@@ -368,9 +368,9 @@ def _events(
     """Return what happened on a line of commits, by the thresholds of a gate, and what is still open."""
     from dataclasses import replace
 
-    from .commits.events import compared, events
-    from .commits.history import tracked
-    from .commits.snapshots import relevant
+    from ..commits.events import compared, events
+    from ..commits.history import tracked
+    from ..commits.snapshots import relevant
 
     thresholds = None if gate is None else gate.thresholds
     known = tracked(results, line) if known is None else known
@@ -389,7 +389,7 @@ def _events(
 
 def _confirm(plan: "_Plan") -> None:
     """Compare side by side what may have changed, until nothing is left that can be looked into here."""
-    from .machine.environment import machine
+    from ..machine.environment import machine
 
     tries: Counter[Suspicion] = Counter()
     while True:
@@ -416,10 +416,10 @@ def _look_into(
     """
     from dataclasses import replace
 
-    from .commits.asv import suites_of
-    from .commits.snapshots import version_of
-    from .machine.environment import limit_threads
-    from .reports.numbers import many
+    from ..commits.asv import suites_of
+    from ..commits.snapshots import version_of
+    from ..machine.environment import limit_threads
+    from ..reports.numbers import many
 
     limit_threads(plan.threads)
     versions = [version_of(plan.repository, name) for name in (before, after)]
@@ -473,10 +473,10 @@ def _middle(event: "Event", tried: set[str]) -> "Commit | None":
 
 def _publish(plan: "_Plan") -> None:
     """Let asv make its site and write our page of the history, and say where they are."""
-    from .commits.history import tracked
-    from .commits.tracker import published
-    from .reports import render
-    from .runs.store import load, make_folder, write_text
+    from ..commits.history import tracked
+    from ..commits.tracker import published
+    from ..reports import render
+    from ..runs.store import load, make_folder, write_text
 
     known = tracked(plan.results, plan.line)
     if not known:
@@ -492,7 +492,7 @@ def _publish(plan: "_Plan") -> None:
 
 def with_history(frame: "pd.DataFrame", results: Path) -> "pd.DataFrame":
     """Return records that know what was tracked at other commits, if anything was, for the HTML report."""
-    from .commits.repository import Repository
+    from ..commits.repository import Repository
 
     try:
         repository = Repository(Path.cwd())
@@ -504,7 +504,7 @@ def with_history(frame: "pd.DataFrame", results: Path) -> "pd.DataFrame":
 def _with_history(
     frame: "pd.DataFrame", repository: "Repository", results: Path, line: "Sequence[Commit]"
 ) -> "pd.DataFrame":
-    from .commits.history import history
+    from ..commits.history import history
 
     known = history(results, line)
     if not known.empty:
@@ -514,8 +514,8 @@ def _with_history(
 
 def _write_history(path: Path, repository: "Repository", results: Path, line: "Sequence[Commit]") -> None:
     """Write the table of all commits, as the file's name says."""
-    from .commits.history import asv_results, history, manifests_of
-    from .runs.store import write_frame
+    from ..commits.history import asv_results, history, manifests_of
+    from ..runs.store import write_frame
 
     frame = history(results, line, asv_results(repository, results), manifests_of(repository))
     write_frame(path, frame)
@@ -526,8 +526,8 @@ def _list(
     *, gate: "Gate | None", results: Path, format_name: str, history_file: Path | None, **_: Any
 ) -> int:
     """Say what happened at which commit, as far as it is known."""
-    from .commits.history import tracked
-    from .commits.repository import Repository
+    from ..commits.history import tracked
+    from ..commits.repository import Repository
 
     repository = Repository(Path.cwd())
     repository.check_is_whole()
@@ -543,7 +543,7 @@ def _list(
 
 
 def _show_events(found: "Sequence[Event]", left: "Sequence[Suspicion]", format_name: str) -> None:
-    from .reports.events import render
+    from ..reports.events import render
 
     show(render(format_name, found, left))
 
@@ -561,7 +561,7 @@ def _is_stopped(found: "Sequence[Event]", gate: "Gate | None") -> bool:
 @options.results
 def merge(sources: Sequence[Path], results: Path) -> int:
     """Merge folders of results, from other machines or shards, into --results: without loss, once each."""
-    from .runs.merging import merge as merged
+    from ..runs.merging import merge as merged
 
     done = merged(sources, results)
     say(f"{results}: {done}")
@@ -572,7 +572,7 @@ def merge(sources: Sequence[Path], results: Path) -> int:
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]")
 def init(folder: Path) -> int:
     """Start in a repository of your own: a plugin, a suite, and what asv needs; nothing is overwritten."""
-    from .commits.scaffold import start
+    from ..commits.scaffold import start
 
     for path, is_new in start(folder):
         say(f"{'wrote' if is_new else 'kept '} {path}")

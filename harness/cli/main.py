@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options, over_commits
+from ..errors import HarnessError, ResultsError
+from . import commits, options
 from .console import progress, say, show, stdout_kept, tell
-from .errors import HarnessError, ResultsError
-from .running import (
+from .session import (
     FAILED,
     MISTAKE,
     PASSED,
@@ -30,8 +30,8 @@ from .running import (
 )
 
 if TYPE_CHECKING:
-    from .plugins.registry import Registry
-    from .runs.record import Run
+    from ..plugins.registry import Registry
+    from ..runs.record import Run
 
 BUG, INTERRUPTED = 3, 130
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one fo
     of convharness, with its traceback.
     """
     try:
-        from .machine.environment import open_standard_streams
+        from ..machine.environment import open_standard_streams
 
         open_standard_streams()
         words = sys.argv[1:] if arguments is None else list(arguments)
@@ -151,14 +151,14 @@ def selftest(
     level: str, seed: int, results: Path, format_name: str, *, timing: bool, budget: float, repetitions: int
 ) -> int:
     """Test the tester: wrong and unusual kernels, or with --timing identical and slower ones."""
-    from .machine.environment import limit_threads
+    from ..machine.environment import limit_threads
 
     limit_threads(1)
     if timing:
         return _test_timer(seed, results, format_name, budget, repetitions)
-    from .oracle import selftest as zoo
-    from .reports.listing import text_of
-    from .runs.store import make_folder, write_text
+    from ..oracle import selftest as zoo
+    from ..reports.listing import text_of
+    from ..runs.store import make_folder, write_text
 
     found = []
     with stdout_kept(), progress(zoo.size()) as advance:
@@ -183,10 +183,10 @@ def selftest(
 
 
 def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
-    from .engine import timer_selftest
-    from .machine import calibration
-    from .reports.listing import text_of
-    from .runs.store import make_folder, write_text
+    from ..engine import timer_selftest
+    from ..machine import calibration
+    from ..reports.listing import text_of
+    from ..runs.store import make_folder, write_text
 
     found: list[timer_selftest.Trial] = []
     with (
@@ -223,12 +223,12 @@ def _test_timer(seed: int, results: Path, format_name: str, budget: float, repet
 @options.format_of("table", "json", "markdown")
 def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
     """Explain this host: what it is, what disturbs measurements on it, and what is missing."""
-    from .machine.environment import limit_threads
+    from ..machine.environment import limit_threads
 
     limit_threads(threads)
-    from .engine.doctor import examine, screen_of
-    from .plugins.registry import discover
-    from .workers import examined
+    from ..engine.doctor import examine, screen_of
+    from ..plugins.registry import discover
+    from ..workers import examined
 
     with stdout_kept():
         findings = list(examine(discover(plugins, examine=examined), threads))
@@ -252,11 +252,11 @@ def compare(base: str, other: str, **chosen: Any) -> int:
     if base == other:
         raise click.UsageError(f"{base} cannot be compared with itself; every comparison has its twin in it")
     gate, everything, markdown = (chosen.pop(name) for name in ("gate", "everything", "markdown"))
-    if over_commits.are_commits(base, other):
+    if commits.are_commits(base, other):
         _refuse("plugins", "resume")
         for name in ("plugins", "resume"):
             chosen.pop(name)
-        return over_commits.compare_commits(
+        return commits.compare_commits(
             base, other, gate=gate, everything=everything, markdown=markdown, **chosen
         )
     if gate is not None or everything or markdown or chosen["patterns"]:
@@ -305,8 +305,8 @@ def report(
     runs: Sequence[str], format_name: str, output: Path | None, baseline: str | None, results: Path
 ) -> int:
     """Report stored runs, by id or folder; the latest by default."""
-    from .reports import render
-    from .runs.store import encode_rows, find_run, load, read_rows, read_run, write_text
+    from ..reports import render
+    from ..runs.store import encode_rows, find_run, load, read_rows, read_run, write_text
 
     folders = [find_run(name, results) for name in runs or ["latest"]]
     if format_name in ("json", "jsonl"):
@@ -316,7 +316,7 @@ def report(
     else:
         frame = load(folders)
         if format_name == "html":
-            frame = over_commits.with_history(frame, results)
+            frame = commits.with_history(frame, results)
         text = render(format_name, frame, baseline=baseline)
     if output is None:
         show(text)
@@ -331,7 +331,7 @@ def report(
 @options.format_of("table", "json")
 def list_(patterns: Sequence[str], plugins: Sequence[str], format_name: str) -> int:
     """List implementations, what they support, and what is missing."""
-    from .reports.listing import implementation_rows
+    from ..reports.listing import implementation_rows
 
     with stdout_kept():
         registry = discovered(plugins)
@@ -348,7 +348,7 @@ def suite() -> None:
 @options.format_of("table", "json")
 def suite_list(format_name: str) -> int:
     """List the suites that come with convharness."""
-    from .reports.listing import suite_rows
+    from ..reports.listing import suite_rows
 
     _show_rows(suite_rows(), format_name)
     return PASSED
@@ -359,16 +359,16 @@ def suite_list(format_name: str) -> int:
 @options.format_of("table", "json")
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
-    from .problems.suite import find_suite
-    from .reports.listing import case_rows
+    from ..problems.suite import find_suite
+    from ..reports.listing import case_rows
 
     _show_rows(case_rows(find_suite(name)), format_name)
     return PASSED
 
 
-cli.add_command(over_commits.track)
-cli.add_command(over_commits.merge)
-cli.add_command(over_commits.init)
+cli.add_command(commits.track)
+cli.add_command(commits.merge)
+cli.add_command(commits.init)
 
 
 def _run(  # noqa: PLR0913 what the options say
@@ -393,10 +393,10 @@ def _run(  # noqa: PLR0913 what the options say
     if resumed is not None and _is_all_there_is("resume", "results", "format_name"):
         return _resume(resumed, results, format_name)
     # Thread pools take their size from the environment when their library loads, so this comes first.
-    from .machine.environment import limit_threads
+    from ..machine.environment import limit_threads
 
     limit_threads(threads)
-    from .problems.selection import select_suites
+    from ..problems.selection import select_suites
 
     with stdout_kept():
         wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
@@ -415,7 +415,7 @@ def _taken_up(name: str | None, results: Path) -> Path | None:
     """Return the folder of the run that is to go on, or None where a new one begins."""
     if name is None:
         return None
-    from .runs.journal import interrupted_run
+    from ..runs.journal import interrupted_run
 
     folder = interrupted_run(name, results)
     if folder is None:
@@ -436,7 +436,7 @@ def _is_all_there_is(*names: str) -> bool:
 
 def _resume(folder: Path, results: Path, format_name: str) -> int:
     """Say again what was said when a run was started, and go on with it."""
-    from .runs.store import read_run
+    from ..runs.store import read_run
 
     run = read_run(folder)
     if not run.arguments:
@@ -450,8 +450,8 @@ def _resume(folder: Path, results: Path, format_name: str) -> int:
 
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:
-    from .reports import render
-    from .runs.store import frame_of, make_folder, write_text
+    from ..reports import render
+    from ..runs.store import frame_of, make_folder, write_text
 
     frame = frame_of(rows, [run])
     folder = make_folder(results / "reports")
@@ -462,7 +462,7 @@ def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: s
 
 
 def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
-    from .oracle.verdict import FAILURES
+    from ..oracle.verdict import FAILURES
 
     if any(row["status"] in FAILURES for row in rows):
         return FAILED
@@ -471,10 +471,10 @@ def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
 
 def _show_rows(rows: Sequence[Row], format_name: str) -> None:
     if format_name == "json":
-        from .runs.store import encode_rows
+        from ..runs.store import encode_rows
 
         show(encode_rows(rows))
         return
-    from .reports.listing import text_of
+    from ..reports.listing import text_of
 
     show(text_of(rows, format_name))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import SelectionError, did_you_mean
 from .console import progress, say, show
-from .errors import SelectionError, did_you_mean
 
 if TYPE_CHECKING:
-    from .engine.runner import Settings
-    from .plugins.declaration import Implementation
-    from .plugins.registry import Registry
-    from .problems.suite import Suite
-    from .runs.record import Run
+    from ..engine.runner import Settings
+    from ..plugins.declaration import Implementation
+    from ..plugins.registry import Registry
+    from ..problems.suite import Suite
+    from ..runs.record import Run
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
 
@@ -24,8 +24,8 @@ Row = dict[str, Any]
 
 def discovered(plugins: Sequence[str]) -> "Registry":
     """Return the registry, having told what could not be had and why."""
-    from .plugins.registry import discover
-    from .workers import examined
+    from ..plugins.registry import discover
+    from ..workers import examined
 
     registry = discover(plugins, examine=examined)
     for mistake in registry.broken:
@@ -69,8 +69,8 @@ def settings_of(
     **judging: Any,
 ) -> "Settings":
     """Return the settings that options say."""
-    from .engine.runner import Settings
-    from .measure.stopwatch import Effort
+    from ..engine.runner import Settings
+    from ..measure.stopwatch import Effort
 
     if memory_gib is not None:
         judging["memory_bytes"] = int(memory_gib * 2**30)
@@ -84,7 +84,7 @@ def _without_resume(words: Sequence[str]) -> list[str]:
     for word in words:
         is_value = before == "--resume" and not word.startswith("-")
         if not (is_value or word == "--resume" or word.startswith("--resume=")):
-            calibration.append(word)
+            kept.append(word)
         before = word
     return kept
 
@@ -104,11 +104,11 @@ def recorded(
     """
     from dataclasses import asdict
 
-    from .engine.runner import run
-    from .machine import environment
-    from .oracle.verdict import FAILURES
-    from .runs.journal import RunWriter, check_same
-    from .runs.store import compact, is_finished, new_run, read_run
+    from ..engine.runner import run
+    from ..machine import environment
+    from ..oracle.verdict import FAILURES
+    from ..runs.journal import RunWriter, check_same
+    from ..runs.store import compact, is_finished, new_run, read_run
 
     total = sum(len(suite) for suite in suites) * len(implementations)
     facts = environment.describe(settings.threads) | dict(about or {})
@@ -151,9 +151,9 @@ def recorded(
 
 def _limits(threads: int) -> dict[str, Any]:
     """Return what is known of the machine's speed, and of how well differences can be seen on it."""
-    from .engine.timer_selftest import Marks
-    from .machine import calibration
-    from .workers import ceilings_of
+    from ..engine.timer_selftest import Marks
+    from ..machine import calibration
+    from ..workers import ceilings_of
 
     return {"ceilings": ceilings_of(threads), "timer": calibration.read("timer", threads, Marks)}
 
@@ -171,12 +171,12 @@ def show_records(
     rows: "Sequence[Row]", runs: "Sequence[Run]", format_name: str, baseline: str | None
 ) -> None:
     """Print records in a format."""
-    from .runs.store import encode_rows, frame_of
+    from ..runs.store import encode_rows, frame_of
 
     if format_name in ("json", "jsonl"):
         show(encode_rows(compared(rows, runs, baseline), lines=format_name == "jsonl"))
         return
-    from .reports import render
+    from ..reports import render
 
     show(render(format_name, frame_of(rows, runs), baseline=baseline))
 
@@ -185,8 +185,8 @@ def compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None)
     """Return records with how each compares with the baseline, if anything was timed."""
     if not any(row.get("time_median_s") for row in rows):
         return rows
-    from .reports.views import comparison_of
-    from .runs.store import frame_of
+    from ..reports.views import comparison_of
+    from ..runs.store import frame_of
 
     compared = comparison_of(frame_of(rows, runs), baseline)
     return [{**row, **compared(row)} for row in rows]

@@ -247,7 +247,7 @@ def _gate(_: click.Context, __: click.Parameter, value: str | None) -> Any:
     """Return what is not let through."""
     if value is None:
         return None
-    from .commits.changes import parse_gate
+    from ..commits.changes import parse_gate
 
     return parse_gate(value)
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import click
 
-from .errors import ResultsError
+from ..errors import ResultsError
 
 
 def show(text: str) -> None:
