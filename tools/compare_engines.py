@@ -5,8 +5,8 @@
 Each commit's folders are laid out as an importable package in a temporary folder and run from there, with the
 libraries of this environment. Compared are, record by record, what `verify` says of `seeds`, `smoke` and
 `features` at the level `quick`; what `suite show` says of every suite; the commands and their options; and
-side by side, in turns, what starting up, a verdict and a measurement cost. NEW is the working tree by default.
-The exit code is 1 if anything but a cost differs.
+side by side, in turns, what starting up, a verdict and a measurement cost. NEW is the working tree by
+default. The exit code is 1 if anything but a cost differs.
 """
 
 import argparse
@@ -76,7 +76,8 @@ def laid_out(commit: str | None, folder: Path) -> Engine:
         archive = subprocess.run(
             ["git", "archive", commit, *PLACES], cwd=ROOT, capture_output=True, check=True
         ).stdout
-        tarfile.open(fileobj=io.BytesIO(archive)).extractall(tree, filter="data")
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(tree, filter="data")
     for place, package in PLACES.items():
         (folder / package).parent.mkdir(parents=True, exist_ok=True)
         if package == "convharness":
@@ -128,7 +129,8 @@ except ImportError:
 found = {}
 def walk(command, name):
     context = click.Context(command, info_name=name)
-    found[name] = sorted(option for parameter in command.params for option in [*parameter.opts, *parameter.secondary_opts])
+    words = [word for one in command.params for word in [*one.opts, *one.secondary_opts]]
+    found[name] = sorted(words)
     if isinstance(command, click.Group):
         for word in command.list_commands(context):
             walk(command.get_command(context, word), f"{name} {word}")

@@ -104,6 +104,7 @@ def recorded(
     """
     from dataclasses import asdict
 
+    from ..commits import repository
     from ..engine.runner import run
     from ..machine import environment
     from ..oracle.verdict import FAILURES
@@ -111,7 +112,7 @@ def recorded(
     from ..runs.store import compact, is_finished, new_run, read_run
 
     total = sum(len(suite) for suite in suites) * len(implementations)
-    facts = environment.describe(settings.threads) | dict(about or {})
+    facts = environment.describe(settings.threads) | repository.facts(Path.cwd()) | dict(about or {})
     if settings.timed:
         facts |= _limits(settings.threads)
     if resumed is None:

@@ -155,6 +155,7 @@ def record_commit(folder: str | Path) -> None:
     from ..runs.journal import RunWriter
     from ..runs.store import compact
     from ..workers import die_with_parent
+    from . import repository
 
     order = Order.received()
     if order.is_resumable:
@@ -172,7 +173,8 @@ def record_commit(folder: str | Path) -> None:
         effort=Effort(budget_s=budget),
     )
     commit = os.environ.get("ASV_COMMIT")
-    facts = {**environment.describe(threads), "tracked": wishes(suites, order.patterns)}
+    facts = {**environment.describe(threads), **repository.facts(Path.cwd())}
+    facts["tracked"] = wishes(suites, order.patterns)
     results = Path(order.results) if order.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
     implementations, about = _offered(commit, order.patterns)
     facts |= about | ({"commit": commit, "dirty": False} if commit else {})

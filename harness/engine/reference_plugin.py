@@ -5,8 +5,10 @@ It is loaded as a plugin's file is, in processes of its own.
 
 from typing import Any
 
-from convharness import Problem, implementation  # type: ignore[import-not-found] # by its installed name
+# By their installed names, as this file is loaded by its path.
 from convharness.numerics.reference import convolve  # type: ignore[import-not-found]
+from convharness.plugins.declaration import implementation  # type: ignore[import-not-found]
+from convharness.problems.problem import Problem  # type: ignore[import-not-found]
 
 
 @implementation(ndim=(1, 2, 3), dtype=("float16", "bfloat16", "float32", "float64"))  # type: ignore[untyped-decorator]

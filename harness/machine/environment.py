@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..commits import repository
-
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -52,7 +50,7 @@ def limit_threads(threads: int) -> None:
 
 
 def describe(threads: int) -> dict[str, Any]:
-    """Return the facts of this process's environment: machine, system, libraries, pools, commit."""
+    """Return the facts of this process's environment: machine, system, libraries and pools."""
     from threadpoolctl import threadpool_info
 
     pools = [
@@ -67,7 +65,6 @@ def describe(threads: int) -> dict[str, Any]:
         "threads": threads,
         "pools": pools,
         "load_average_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        **repository.facts(Path.cwd()),
     }
 
 

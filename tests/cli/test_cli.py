@@ -415,7 +415,7 @@ def test_problems_of_a_list_read_back(command: Command) -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     """`convharness list | head -1` says nothing on stderr."""
-    script = f"{shlex.quote(sys.executable)} -c 'from convharness.cli.main import main; raise SystemExit(main())' list"
+    script = f"{shlex.quote(sys.executable)} -m convharness list"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {{ {script}; echo code $? >&2; }} | true"],
         capture_output=True,

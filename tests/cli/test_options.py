@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from convharness import options
+from convharness.cli import options
 from convharness.cli.main import cli, verify
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import LEVELS

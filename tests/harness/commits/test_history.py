@@ -13,7 +13,7 @@ from convharness.commits.repository import Commit
 from convharness.runs.journal import RunWriter
 from convharness.runs.store import compact, new_run
 
-from .test_results import record
+from ..runs.test_store import record
 
 LINE = [Commit(f"{n}" * 40, datetime(2026, 1, 1 + n, tzinfo=UTC), (), f"Commit {n}") for n in range(3)]
 TWICE = Measurement(

@@ -176,3 +176,17 @@ def test_subjects_may_hold_anything(subject: str, folder: Path) -> None:
     git(folder, "commit", "--quiet", "--allow-empty", "--message", subject)
 
     assert subject == Repository(folder).line("HEAD")[-1].subject
+
+
+def test_a_folder_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is a fact, not an error."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    assert {"commit": None, "dirty": None} == facts(tmp_path)
+
+
+def test_without_the_program_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody needs it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert {"commit": None, "dirty": None} == facts(tmp_path)

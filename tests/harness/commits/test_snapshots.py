@@ -11,7 +11,7 @@ from convharness.commits.repository import Repository
 from convharness.commits.snapshots import Version, content_of, offered, offers_entries, relevant
 from tests.making import declared
 
-from .test_results import nothing
+from ..runs.test_store import nothing
 
 if TYPE_CHECKING:
     from convharness import Implementation

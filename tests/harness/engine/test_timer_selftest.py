@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness import HarnessError, Implementation, Measurement, Problem, Registry, paces
+from convharness import HarnessError, Implementation, Measurement, Problem, Registry
+from convharness.engine import timer_selftest
 from convharness.engine.timer_selftest import KERNELS, Marks, Trial, kernel_rows, marks, smallest, trials
 from convharness.engine.timing import TimingFailure
 from convharness.measure.decisions import Decision, decide
@@ -250,8 +251,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Return an engine in the place of the real one; walls are ten seconds."""
     made = Engine()
     readings = iter(range(0, 10**6, 10))
-    monkeypatch.setattr(paces, "time_case", made.time_case)
-    monkeypatch.setattr(paces.time, "perf_counter", lambda: float(next(readings)))
+    monkeypatch.setattr(timer_selftest, "time_case", made.time_case)
+    monkeypatch.setattr(timer_selftest.time, "perf_counter", lambda: float(next(readings)))
     return made
 
 
@@ -264,7 +265,7 @@ def test_trials_compare_every_pace_with_the_base(engine: Engine) -> None:
     assert ["same", "slower", "slower", "slower", "slower", "same"] == [one.decision.word for one in found]
     assert [pytest.approx(100e-6)] * 6 == [one.base_s for one in found]
     ((case, names, effort, baseline),) = engine.asked
-    assert (KERNELS["product_100"], "paces.product_100", 0.7) == (case, baseline, effort.budget_s)
+    assert (KERNELS["product_100"], "timer_selftest.product_100", 0.7) == (case, baseline, effort.budget_s)
     assert sorted(f"paces.{name}" for name in zoo.names_of("product", 100)) == sorted(names)
 
 
@@ -306,8 +307,8 @@ def test_the_smallest_slow_down_is_that_of_a_pair_in_so_much_time(within_s: floa
 
     assert decide(base, base).detectable == smallest(0, within_s)
     ((_, names, effort, baseline),) = engine.asked
-    assert ["paces.product_100", "paces.product_100_again"] == sorted(names)
-    assert (within_s / 3, "paces.product_100") == (effort.budget_s, baseline)
+    assert ["timer_selftest.product_100", "timer_selftest.product_100_again"] == sorted(names)
+    assert (within_s / 3, "timer_selftest.product_100") == (effort.budget_s, baseline)
     assert effort.precision < 5e-4
 
 
@@ -315,9 +316,9 @@ def test_a_kernel_that_cannot_be_timed_is_an_error(engine: Engine, monkeypatch: 
     """They are right: whoever says otherwise is to be told by name."""
 
     def fails(*words: Any, **how: Any) -> dict[str, TimingFailure]:
-        return {"paces.product_20": TimingFailure("contract", "when timed: no")}
+        return {"timer_selftest.product_20": TimingFailure("contract", "when timed: no")}
 
-    monkeypatch.setattr(paces, "time_case", fails)
+    monkeypatch.setattr(timer_selftest, "time_case", fails)
     with pytest.raises(
         HarnessError, match=r"^paces\.product_20, which is right, could not be timed: when timed: no$"
     ):

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness import Case, Implementation, Measurement, Problem, plan, timing
+from convharness import Case, Implementation, Measurement, Problem, plan
+from convharness.engine import timing
 from convharness.engine.timing import TimingFailure, time_case
 from convharness.execution.host import LocalHost, LocalRival
 from convharness.execution.kernel_call import KernelError, chained, guarded

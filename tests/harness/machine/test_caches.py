@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convharness import caches
+from convharness.machine import caches
 from convharness.machine.caches import Evictor, evicting_bytes
 
 KIB, MIB = 2**10, 2**20

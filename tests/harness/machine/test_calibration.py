@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from convharness import kept
 from convharness.execution.kernel_call import KernelError
+from convharness.machine import calibration
 from convharness.machine.ceilings import Ceilings
 from convharness.machine.interference import Conditions
 from convharness.workers import ceilings_of, measured_ceilings, staff
@@ -25,27 +25,27 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_is_kept_reads_back(cache: Path) -> None:
     """As it was, from a folder of our own, with nothing beside it."""
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
 
-    assert MADE == kept.read("ceilings", 2, Ceilings)
+    assert MADE == calibration.read("ceilings", 2, Ceilings)
     assert ["convharness"] == [path.name for path in cache.iterdir()]
     assert 1 == len(list((cache / "convharness").iterdir()))
 
 
 def test_the_latest_counts() -> None:
     """It takes the place of what was there."""
-    kept.write("ceilings", 2, Ceilings(2, {}, 0.0, 0.0))
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, Ceilings(2, {}, 0.0, 0.0))
+    calibration.write("ceilings", 2, MADE)
 
-    assert MADE == kept.read("ceilings", 2, Ceilings)
+    assert MADE == calibration.read("ceilings", 2, Ceilings)
 
 
 @pytest.mark.parametrize(("what", "threads"), [("timer", 2), ("ceilings", 1)])
 def test_what_nobody_has_kept_is_none(what: str, threads: int) -> None:
     """Another figure, or another number of threads, is not the same."""
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
 
-    assert None is kept.read(what, threads, Ceilings)
+    assert None is calibration.read(what, threads, Ceilings)
 
 
 @pytest.mark.parametrize("name", ["machine", "libraries"])
@@ -53,38 +53,39 @@ def test_another_machine_or_other_libraries_have_their_own(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was measured elsewhere says nothing here."""
-    kept.write("ceilings", 2, MADE)
-    monkeypatch.setattr(kept, name, {"machine": lambda: "another", "libraries": lambda: {"numpy": "0"}}[name])
+    calibration.write("ceilings", 2, MADE)
+    changed = {"machine": lambda: "another", "libraries": lambda: {"numpy": "0"}}[name]
+    monkeypatch.setattr(calibration, name, changed)
 
-    assert None is kept.read("ceilings", 2, Ceilings)
+    assert None is calibration.read("ceilings", 2, Ceilings)
 
 
 def test_our_own_version_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine is no faster for it."""
-    libraries = kept.libraries()
-    kept.write("ceilings", 2, MADE)
-    monkeypatch.setattr(kept, "libraries", lambda: {**libraries, "convharness": "99"})
+    libraries = calibration.libraries()
+    calibration.write("ceilings", 2, MADE)
+    monkeypatch.setattr(calibration, "libraries", lambda: {**libraries, "convharness": "99"})
 
-    assert MADE == kept.read("ceilings", 2, Ceilings)
+    assert MADE == calibration.read("ceilings", 2, Ceilings)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"threads": "two"}', "\x00"])
 def test_what_is_damaged_is_as_if_nobody_had_kept_it(text: str, cache: Path) -> None:
     """It can be measured again."""
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
     (path,) = (cache / "convharness").iterdir()
     path.write_text(text, "utf-8")
 
-    assert None is kept.read("ceilings", 2, Ceilings)
+    assert None is calibration.read("ceilings", 2, Ceilings)
 
 
 def test_without_a_place_nothing_is_kept_and_nothing_is_said(cache: Path) -> None:
     """A machine may have no home folder that can be written."""
     cache.parent.mkdir(parents=True)
     cache.write_text("a file", "utf-8")
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
 
-    assert None is kept.read("ceilings", 2, Ceilings)
+    assert None is calibration.read("ceilings", 2, Ceilings)
 
 
 def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,18 +96,18 @@ def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", home)
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
 
-    assert None is kept.read("ceilings", 2, Ceilings)
+    assert None is calibration.read("ceilings", 2, Ceilings)
 
 
 def test_what_cannot_be_written_leaves_nothing(cache: Path) -> None:
     """No part of a file: a folder is in its place."""
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
     (path,) = (cache / "convharness").iterdir()
     path.unlink()
     (path / "taken").mkdir(parents=True)
-    kept.write("ceilings", 2, MADE)
+    calibration.write("ceilings", 2, MADE)
 
     assert [path] == list((cache / "convharness").iterdir())
 
@@ -167,8 +168,8 @@ def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest
     better = replace(MADE, gbytes_s=2 * MADE.gbytes_s)
     process = Measuring()
     monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
-    kept.write("ceilings-in-company", 1, MADE)
-    kept.write("ceilings", 1, better)
+    calibration.write("ceilings-in-company", 1, MADE)
+    calibration.write("ceilings", 1, better)
 
     assert (better, []) == (ceilings_of(1), process.asked)
     assert (MADE, [("ceilings", 1)]) == (measured_ceilings(1), process.asked)

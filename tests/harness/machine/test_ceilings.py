@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from convharness import Case, Problem, accuracy, ceilings
+from convharness import Case, Problem
+from convharness.machine import ceilings
 from convharness.machine.ceilings import Ceilings, measure_here
+from convharness.numerics import accuracy
 from tests.making import case_of
 
 DIRECT = accuracy.parse("direct")

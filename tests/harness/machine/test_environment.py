@@ -3,12 +3,11 @@
 import json
 import os
 import platform
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from convharness import commits, environment
+from convharness.machine import environment
 
 
 def test_facts_can_be_stored() -> None:
@@ -44,20 +43,6 @@ def test_a_machine_s_name_is_stable_and_hides_the_host() -> None:
     assert name == environment.machine.__wrapped__()
     assert name.startswith(f"{platform.machine()}-{os.cpu_count()}cpu-")
     assert platform.node() not in name
-
-
-def test_a_folder_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is a fact, not an error."""
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-
-    assert {"commit": None, "dirty": None} == commits.facts(tmp_path)
-
-
-def test_without_the_program_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody needs it."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    assert {"commit": None, "dirty": None} == commits.facts(tmp_path)
 
 
 def test_every_pool_is_told_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from convharness import conditions
+from convharness.machine import interference
 from convharness.machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 
 BEFORE = Snapshot(
@@ -254,7 +254,7 @@ def test_pressure_is_read_in_microseconds(
     """That of somebody, not of all; None where the system has no such file."""
     if text is not None:
         (tmp_path / "cpu").write_text(text, "ascii")
-    monkeypatch.setattr(conditions, "Path", lambda name: tmp_path / Path(name).name)
+    monkeypatch.setattr(interference, "Path", lambda name: tmp_path / Path(name).name)
 
     assert seconds == Snapshot.now().stalled_s
 
@@ -266,7 +266,7 @@ def test_throttling_is_counted_where_the_system_counts(
     """A virtual machine does not."""
     if text is not None:
         (tmp_path / "core_throttle_count").write_text(text, "ascii")
-    monkeypatch.setattr(conditions, "Path", lambda name: tmp_path)
+    monkeypatch.setattr(interference, "Path", lambda name: tmp_path)
 
     assert count == Snapshot.now().throttled
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convharness import Implementation, Problem, Registry, implementation, memory
+from convharness import Implementation, Problem, Registry, implementation
 from convharness.execution.host import LocalHost
+from convharness.machine import peak_memory as module
 from convharness.machine.peak_memory import peak_of
 from convharness.numerics.operands import KINDS
 from convharness.workers import Staff, examined
@@ -89,7 +90,7 @@ def test_a_system_that_does_not_tell_makes_no_figure(
     """None, and the call was made all the same."""
     real, calls = Path, []
     monkeypatch.setattr(
-        memory, "Path", lambda path: tmp_path / "no" / "such" if path.endswith(name) else real(path)
+        module, "Path", lambda path: tmp_path / "no" / "such" if path.endswith(name) else real(path)
     )
 
     assert None is peak_of(lambda: calls.append(1))
@@ -99,7 +100,7 @@ def test_a_system_that_does_not_tell_makes_no_figure(
 def test_a_system_without_that_figure_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its status has other lines."""
     (tmp_path / "status").write_text("Name:\tpython\nVmRSS:\t 100 kB\n", "ascii")
-    monkeypatch.setattr(memory, "Path", lambda path: tmp_path / Path(path).name)
+    monkeypatch.setattr(module, "Path", lambda path: tmp_path / Path(path).name)
 
     assert None is peak_of(lambda: None)
 

@@ -12,7 +12,7 @@ from convharness.runs.journal import RunWriter
 from convharness.runs.merging import merge
 from convharness.runs.store import compact, is_finished, new_run, read_rows
 
-from .test_results import record, write
+from .test_store import record, write
 
 COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a"]
 RUN = new_run({"machine": "m"}, {}, "")
