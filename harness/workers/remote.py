@@ -150,14 +150,14 @@ class RemoteHost:
         ]
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
-        """Call at the edge of memory: if that ends the worker, there will be another."""
+        """Call at the edge of memory: if a signal ends the worker, the next request starts another."""
         shared = _shared(self._running(), self.implementation, operands, None)
         try:
             self.ask("at_the_edge", problem=str(problem), operands=shared.specs, edge=edge)
         except KernelError as error:
-            if error.status != "crashed":
+            if error.signal is None:
                 raise
-            return str(error).removeprefix("was ended by ")
+            return error.signal
         return None
 
     def rival(self, name: str, chain: Sequence[Held], *, cold: bool = False) -> "RemoteRival":
