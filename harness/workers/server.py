@@ -168,7 +168,7 @@ class _Servant:
         registry = self._held or held_by(Path(source), origin, family)
         one = next((one for one in registry.implementations if one.name == name), None)
         if one is None:
-            why = "; ".join(registry.broken) or f"{source} no longer holds {name}"
+            why = "; ".join(map(str, registry.broken)) or f"{source} no longer holds {name}"
             raise KernelError("error", why)
         if self._held is None or running > 1:  # a template has one thread, and so has its copy
             adapter(one.arrays).limit_threads(running)

@@ -161,7 +161,7 @@ def test_a_file_may_be_hostile_too(
     registry = examined(path, "file", "hostile")
 
     assert (1, ()) == (len(registry.broken), registry.implementations)
-    assert reason in registry.broken[0]
+    assert reason in str(registry.broken[0])
 
 
 def test_a_file_of_the_working_folder_shadows_nothing(
