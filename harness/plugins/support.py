@@ -1,0 +1,53 @@
+"""What a declaration lets through: whether an implementation supports a problem, and if not, why."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from ..problems.problem import SPATIAL_FIELDS, Problem
+
+
+def refused_by_signature(parameters: Collection[str], problem: Problem) -> str | None:
+    """Return which of the things that the signature leaves out the problem has."""
+    asked = set(parameters)
+    if problem.bias and "bias" not in asked:
+        return "takes no bias"
+    if "problem" in asked:
+        return None
+    for name, default in (("stride", 1), ("dilation", 1), ("groups", 1)):
+        if name not in asked and not allows(name, default, problem):
+            return needs(name, default, problem)
+    return _refused_padding(asked, problem)
+
+
+def _refused_padding(asked: set[str], problem: Problem) -> str | None:
+    if not asked & {"padding", "pads"} and any(any(pair) for pair in problem.pads):
+        return needs("padding", 0, problem)
+    if "pads" not in asked and any(before != after for before, after in problem.pads):
+        return f"needs symmetric padding, got {problem.padding}"
+    # Where nothing is padded the mode says nothing.
+    if "padding_mode" not in asked and any(max(pair) > 0 for pair in problem.pads):
+        return None if problem.padding_mode == "zeros" else needs("padding_mode", "zeros", problem)
+    return None
+
+
+def allows(name: str, allowed: Any, problem: Problem) -> bool:
+    """Say whether the problem's field has an allowed value.
+
+    For a spatial field an int means all axes alike and a tuple one value per axis, so alternatives
+    are a list there; for any other field every collection lists alternatives.
+    """
+    value = getattr(problem, name)
+    spatial = name in SPATIAL_FIELDS
+    if isinstance(allowed, (list, set, frozenset, range)) or (isinstance(allowed, tuple) and not spatial):
+        return any(allows(name, one, problem) for one in allowed)
+    if spatial and isinstance(allowed, int):
+        return bool(value == (allowed,) * problem.ndim)
+    return bool(value == allowed)
+
+
+def needs(name: str, allowed: Any, problem: Problem) -> str:
+    """Return what a field must be, and what it is."""
+    one_value = isinstance(allowed, str) or (isinstance(allowed, tuple) and name in SPATIAL_FIELDS)
+    if isinstance(allowed, Iterable) and not one_value:
+        allowed = " or ".join(str(one) for one in allowed)
+    return f"needs {name} {allowed}, got {getattr(problem, name)}"
