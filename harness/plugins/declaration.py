@@ -15,11 +15,11 @@ from ..numerics import accuracy as accuracies
 from ..numerics.accuracy import LOCALITIES
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
 from ..problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, Problem
-from .support import allows, needs, refused_by_signature
+from .support import Unsupported, allows, needs, refused_by_signature
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
-Reason = Callable[[Problem], str | None]
+Condition = Callable[[Problem], str | None]
 
 PARAMETERS = (
     "x",
@@ -130,7 +130,7 @@ class Implementation:
     constraints: Mapping[str, Any]
     dtypes: tuple[str, ...]
     direction: str
-    when: Reason | None = field(repr=False)
+    when: Condition | None = field(repr=False)
     accuracy: accuracies.Accuracy
     locality: str
     flushes_subnormals: bool
@@ -149,7 +149,7 @@ class Implementation:
         """Return the name that it has in its own file: that of one of several versions ends in `@version`."""
         return self.name.removesuffix(f"@{self.version}")
 
-    def refuses(self, problem: Problem) -> str | None:
+    def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why this implementation does not support the problem, or None if it does.
 
         Raises `PluginError` if its `when=` raises, or returns anything but a text or None.
@@ -162,7 +162,7 @@ class Implementation:
                 return needs(name, allowed, problem)
         return refused_by_signature(self.parameters, problem) or self._refuses_by_when(problem)
 
-    def _refuses_by_when(self, problem: Problem) -> str | None:
+    def _refuses_by_when(self, problem: Problem) -> Unsupported | None:
         if self.when is None:
             return None
         try:
@@ -173,7 +173,7 @@ class Implementation:
             raise PluginError(f"its when= raised {type(error).__name__}: {error}") from error
         if reason is not None and not isinstance(reason, str):
             raise PluginError(f"its when= returned {reason!r}; it must be a reason, or None")
-        return reason or None
+        return Unsupported.read(reason) if reason else None
 
 
 def declare(
@@ -307,8 +307,8 @@ def _yes_or_no(keyword: str, value: Any) -> bool:
     return value
 
 
-def _callable(keyword: str, value: Any) -> Reason | None:
+def _callable(keyword: str, value: Any) -> Condition | None:
     if value is not None and not callable(value):
         raise PluginError(f"declares {keyword}={value!r}; it must be a function of a problem")
-    reason: Reason | None = value
-    return reason
+    condition: Condition | None = value
+    return condition

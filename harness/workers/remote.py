@@ -15,6 +15,7 @@ from ..execution.kernel_call import MOST_KEPT, KernelError, Output
 from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
+from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .process import START_S, Limits, Process
 from .rival import RemoteRival, Seconds
@@ -64,12 +65,12 @@ class RemoteHost:
         self._is_renewed = False
         self._printed: str | None = None
 
-    def refuses(self, problem: Problem) -> str | None:
+    def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why it does not support a problem; its own `when=` is asked where it is."""
         if self.implementation.when is None:
             return self.implementation.refuses(problem)
-        reason: str | None = self.ask("refuses", str | None, problem=str(problem))
-        return reason
+        refusal: Unsupported | None = self.ask("refuses", Unsupported | None, problem=str(problem))
+        return refusal
 
     def bind(
         self,
