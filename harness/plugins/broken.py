@@ -39,6 +39,7 @@ _TEXTS: Mapping[Kind, str] = {
 """What a mistake of each kind says."""
 
 _PACKAGE = "package"
+_END_OF_SUBJECT = re.compile(r": | (?:defines|does|imports|is|marks) ")
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,6 @@ def read_broken(stored: object) -> BrokenPlugin:
     Raises `msgspec.ValidationError` for what is neither.
     """
     return of_line(stored) if isinstance(stored, str) else msgspec.convert(stored, BrokenPlugin)
-
-
-_END_OF_SUBJECT = re.compile(r": | (?:defines|does|imports|is|marks) ")
 
 
 def of_line(line: str) -> BrokenPlugin:
