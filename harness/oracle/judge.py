@@ -21,7 +21,7 @@ from ..problems.problem import Problem
 from ..problems.suite import Case, Example
 from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank
-from .contract import BreachError
+from .output import BreachError
 from .room import too_large
 from .trial import LEVELS, Trial, reproduction
 from .verdict import Verdict
