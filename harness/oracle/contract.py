@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from .layer import Layer
 from .output import BreachError, checked_output, same_bits
 from .trial import Trial
 from .verdict import Verdict
@@ -25,3 +26,6 @@ def check(trial: Trial) -> Iterator[Verdict]:
         raise BreachError(f"changed {seen.called} for the whole process")
     trial.first[trial.sharp] = y
     yield Verdict("passed", seed=trial.bank.seed)
+
+
+LAYER = Layer("contract", level="quick", measures=False, may_be_imprecise=False, check=check)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..numerics.operands import sparse_integers, wide_weight, wide_x
 from .bank import Probe
+from .layer import Layer
 from .trial import Trial
 from .verdict import Verdict
 
@@ -18,11 +19,14 @@ def check(trial: Trial) -> Iterator[Verdict]:
     """Compare bit for bit; transforms, which round on any data, on sums that stay within one half."""
     for draw in range(trial.draws):
         if not trial.accuracy.exact:
-            yield trial.judged("exact", _SPARSE, draw)
+            yield trial.judged(_SPARSE, draw)
             continue
-        yield trial.judged("exact", _WIDE_X, draw)
+        yield trial.judged(_WIDE_X, draw)
         if trial.level != "quick":
-            yield trial.judged("exact", _WIDE_WEIGHT, draw)
+            yield trial.judged(_WIDE_WEIGHT, draw)
+
+
+LAYER = Layer("exact", level="quick", measures=True, may_be_imprecise=True, check=check)
 
 
 def is_exact(trial: Trial) -> bool:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from math import prod
 from typing import Any, TypeVar
@@ -21,46 +21,34 @@ from ..problems.problem import Problem
 from ..problems.suite import Case, Example
 from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank
+from .layer import Layer
 from .output import BreachError
 from .room import too_large
 from .trial import LEVELS, Trial, reproduction
 from .verdict import Verdict
 
 T = TypeVar("T")
-Check = Callable[[Trial], Iterator[Verdict]]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One kind of question, by the name under which a verdict gives it, and how it is asked.
-
-    `measures` says that its errors are those of ordinary numbers, which a report compares.
-    """
-
-    name: str
-    check: Check
-    measures: bool = False
-
-
-_FIRST = (
-    Layer("contract", contract.check),
-    Layer("exact", exact.check, measures=True),
-    Layer("precision", precision.check, measures=True),
-    Layer("bound", bounds.check, measures=True),
+ORDER = (
+    contract.LAYER,
+    exact.LAYER,
+    precision.LAYER,
+    bounds.LAYER,
+    values.LAYER,
+    nonfinite.LAYER,
+    layouts.LAYER,
+    state.LAYER,
+    memory.LAYER,
 )
-_FURTHER = (
-    Layer("values", values.check),
-    Layer("non-finite", nonfinite.check),
-    Layer("layout", layouts.check),
-    Layer("state", state.check),
-    Layer("memory", memory.check),
-)
-LAYERS = tuple(layer.name for layer in (*_FIRST, *_FURTHER))
+"""The layers, the cheapest first."""
+
+LAYERS = tuple(layer.name for layer in ORDER)
 
 
-def layers_of(level: str) -> tuple[Layer, ...]:
-    """Return the layers of a level, cheapest first."""
-    return _FIRST if level == "quick" else (*_FIRST, *_FURTHER)
+def layers_of(level: str) -> Iterator[Layer]:
+    """Yield the layers that a level asks, the cheapest first."""
+    return (layer for layer in ORDER if layer.is_part_of(level))
 
 
 class Oracle:
@@ -97,7 +85,7 @@ class Oracle:
             refused = _refusal(host, case)
         except (PluginError, KernelError) as error:
             status = error.status if isinstance(error, KernelError) else "error"
-            return Verdict(status, str(error), "contract", seed=self.seed)
+            return Verdict(status, str(error), contract.LAYER.name, seed=self.seed)
         if refused is not None:
             return refused
         verdict = Verdict("passed", seed=self.seed)
@@ -136,9 +124,7 @@ class Oracle:
         verdict = Verdict("passed", seed=self.seed)
         try:
             if example is not None:
-                verdict = self._ask(
-                    Layer("example", partial(_on_example, example=example), measures=True), trial
-                )
+                verdict = self._ask(_example_layer(example), trial)
             for layer in layers_of(self.level):
                 # What is imprecise on ordinary numbers may turn out to be wrong on others of them.
                 if verdict.failed and not (verdict.status == "imprecise" and layer.measures):
@@ -156,6 +142,7 @@ class Oracle:
 
     def _ask(self, layer: Layer, trial: Trial) -> Verdict:
         """Return the worst that a layer has to say; what the kernel raises is among it."""
+        trial = layer.asking(trial)
         verdict = Verdict("passed", seed=self.seed)
         try:
             for one in _quietly(layer.check(trial)):
@@ -165,12 +152,13 @@ class Oracle:
         except KernelError as error:
             if trial.problem.batch_size == 0 and error.status == "error":
                 return Verdict("unsupported", f"raises on an empty batch: {error}")
-            verdict = verdict.and_(trial.failure(error.status, str(error), layer.name))
+            verdict = verdict.and_(trial.failure(error.status, str(error)))
         except PluginError as error:
-            verdict = verdict.and_(trial.failure("error", str(error), layer.name))
+            verdict = verdict.and_(trial.failure("error", str(error)))
         except BreachError as breach:
-            name = layer.name if layer in _FURTHER else "contract"
-            verdict = verdict.and_(trial.failure("contract", str(breach), name))
+            # What ordinary numbers bring to light, the contract layer might have seen as well.
+            name = contract.LAYER.name if layer.measures else layer.name
+            verdict = verdict.and_(replace(trial.failure("contract", str(breach)), layer=name))
         if not verdict.failed:
             return verdict
         what = ("--problem", str(trial.problem))
@@ -241,6 +229,13 @@ def _in_layer(case: Case, index: int, reason: str) -> str:
     return f"layer {index + 1} ({case.problems[index]}): {reason}"
 
 
+def _example_layer(example: Example) -> Layer:
+    """Return the layer that asks with a worked example's numbers."""
+    return Layer(
+        "example", "quick", measures=True, may_be_imprecise=True, check=partial(_on_example, example=example)
+    )
+
+
 def _on_example(trial: Trial, example: Example) -> Iterator[Verdict]:
     """Run on a worked example's numbers, and keep what came out."""
     problem = trial.problem
@@ -255,7 +250,7 @@ def _on_example(trial: Trial, example: Example) -> Iterator[Verdict]:
             [f"{mistake} says y = {expected.tolist()}, but its convolution is {true.y.tolist()}"]
         )
     y = trial.output(operands)
-    yield replace(trial.compared("example", y, true, exact=True), values=y.tolist())
+    yield replace(trial.compared(y, true, exact=True), values=y.tolist())
 
 
 def example_operands(problem: Problem, example: Example) -> Operands:

@@ -10,6 +10,7 @@ from ..numerics.arrays import Array, Subclass, adapter, aligned_copy
 from ..numerics.operands import Operands, wide_x
 from ..problems.problem import Problem
 from .bank import Probe
+from .layer import Layer
 from .output import BreachError
 from .trial import Trial
 from .verdict import Verdict
@@ -31,11 +32,14 @@ def check(trial: Trial) -> Iterator[Verdict]:
             else _placed(trial, operands.bias, bias_places[count % len(bias_places)]),
         )
         y = trial.output(operands, given)
-        yield trial.compared("layout", y, true, exact=True, given=_named(x_place, weight_place))
+        yield trial.compared(y, true, exact=True, given=_named(x_place, weight_place))
     if trial.is_thorough:
         yield from _broadcast(trial)
         yield from _subclass(trial)
         yield _empty_batch(trial)
+
+
+LAYER = Layer("layout", level="standard", measures=False, may_be_imprecise=False, check=check)
 
 
 def _placements(trial: Trial) -> Iterator[tuple[Place, Place]]:
@@ -189,7 +193,7 @@ def _broadcast(trial: Trial) -> Iterator[Verdict]:
             None if operands.bias is None else _placed(trial, operands.bias, _broadcast_on(0)),
         )
         words = f"x and weight broadcast on axis {axis}"
-        yield trial.compared("layout", trial.output(operands, given), true, exact=True, given=words)
+        yield trial.compared(trial.output(operands, given), true, exact=True, given=words)
 
 
 @cache
@@ -225,7 +229,7 @@ def _subclass(trial: Trial) -> Iterator[Verdict]:
         None if operands.bias is None else operands.bias.copy().view(Subclass),
     )
     y = trial.output(operands, given)
-    yield trial.compared("layout", y, true, exact=True, given="its inputs subclasses of numpy.ndarray")
+    yield trial.compared(y, true, exact=True, given="its inputs subclasses of numpy.ndarray")
 
 
 def _empty_batch(trial: Trial) -> Verdict:

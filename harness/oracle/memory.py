@@ -8,6 +8,7 @@ import numpy as np
 from ..execution.guard_pages import EDGES
 from ..numerics.arrays import Array, root_of
 from ..numerics.operands import Operands
+from .layer import Layer
 from .output import BreachError
 from .trial import Trial
 from .verdict import Verdict
@@ -27,12 +28,15 @@ def check(trial: Trial) -> Iterator[Verdict]:
         y = trial.checked(bound, bound.output(), operands)
         if any(bound.whole(name) != whole for name, whole in before.items()):
             raise BreachError("wrote into memory beside its inputs")
-        yield trial.compared("memory", y, true, exact=True, given=f"{poison} around its inputs")
+        yield trial.compared(y, true, exact=True, given=f"{poison} around its inputs")
     for poison in _POISONS[: 2 if trial.is_thorough else 1]:
         y = trial.output(operands, poison=poison)
-        yield trial.compared("memory", y, true, exact=True, given=f"{poison} in fresh memory")
+        yield trial.compared(y, true, exact=True, given=f"{poison} in fresh memory")
     if trial.is_thorough and operands.x.size:
         yield _at_the_edge(trial, operands)
+
+
+LAYER = Layer("memory", level="standard", measures=False, may_be_imprecise=False, check=check)
 
 
 def _between_canaries(trial: Trial, operands: Operands, poison: float) -> Operands:
@@ -63,7 +67,5 @@ def _at_the_edge(trial: Trial, operands: Operands) -> Verdict:
     for edge in EDGES:
         if signal := trial.host.at_the_edge(trial.problem, operands, edge):
             beyond = "beyond the end" if edge == "end" else "before the start"
-            return trial.failure(
-                "crashed", f"was ended by {signal} when it read {beyond} of an input", "memory"
-            )
+            return trial.failure("crashed", f"was ended by {signal} when it read {beyond} of an input")
     return Verdict("passed", seed=trial.bank.seed)

@@ -13,6 +13,7 @@ from ..numerics.operands import Operands, reals
 from ..numerics.reference import convolve
 from ..problems.problem import Problem
 from .bank import Probe
+from .layer import Layer
 from .trial import Trial
 from .verdict import Verdict
 
@@ -50,6 +51,9 @@ def check(trial: Trial) -> Iterator[Verdict]:
     if trial.is_thorough and trial.problem.batch_size:
         yield _nothing_but_nan(trial)
         yield from _opposite_infinities(trial)
+
+
+LAYER = Layer("non-finite", level="standard", measures=False, may_be_imprecise=False, check=check)
 
 
 def traits(trial: Trial) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def _judged(trial: Trial, spot: _Spot) -> Verdict:
 def _failure(trial: Trial, spot: object, bad: Mask, y: Array, complaint: str) -> Verdict:
     where = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
     text = f"y[{', '.join(map(str, where))}] is {y[where]:.9g}, {complaint}"
-    verdict = trial.failure("wrong", text, "non-finite", str(spot))
+    verdict = trial.failure("wrong", text, str(spot))
     return Verdict(**{**vars(verdict), "where": str(list(where))})
 
 

@@ -20,6 +20,7 @@ from ..numerics.operands import (
 from ..problems.problem import Problem
 from .bank import Probe
 from .comparison import significant_bits
+from .layer import Layer
 from .trial import Trial
 from .verdict import Verdict
 
@@ -34,20 +35,23 @@ def check(trial: Trial) -> Iterator[Verdict]:
     """Single products with full significands, saturated sums; of transforms, whether they listen."""
     if not trial.accuracy.exact:
         if trial.level != "quick":
-            yield trial.judged("precision", _IMPULSES)
+            yield trial.judged(_IMPULSES)
         yield from _listens(trial)
         return
-    yield trial.judged("precision", _FULL_X)
-    yield trial.judged("precision", _FULL_WEIGHT)
+    yield trial.judged(_FULL_X)
+    yield trial.judged(_FULL_WEIGHT)
     if trial.level == "quick":
         return
     # Sums and single products need no large problem to show how many bits they have.
     small = trial.small or trial
-    yield small.judged("precision", _IMPULSES)
-    yield small.judged("precision", _SATURATED)
+    yield small.judged(_IMPULSES)
+    yield small.judged(_SATURATED)
     for draw in range(1, trial.draws):
-        yield trial.judged("precision", _FULL_X, draw)
-        yield trial.judged("precision", _FULL_WEIGHT, draw)
+        yield trial.judged(_FULL_X, draw)
+        yield trial.judged(_FULL_WEIGHT, draw)
+
+
+LAYER = Layer("precision", level="quick", measures=True, may_be_imprecise=True, check=check)
 
 
 def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -93,7 +97,7 @@ def _listens(trial: Trial) -> Iterator[Verdict]:
         )
         if np.array_equal(trial.output(moved), y):
             reason = f"its output stays the same when every {name} moves by 2^-{places} of itself"
-            yield trial.failure("imprecise", reason, "precision")
+            yield trial.failure("imprecise", reason)
             return
     yield Verdict("passed", seed=trial.bank.seed)
 

@@ -16,6 +16,7 @@ from ..numerics.operands import Operands, reals, wide_weight
 from ..numerics.reference import truth
 from ..problems.problem import PADDING_MODES, Problem
 from .bank import Probe
+from .layer import Layer
 from .output import BreachError
 from .trial import Trial
 from .verdict import Verdict
@@ -46,6 +47,9 @@ def check(trial: Trial) -> Iterator[Verdict]:
         yield from _at_once(trial)
 
 
+LAYER = Layer("state", level="standard", measures=False, may_be_imprecise=False, check=check)
+
+
 Content = tuple[Operands, Truth]
 
 
@@ -67,7 +71,7 @@ class _Session:
         """Fill the buffers, call and compare."""
         operands, true = content
         self.fill(operands)
-        return self._trial.compared("state", self.call(operands), true, exact=True, given=given)
+        return self._trial.compared(self.call(operands), true, exact=True, given=given)
 
     def fill(self, operands: Operands) -> None:
         """Put other content into the same memory; whoever plans, plans anew where weights change."""
@@ -188,13 +192,13 @@ def _repeats(trial: Trial) -> Iterator[Verdict]:
     operands, true = trial.deal(_REALS)
     bound = trial.bound(operands)
     first = trial.checked(bound, bound.output(), operands)
-    yield trial.compared("state", first, true, exact=False)
+    yield trial.compared(first, true, exact=False)
     for count in range(_REPEATS[trial.level]):
         again = trial.checked(bound, bound.output(), operands)
-        yield trial.compared("state", again, true, exact=False, given=f"{count + 1} equal calls before")
+        yield trial.compared(again, true, exact=False, given=f"{count + 1} equal calls before")
         if trial.implementation.deterministic and not np.array_equal(first, again):
             reason = "gave two results for the same call; if it may, declare deterministic=False"
-            yield trial.failure("wrong", reason, "state")
+            yield trial.failure("wrong", reason)
 
 
 def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
@@ -214,7 +218,7 @@ def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
             y = other.output(operands)
         except KernelError as error:
             raise KernelError(error.status, f"on {problem}: {error}") from None
-        yield other.compared("state", y, true, exact=True, given=f"{problem}, called in between")
+        yield other.compared(y, true, exact=True, given=f"{problem}, called in between")
         yield session.judged(content, f"{problem} called before")
 
 
@@ -257,4 +261,4 @@ def _at_once(trial: Trial) -> Iterator[Verdict]:
     ):
         for output in outputs:
             y = trial.checked(bound, output, operands)
-            yield trial.compared("state", y, true, exact=True, given=f"{len(held)} threads at once")
+            yield trial.compared(y, true, exact=True, given=f"{len(held)} threads at once")

@@ -22,8 +22,6 @@ from .verdict import Verdict
 
 LEVELS = ("quick", "standard", "thorough")
 
-_LATE = ("layout", "state", "memory")
-
 _SHARP = Probe(wide_x, exact=True)
 _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
 
@@ -42,6 +40,10 @@ class Trial:
     """Called with a problem, returns its bank."""
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
     """The output of the first call, by what it was asked with."""
+    layer: str | None = None
+    """The name of the layer that asks, which its verdicts bear."""
+    may_be_imprecise: bool = True
+    """Whether that layer calls imprecise what looks like the right output in a lower precision."""
 
     @property
     def implementation(self) -> Implementation:
@@ -136,31 +138,31 @@ class Trial:
         """Return an output's numbers, if it keeps the contract; raises `BreachError`."""
         return checked_output(self.implementation, self.problem, output, bound.given, operands)
 
-    def judged(self, layer: str, probe: Probe, draw: int = 0) -> Verdict:
+    def judged(self, probe: Probe, draw: int = 0) -> Verdict:
         """Run once on a probe's data and compare."""
         operands, true = self.deal(probe, draw)
         y = self.first.pop(probe, None) if draw == 0 else None
-        return self.compared(layer, self.output(operands) if y is None else y, true, exact=probe.exact)
+        return self.compared(self.output(operands) if y is None else y, true, exact=probe.exact)
 
-    def compared(self, layer: str, y: Array, true: Truth, *, exact: bool, given: str = "") -> Verdict:
+    def compared(self, y: Array, true: Truth, *, exact: bool, given: str = "") -> Verdict:
         """Return the verdict on an output; `given` says what was unusual about the call."""
         flushes = self.implementation.flushes_subnormals
         found = compare(y, true, self.accuracy, exact_data=exact, flushes=flushes)
         if found.where is None:
             return _with_errors(Verdict("passed", seed=self.bank.seed), found)
         status, reason = "wrong", found.reason or ""
-        # How precise it is was settled before those layers, on numbers of the same kind.
-        if found.imprecise and layer not in _LATE:
+        if found.imprecise and self.may_be_imprecise:
             status = "imprecise"
             bits = significant_bits(y, true)
             if bits < (self.accuracy.bits or accumulator_bits(self.problem.dtype)):
                 reason += f"; as exact as some {bits} significant bits"
-        verdict = self.failure(status, reason, layer, given)
+        verdict = self.failure(status, reason, given)
         return _with_errors(replace(verdict, where=str(list(found.where))), found)
 
-    def failure(self, status: str, reason: str, layer: str | None, given: str = "") -> Verdict:
-        """Return a failed verdict with the command that shows it again."""
-        return Verdict(status, f"with {given}: {reason}" if given else reason, layer, seed=self.bank.seed)
+    def failure(self, status: str, reason: str, given: str = "") -> Verdict:
+        """Return a failed verdict in the name of the layer that asks."""
+        reason = f"with {given}: {reason}" if given else reason
+        return Verdict(status, reason, self.layer, seed=self.bank.seed)
 
 
 def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:

@@ -24,6 +24,7 @@ from ..numerics.operands import (
 from ..problems.problem import Problem
 from .bank import Probe
 from .comparison import compare
+from .layer import Layer
 from .trial import Trial
 from .verdict import Verdict
 
@@ -37,7 +38,10 @@ def check(trial: Trial) -> Iterator[Verdict]:
     for probe in _probes(trial):
         operands, true = trial.deal(probe)
         y = trial.output(operands)
-        yield trial.compared("values", y, true, exact=probe.exact, given=str(probe))
+        yield trial.compared(y, true, exact=probe.exact, given=str(probe))
+
+
+LAYER = Layer("values", level="standard", measures=False, may_be_imprecise=True, check=check)
 
 
 def _probes(trial: Trial) -> Iterator[Probe]:

@@ -40,6 +40,14 @@ def test_every_layer_can_be_asked_alone() -> None:
     assert {"contract"} == {name for name, verdict in seen.items() if not verdict.failed}
 
 
+@pytest.mark.parametrize(("level", "count"), [("quick", 4), ("standard", 9), ("thorough", 9)])
+def test_a_level_asks_the_layers_that_are_part_of_it(level: str, count: int) -> None:
+    """The quick one those that call a kernel once or twice, the others all."""
+    seen = Oracle(level=level).seen_by(made(convolve), Problem.parse(PLAIN))
+
+    assert LAYERS[:count] == tuple(seen)
+
+
 def test_traits_say_what_a_kernel_is_free_to_do() -> None:
     """How far a NaN spreads, what becomes of an infinity and of subnormals, how many bits there are."""
     expected = {
