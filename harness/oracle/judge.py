@@ -19,9 +19,9 @@ from ..numerics.reference import truth
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
-from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank
-from .layer import Layer
+from .layers import ORDER, contract, exact, nonfinite, precision, values
+from .layers.layer import Layer
 from .output import BreachError
 from .room import too_large
 from .trial import LEVELS, Trial, reproduction
@@ -29,19 +29,6 @@ from .verdict import Verdict
 
 T = TypeVar("T")
 
-
-ORDER = (
-    contract.LAYER,
-    exact.LAYER,
-    precision.LAYER,
-    bounds.LAYER,
-    values.LAYER,
-    nonfinite.LAYER,
-    layouts.LAYER,
-    state.LAYER,
-    memory.LAYER,
-)
-"""The layers, the cheapest first."""
 
 LAYERS = tuple(layer.name for layer in ORDER)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..numerics.accuracy import PRECISION
-from ..numerics.operands import (
+from ...numerics.accuracy import PRECISION
+from ...numerics.operands import (
     Operands,
     full_weight,
     full_x,
@@ -17,12 +17,12 @@ from ..numerics.operands import (
     operands_of,
     whole_numbers,
 )
-from ..problems.problem import Problem
-from .bank import Probe
-from .comparison import significant_bits
+from ...problems.problem import Problem
+from ..bank import Probe
+from ..comparison import significant_bits
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .trial import Trial
-from .verdict import Verdict
 
 _SHORT = 7
 """Significant bits of the inputs that a narrower type would keep."""

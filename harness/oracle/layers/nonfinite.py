@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.accuracy import LOCALITIES, Truth
-from ..numerics.arrays import Array
-from ..numerics.operands import Operands, reals
-from ..numerics.reference import convolve
-from ..problems.problem import Problem
-from .bank import Probe
+from ...numerics.accuracy import LOCALITIES, Truth
+from ...numerics.arrays import Array
+from ...numerics.operands import Operands, reals
+from ...numerics.reference import convolve
+from ...problems.problem import Problem
+from ..bank import Probe
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .trial import Trial
-from .verdict import Verdict
 
 Mask = NDArray[np.bool_]
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from ..output import BreachError, checked_output, same_bits
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .output import BreachError, checked_output, same_bits
-from .trial import Trial
-from .verdict import Verdict
 
 
 def check(trial: Trial) -> Iterator[Verdict]:

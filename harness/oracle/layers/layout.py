@@ -5,15 +5,15 @@ from functools import cache
 
 import numpy as np
 
-from ..execution.kernel_call import KernelError
-from ..numerics.arrays import Array, Subclass, adapter, aligned_copy
-from ..numerics.operands import Operands, wide_x
-from ..problems.problem import Problem
-from .bank import Probe
+from ...execution.kernel_call import KernelError
+from ...numerics.arrays import Array, Subclass, adapter, aligned_copy
+from ...numerics.operands import Operands, wide_x
+from ...problems.problem import Problem
+from ..bank import Probe
+from ..output import BreachError
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .output import BreachError
-from .trial import Trial
-from .verdict import Verdict
 
 Place = Callable[[Array], Array]
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..numerics.operands import sparse_integers, wide_weight, wide_x
-from .bank import Probe
+from ...numerics.operands import sparse_integers, wide_weight, wide_x
+from ..bank import Probe
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .trial import Trial
-from .verdict import Verdict
 
 _WIDE_X = Probe(wide_x, exact=True)
 _WIDE_WEIGHT = Probe(wide_weight, exact=True)

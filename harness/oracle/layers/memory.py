@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ..execution.guard_pages import EDGES
-from ..numerics.arrays import Array, root_of
-from ..numerics.operands import Operands
+from ...execution.guard_pages import EDGES
+from ...numerics.arrays import Array, root_of
+from ...numerics.operands import Operands
+from ..output import BreachError
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .output import BreachError
-from .trial import Trial
-from .verdict import Verdict
 
 _CANARY_BYTES = 4096
 _POISONS = (np.nan, 1e30)

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ProblemError
-from ..execution.kernel_call import MOST_KEPT, KernelError
-from ..numerics.accuracy import Truth
-from ..numerics.arrays import Array
-from ..numerics.operands import Operands, reals, wide_weight
-from ..numerics.reference import truth
-from ..problems.problem import PADDING_MODES, Problem
-from .bank import Probe
+from ...errors import ProblemError
+from ...execution.kernel_call import MOST_KEPT, KernelError
+from ...numerics.accuracy import Truth
+from ...numerics.arrays import Array
+from ...numerics.operands import Operands, reals, wide_weight
+from ...numerics.reference import truth
+from ...problems.problem import PADDING_MODES, Problem
+from ..bank import Probe
+from ..output import BreachError
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .output import BreachError
-from .trial import Trial
-from .verdict import Verdict
 
 _CALLS = {"standard": 24, "thorough": 150}
 _SECONDS = {"standard": 0.03, "thorough": 0.4}

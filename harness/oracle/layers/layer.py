@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from .trial import LEVELS, Trial
-from .verdict import Verdict
+from ..trial import LEVELS, Trial
+from ..verdict import Verdict
 
 Check = Callable[[Trial], Iterator[Verdict]]
 

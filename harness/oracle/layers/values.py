@@ -5,8 +5,8 @@ from math import ceil, log2, prod
 
 import numpy as np
 
-from ..numerics.accuracy import PRECISION
-from ..numerics.operands import (
+from ...numerics.accuracy import PRECISION
+from ...numerics.operands import (
     Array,
     Operands,
     full_weight,
@@ -21,12 +21,12 @@ from ..numerics.operands import (
     whole_numbers,
     wide_x,
 )
-from ..problems.problem import Problem
-from .bank import Probe
-from .comparison import compare
+from ...problems.problem import Problem
+from ..bank import Probe
+from ..comparison import compare
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .trial import Trial
-from .verdict import Verdict
 
 _EXPONENTS = {"float16": (-14, 15), "bfloat16": (-126, 127), "float32": (-126, 127), "float64": (-1022, 1023)}
 """The exponents of the least and the largest normal numbers."""

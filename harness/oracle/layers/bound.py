@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..numerics.operands import Operands, generator, operands_of, reals
-from ..problems.problem import Problem
-from .bank import Probe
+from ...numerics.operands import Operands, generator, operands_of, reals
+from ...problems.problem import Problem
+from ..bank import Probe
+from ..trial import Trial
+from ..verdict import Verdict
 from .layer import Layer
-from .trial import Trial
-from .verdict import Verdict
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
