@@ -21,7 +21,7 @@ from ..machine.interference import Conditions, Snapshot, alone, processors_in_tu
 from ..measure.stats import Pass, paired_estimate
 from ..measure.stopwatch import Effort, Samples, measure
 from ..numerics.operands import KINDS
-from ..oracle.timed import Expected, Layers
+from ..oracle.timed_output import Chain, Expected
 from ..plugins.declaration import Implementation
 from ..plugins.registry import held_by
 from ..problems.suite import Case
@@ -166,7 +166,7 @@ class _Contest:
     """All rivals of a case, pass by pass."""
 
     def __init__(
-        self, layers: Layers, kind: str, effort: Effort, seed: int, random: Random, staff: Staff
+        self, layers: Chain, kind: str, effort: Effort, seed: int, random: Random, staff: Staff
     ) -> None:
         self._layers = layers
         self._kind = kind

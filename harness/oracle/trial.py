@@ -1,10 +1,9 @@
 """One implementation on trial on one problem: runs it, compares, and words what is wrong."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from ..errors import PluginError
 from ..execution.host import Held, Host
@@ -14,10 +13,10 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from .bank import Bank, Probe
 from .comparison import Comparison, compare, significant_bits
 from .output import checked_output
-from .small import smaller
+from .reduced import smaller
+from .test_data import Probe, TestData
 from .verdict import Verdict
 
 LEVELS = ("quick", "standard", "thorough")
@@ -30,14 +29,13 @@ _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
 class Trial:
     """What the layers of the oracle share: whom they judge, on what, and how hard.
 
-    `bank` holds the data; `banks` finds those of other problems.
+    `data` is that of the problem; `data_on` finds that of another one.
     """
 
     host: Host
-    bank: Bank
+    data: TestData
     level: str
-    banks: Any = field(repr=False)
-    """Called with a problem, returns its bank."""
+    data_on: Callable[[Problem], TestData] = field(repr=False)
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
     """The output of the first call, by what it was asked with."""
     layer: str | None = None
@@ -53,7 +51,7 @@ class Trial:
     @property
     def problem(self) -> Problem:
         """Return the problem."""
-        return self.bank.problem
+        return self.data.problem
 
     @property
     def accuracy(self) -> Accuracy:
@@ -116,11 +114,11 @@ class Trial:
 
     def on(self, problem: Problem) -> "Trial":
         """Return the same trial on another problem."""
-        return replace(self, bank=self.banks(problem), first={})
+        return replace(self, data=self.data_on(problem), first={})
 
-    def deal(self, probe: Probe, draw: int = 0) -> tuple[Operands, Truth]:
+    def data_of(self, probe: Probe, draw: int = 0) -> tuple[Operands, Truth]:
         """Return a probe's operands and their true output."""
-        return self.bank.deal(probe, self.accuracy, draw)
+        return self.data.of(probe, self.accuracy, draw)
 
     def bound(self, operands: Operands, given: Operands | None = None) -> Held:
         """Return the implementation bound to operands; raises `KernelError`."""
@@ -140,7 +138,7 @@ class Trial:
 
     def judged(self, probe: Probe, draw: int = 0) -> Verdict:
         """Run once on a probe's data and compare."""
-        operands, true = self.deal(probe, draw)
+        operands, true = self.data_of(probe, draw)
         y = self.first.pop(probe, None) if draw == 0 else None
         return self.compared(self.output(operands) if y is None else y, true, exact=probe.exact)
 
@@ -149,7 +147,7 @@ class Trial:
         flushes = self.implementation.flushes_subnormals
         found = compare(y, true, self.accuracy, exact_data=exact, flushes=flushes)
         if found.where is None:
-            return _with_errors(Verdict("passed", seed=self.bank.seed), found)
+            return _with_errors(Verdict("passed", seed=self.data.seed), found)
         status, reason = "wrong", found.reason or ""
         if found.imprecise and self.may_be_imprecise:
             status = "imprecise"
@@ -162,7 +160,7 @@ class Trial:
     def failure(self, status: str, reason: str, given: str = "") -> Verdict:
         """Return a failed verdict in the name of the layer that asks."""
         reason = f"with {given}: {reason}" if given else reason
-        return Verdict(status, reason, self.layer, seed=self.bank.seed)
+        return Verdict(status, reason, self.layer, seed=self.data.seed)
 
 
 def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:

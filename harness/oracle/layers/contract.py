@@ -10,7 +10,7 @@ from .layer import Layer
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Look at the first call: its output, what it leaves running, and what it changes for others."""
-    operands, _ = trial.deal(trial.sharp)
+    operands, _ = trial.data_of(trial.sharp)
     seen = trial.host.first_call(trial.problem, operands)
     if seen.planned:
         raise BreachError(f"changed {seen.planned} for the whole process")
@@ -25,7 +25,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     if seen.called:
         raise BreachError(f"changed {seen.called} for the whole process")
     trial.first[trial.sharp] = y
-    yield Verdict("passed", seed=trial.bank.seed)
+    yield Verdict("passed", seed=trial.data.seed)
 
 
 LAYER = Layer("contract", level="quick", measures=False, may_be_imprecise=False, check=check)

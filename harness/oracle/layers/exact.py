@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...numerics.operands import sparse_integers, wide_weight, wide_x
-from ..bank import Probe
+from ..test_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
@@ -31,5 +31,5 @@ LAYER = Layer("exact", level="quick", measures=True, may_be_imprecise=True, chec
 
 def is_exact(trial: Trial) -> bool:
     """Say whether sums of integers come out exact, as they do where nothing is transformed."""
-    operands, true = trial.deal(_WIDE_X)
+    operands, true = trial.data_of(_WIDE_X)
     return bool(np.array_equal(trial.output(operands).astype(np.float64), true.y))

@@ -9,8 +9,8 @@ from ...execution.kernel_call import KernelError
 from ...numerics.arrays import Array, Subclass, adapter, aligned_copy
 from ...numerics.operands import Operands, wide_x
 from ...problems.problem import Problem
-from ..bank import Probe
 from ..output import BreachError
+from ..test_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
@@ -21,7 +21,7 @@ Place = Callable[[Array], Array]
 def check(trial: Trial) -> Iterator[Verdict]:
     """Hand out the same numbers in one layout after the other."""
     trial = trial.small or trial
-    operands, true = trial.deal(trial.sharp)
+    operands, true = trial.data_of(trial.sharp)
     bias_places: tuple[Place, ...] = (_stepped, _reversed, _misaligned, _window, _plain)
     for count, (x_place, weight_place) in enumerate(_placements(trial)):
         given = Operands(
@@ -186,7 +186,7 @@ def _broadcast(trial: Trial) -> Iterator[Verdict]:
     if not trial.accuracy.exact or trial.problem.batch_size == 0:
         return
     for axis in range(trial.problem.ndim + 2):
-        operands, true = trial.deal(repeated_on(axis))
+        operands, true = trial.data_of(repeated_on(axis))
         given = Operands(
             _placed(trial, operands.x, _broadcast_on(axis), of_x=True),
             _placed(trial, operands.weight, _broadcast_on(axis)),
@@ -222,7 +222,7 @@ def _subclass(trial: Trial) -> Iterator[Verdict]:
     """Hand out a subclass of NumPy's array, and accept one back."""
     if trial.implementation.arrays != "numpy" or trial.implementation.layout != "contiguous":
         return
-    operands, true = trial.deal(trial.sharp)
+    operands, true = trial.data_of(trial.sharp)
     given = Operands(
         aligned_copy(operands.x).view(Subclass),
         aligned_copy(operands.weight).view(Subclass),
@@ -235,11 +235,11 @@ def _subclass(trial: Trial) -> Iterator[Verdict]:
 def _empty_batch(trial: Trial) -> Verdict:
     """Hand out no samples at all: the shape is all there is to be right, for who can do that."""
     problem = trial.problem.replace(batch_size=0)
-    passed = Verdict("passed", seed=trial.bank.seed)
+    passed = Verdict("passed", seed=trial.data.seed)
     if trial.refuses(problem):
         return passed
     empty = trial.on(problem)
-    operands, _ = empty.deal(empty.sharp)
+    operands, _ = empty.data_of(empty.sharp)
     try:
         empty.output(operands)
     except KernelError as error:

@@ -20,7 +20,7 @@ _POISONS = (np.nan, 1e30)
 def check(trial: Trial) -> Iterator[Verdict]:
     """Call between canaries, in poisoned memory, and at the edge of what may be read."""
     trial = trial.small or trial
-    operands, true = trial.deal(trial.sharp)
+    operands, true = trial.data_of(trial.sharp)
     for poison in _POISONS[: 2 if trial.is_thorough else 1]:
         given = _between_canaries(trial, operands, poison)
         before = {name: root_of(array).tobytes() for name, array in given.items().items()}
@@ -68,4 +68,4 @@ def _at_the_edge(trial: Trial, operands: Operands) -> Verdict:
         if signal := trial.host.at_the_edge(trial.problem, operands, edge):
             beyond = "beyond the end" if edge == "end" else "before the start"
             return trial.failure("crashed", f"was ended by {signal} when it read {beyond} of an input")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)

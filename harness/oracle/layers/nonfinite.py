@@ -12,7 +12,7 @@ from ...numerics.arrays import Array
 from ...numerics.operands import Operands, reals
 from ...numerics.reference import convolve
 from ...problems.problem import Problem
-from ..bank import Probe
+from ..test_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
@@ -122,16 +122,16 @@ def _planted(operands: Operands, spot: _Spot) -> Operands:
 
 
 def _output(trial: Trial, spot: _Spot) -> Array:
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     return trial.output(_planted(operands, spot)).astype(np.float64)
 
 
 def _judged(trial: Trial, spot: _Spot) -> Verdict:
-    _, true = trial.deal(_REALS)
+    _, true = trial.data_of(_REALS)
     y = _output(trial, spot)
     problem = trial.problem
-    must, positive, negative = trial.bank.once(("reach", str(spot)), lambda: _reach(problem, true, spot))
-    may = trial.bank.once(
+    must, positive, negative = trial.data.once(("reach", str(spot)), lambda: _reach(problem, true, spot))
+    may = trial.data.once(
         ("may", spot.operand, spot.index, trial.locality, trial.accuracy.tile),
         lambda: _may_reach(trial, spot.operand, spot.index, trial.locality) | must,
     )
@@ -150,7 +150,7 @@ def _judged(trial: Trial, spot: _Spot) -> Verdict:
         moved = ~may & ~(error <= trial.accuracy.bound(true))
     if moved.any():
         return _failure(trial, spot, moved, y, "which it must not move")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)
 
 
 def _failure(trial: Trial, spot: object, bad: Mask, y: Array, complaint: str) -> Verdict:
@@ -235,12 +235,12 @@ def _grown(mask: Mask, reach: int) -> Mask:
 
 def _nothing_but_nan(trial: Trial) -> Verdict:
     """Ask with an x in which nothing is a number: every output that reads x is none."""
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     y = trial.output(replace(operands, x=np.full_like(operands.x, np.nan))).astype(np.float64)
     swallowed = (_products(trial) > 0) & ~np.isnan(y)
     if swallowed.any():
         return _failure(trial, "x all nan", swallowed, y, "want nan")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)
 
 
 def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
@@ -248,7 +248,7 @@ def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
     problem = trial.problem
     if problem.in_channels // problem.groups < 2:
         return
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     x = operands.x.reshape(problem.batch_size, problem.groups, -1, *problem.input_size).copy()
     x[:, :, 0], x[:, :, 1] = np.inf, -np.inf
     y = trial.output(Operands(x.reshape(problem.input_shape), np.abs(operands.weight), operands.bias))
@@ -261,7 +261,7 @@ def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
 def _products(trial: Trial) -> Array:
     """Return how many elements of x each output reads."""
     problem = trial.problem
-    return trial.bank.once(
+    return trial.data.once(
         "products",
         lambda: convolve(problem, np.ones(problem.input_shape), np.ones(problem.weight_shape), None),
     )
@@ -271,7 +271,7 @@ def _overflows(trial: Trial) -> Verdict:
     """Ask for sums that are larger than the type holds."""
     problem = trial.problem
     largest = 2.0 ** {"float16": 15, "float64": 1023}.get(problem.dtype, 127)
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     huge = Operands(
         np.full_like(operands.x, largest),
         np.full_like(operands.weight, -4),
@@ -282,4 +282,4 @@ def _overflows(trial: Trial) -> Verdict:
     kept = (_products(trial) > 0) & (np.isfinite(y) | ((y == np.inf) & trial.accuracy.exact))
     if kept.any():
         return _failure(trial, "sums beyond the largest number", kept, y, "want -inf")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)

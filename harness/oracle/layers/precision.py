@@ -18,8 +18,8 @@ from ...numerics.operands import (
     whole_numbers,
 )
 from ...problems.problem import Problem
-from ..bank import Probe
 from ..comparison import significant_bits
+from ..test_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
@@ -85,7 +85,7 @@ def _listens(trial: Trial) -> Iterator[Verdict]:
         places = min(places, trial.accuracy.bits - 3)
     if not places or problem.batch_size == 0:
         return
-    short = trial.bank.once("short", lambda: _short(problem, trial.bank.seed))
+    short = trial.data.once("short", lambda: _short(problem, trial.data.seed))
     y = trial.output(short)
     if not y.any():
         return
@@ -99,7 +99,7 @@ def _listens(trial: Trial) -> Iterator[Verdict]:
             reason = f"its output stays the same when every {name} moves by 2^-{places} of itself"
             yield trial.failure("imprecise", reason)
             return
-    yield Verdict("passed", seed=trial.bank.seed)
+    yield Verdict("passed", seed=trial.data.seed)
 
 
 def _short(problem: Problem, seed: int) -> Operands:
@@ -112,7 +112,7 @@ def _short(problem: Problem, seed: int) -> Operands:
 def bits_of(trial: Trial) -> int:
     """Return about how many significant bits an implementation computes with."""
     probe = _FULL_X if trial.accuracy.exact else _IMPULSES
-    operands, true = trial.deal(probe)
+    operands, true = trial.data_of(probe)
     # Transforms spread an error over outputs that are nearly zero, so theirs is taken of the largest.
     if not trial.accuracy.exact:
         true = replace(true, magnitude=np.full_like(true.magnitude, true.magnitude.max(initial=0)))

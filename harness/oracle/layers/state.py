@@ -15,8 +15,8 @@ from ...numerics.arrays import Array
 from ...numerics.operands import Operands, reals, wide_weight
 from ...numerics.reference import truth
 from ...problems.problem import PADDING_MODES, Problem
-from ..bank import Probe
 from ..output import BreachError
+from ..test_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
@@ -37,7 +37,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     """Call again: with the same, with other content in the same memory, with other shapes, at once."""
     trial = trial.small or trial
     yield from _repeats(trial)
-    session = _Session(trial, trial.deal(trial.sharp)[0])
+    session = _Session(trial, trial.data_of(trial.sharp)[0])
     yield from session.refills()
     yield from session.survives_its_caller()
     yield from _other_problems(trial, session)
@@ -88,7 +88,7 @@ class _Session:
     def refills(self) -> Iterator[Verdict]:
         """Change x, the weight and the bias in place: all of it, its signs, its size, one element."""
         trial = self._trial
-        first, second = trial.deal(trial.sharp)[0], trial.deal(trial.sharp, 1)[0]
+        first, second = trial.data_of(trial.sharp)[0], trial.data_of(trial.sharp, 1)[0]
         now = first
         for name, array in second.items().items():
             now = replace(now, **{name: array})
@@ -101,7 +101,7 @@ class _Session:
                 now = replace(now, **{name: change(array)})
                 yield self.judged(_content(trial, now, f"{word} {name}"), f"{word} in the same {name}")
         if trial.is_thorough and trial.accuracy.exact and now.weight.size:
-            wide = trial.deal(Probe(wide_weight, exact=True))
+            wide = trial.data_of(Probe(wide_weight, exact=True))
             yield self.judged(wide, "wide weights")
             moved = replace(wide[0], weight=_one_moved(wide[0].weight))
             yield self.judged(
@@ -110,7 +110,7 @@ class _Session:
 
     def survives_its_caller(self) -> Iterator[Verdict]:
         """Overwrite what was returned, as its owner may; call after a NaN has passed through."""
-        content = self._trial.deal(self._trial.sharp)
+        content = self._trial.data_of(self._trial.sharp)
         self.fill(content[0])
         self._bound.output()
         self._bound.overwrite()
@@ -124,9 +124,9 @@ class _Session:
     def many(self) -> Iterator[Verdict]:
         """Call on and on, x changing, until something happens or time is up."""
         trial = self._trial
-        first = trial.deal(trial.sharp)[0]
+        first = trial.data_of(trial.sharp)[0]
         contents = [
-            _content(trial, replace(first, x=trial.deal(trial.sharp, draw)[0].x), f"x of draw {draw}")
+            _content(trial, replace(first, x=trial.data_of(trial.sharp, draw)[0].x), f"x of draw {draw}")
             for draw in range(3)
         ]
         end = perf_counter() + _SECONDS[trial.level]
@@ -135,7 +135,7 @@ class _Session:
             if verdict.failed or perf_counter() > end:
                 yield verdict
                 return
-        yield Verdict("passed", seed=trial.bank.seed)
+        yield Verdict("passed", seed=trial.data.seed)
 
     def compare_the_kept(self) -> None:
         """Look at the latest outputs again: later calls must have left them alone, and threads too."""
@@ -148,7 +148,7 @@ class _Session:
 def _content(trial: Trial, operands: Operands, word: str) -> Content:
     """Return operands with their true output, made once per problem and kind of data."""
     key = ("state", word, trial.accuracy.bits, trial.accuracy.exact)
-    return trial.bank.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
+    return trial.data.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
 
 
 def _negated(array: Array) -> Array:
@@ -189,7 +189,7 @@ _CHANGES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 
 def _repeats(trial: Trial) -> Iterator[Verdict]:
     """Call on the same real numbers: bit for bit the same, unless it is declared otherwise."""
-    operands, true = trial.deal(_REALS)
+    operands, true = trial.data_of(_REALS)
     bound = trial.bound(operands)
     first = trial.checked(bound, bound.output(), operands)
     yield trial.compared(first, true, exact=False)
@@ -203,12 +203,12 @@ def _repeats(trial: Trial) -> Iterator[Verdict]:
 
 def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
     """Call on a larger, a smaller and an otherwise different problem in between."""
-    content = trial.deal(trial.sharp)
+    content = trial.data_of(trial.sharp)
     for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
         if problem is None or trial.refuses(problem):
             continue
         other = trial.on(problem)
-        operands, true = other.deal(other.sharp)
+        operands, true = other.data_of(other.sharp)
         if (problem.input_shape, problem.weight_shape) == (
             trial.problem.input_shape,
             trial.problem.weight_shape,
@@ -253,7 +253,7 @@ def _changed(problem: Problem, **changes: Any) -> Problem | None:
 
 def _at_once(trial: Trial) -> Iterator[Verdict]:
     """Call from several threads at once, each with content of its own."""
-    contents = [trial.deal(trial.sharp, draw) for draw in range(3)]
+    contents = [trial.data_of(trial.sharp, draw) for draw in range(3)]
     contents.append(contents[0])
     held = [trial.bound(operands) for operands, _ in contents]
     for bound, (operands, true), outputs in zip(

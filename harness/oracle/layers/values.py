@@ -22,8 +22,8 @@ from ...numerics.operands import (
     wide_x,
 )
 from ...problems.problem import Problem
-from ..bank import Probe
 from ..comparison import compare
+from ..test_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
@@ -36,7 +36,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     """Compare on one kind of unusual numbers after the other."""
     trial = trial.small or trial
     for probe in _probes(trial):
-        operands, true = trial.deal(probe)
+        operands, true = trial.data_of(probe)
         y = trial.output(operands)
         yield trial.compared(y, true, exact=probe.exact, given=str(probe))
 
@@ -66,7 +66,7 @@ def _has_less_range(trial: Trial) -> bool:
 
 def keeps_subnormals(trial: Trial) -> bool:
     """Say whether results below the normal numbers come out as they should."""
-    operands, true = trial.deal(Probe(subnormal_outputs))
+    operands, true = trial.data_of(Probe(subnormal_outputs))
     return compare(trial.output(operands), true, trial.accuracy, exact_data=False).where is None
 
 

@@ -19,11 +19,11 @@ from ..numerics.reference import truth
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
-from .bank import Bank
 from .layers import ORDER, contract, exact, nonfinite, precision, values
 from .layers.layer import Layer
+from .memory_check import too_large
 from .output import BreachError
-from .room import too_large
+from .test_data import TestData
 from .trial import LEVELS, Trial, reproduction
 from .verdict import Verdict
 
@@ -57,10 +57,10 @@ class Oracle:
         self.level = level
         self.seed = seed
         self._host = host
-        self._banks = lru_cache(maxsize=12)(self._bank)
+        self._data_on = lru_cache(maxsize=12)(self._drawn)
 
-    def _bank(self, problem: Problem) -> Bank:
-        return Bank(problem, self.seed)
+    def _drawn(self, problem: Problem) -> TestData:
+        return TestData(problem, self.seed)
 
     def judge(self, implementation: Implementation, case: Case) -> Verdict:
         """Return the verdict on a case: the worst of its problems, each judged on its own.
@@ -97,7 +97,7 @@ class Oracle:
 
     def trial(self, host: Host, problem: Problem) -> Trial:
         """Return what the layers are asked with."""
-        return Trial(host, self._banks(problem), self.level, self._banks)
+        return Trial(host, self._data_on(problem), self.level, self._data_on)
 
     def seen_by(self, implementation: Implementation, problem: Problem) -> dict[str, Verdict]:
         """Return the verdict of every layer by itself: which of them would have been enough."""
@@ -169,7 +169,7 @@ def _proves_nothing(trial: Trial) -> str | None:
     """Return why passing says nothing, or None."""
     if prod(trial.problem.output_shape) == 0:
         return "the output has no elements to compare"
-    _, true = trial.deal(trial.sharp)
+    _, true = trial.data_of(trial.sharp)
     if not true.magnitude.any():
         return "every output reads nothing but padding"
     return None
@@ -191,7 +191,7 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     yield "significand_bits", precision.bits_of(trial)
     yield "subnormals", "kept" if values.keeps_subnormals(trial.small or trial) else "flushed"
     yield from nonfinite.traits(trial).items()
-    several = trial.bound(trial.deal(trial.sharp)[0]).uses_threads()
+    several = trial.bound(trial.data_of(trial.sharp)[0]).uses_threads()
     yield "threads", "several" if several else "one"
     if pools := trial.host.pools():
         yield "pools", dict(pools)

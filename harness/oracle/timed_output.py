@@ -19,13 +19,14 @@ from .output import BreachError, checked_output
 
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 
-Layers = Sequence[tuple[Problem, Operands]]
+Chain = Sequence[tuple[Problem, Operands]]
+"""Problems with their operands, each of which is given the output of the one before as its input."""
 
 
 class Expected:
     """What outputs on the timed data must be: made when first asked for, for all comers."""
 
-    def __init__(self, layers: Layers, seed: int) -> None:
+    def __init__(self, layers: Chain, seed: int) -> None:
         self._layers = layers
         self._seed = seed
         self._bounds: dict[Accuracy, tuple[Doubles, Doubles]] = {}
@@ -59,7 +60,7 @@ class Expected:
         return wrong_when_timed(y, self._bounds[accuracy])
 
 
-def timed_truth(layers: Layers, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
+def timed_truth(layers: Chain, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
     """Return the true output of a chain and how far, elementwise, an implementation's may be.
 
     `layers` are (problem, operands), of which the first operands' x enters the chain. An error E of

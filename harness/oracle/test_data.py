@@ -26,8 +26,10 @@ class Probe:
         return self.make.__name__.replace("_", " ")
 
 
-class Bank:
+class TestData:
     """The data of one problem, drawn from one seed."""
+
+    __test__ = False  # not a class of tests, which pytest takes it for by its name
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self.problem = problem
@@ -41,12 +43,12 @@ class Bank:
         kept: T = self._kept[key]
         return kept
 
-    def deal(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
+    def of(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
         """Return a probe's operands and their true output; who keeps fewer bits gets data of so many."""
         bits = accuracy.bits if probe.exact and accuracy.exact else None
-        return self.once((probe, draw, bits), lambda: self._deal(probe, draw, bits))
+        return self.once((probe, draw, bits), lambda: self._made(probe, draw, bits))
 
-    def _deal(self, probe: Probe, draw: int, bits: int | None) -> tuple[Operands, Truth]:
+    def _made(self, probe: Probe, draw: int, bits: int | None) -> tuple[Operands, Truth]:
         if bits is None:
             operands = probe.make(self.problem, self.seed + draw)
         else:
