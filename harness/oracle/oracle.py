@@ -3,23 +3,20 @@
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import PluginError, ProblemError, SuiteError
+from ..errors import PluginError, ProblemError
 from ..execution.host import Host, LocalHost
 from ..execution.kernel_call import KernelError
-from ..numerics.accuracy import PRECISION
-from ..numerics.arrays import dtype_of
-from ..numerics.operands import Operands
-from ..numerics.reference import truth
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
 from .layers import ORDER, contract, exact, nonfinite, precision, values
+from .layers.example import layer_on
 from .layers.layer import Layer
 from .memory_check import too_large
 from .output import BreachError
@@ -29,13 +26,14 @@ from .verdict import Verdict
 
 T = TypeVar("T")
 
-
 LAYERS = tuple(layer.name for layer in ORDER)
 
 
-def layers_of(level: str) -> Iterator[Layer]:
-    """Yield the layers that a level asks, the cheapest first."""
-    return (layer for layer in ORDER if layer.is_part_of(level))
+def layers_of(level: str, example: Example | None = None) -> Iterator[Layer]:
+    """Yield the layers that a level asks, the cheapest first; a worked example is asked before them."""
+    if example is not None:
+        yield layer_on(example)
+    yield from (layer for layer in ORDER if layer.is_part_of(level))
 
 
 class Oracle:
@@ -110,9 +108,7 @@ class Oracle:
         trial = self.trial(host, problem)
         verdict = Verdict("passed", seed=self.seed)
         try:
-            if example is not None:
-                verdict = self._ask(_example_layer(example), trial)
-            for layer in layers_of(self.level):
+            for layer in layers_of(self.level, example):
                 # What is imprecise on ordinary numbers may turn out to be wrong on others of them.
                 if verdict.failed and not (verdict.status == "imprecise" and layer.measures):
                     break
@@ -214,39 +210,3 @@ def _in_layer(case: Case, index: int, reason: str) -> str:
     if len(case.problems) == 1:
         return reason
     return f"layer {index + 1} ({case.problems[index]}): {reason}"
-
-
-def _example_layer(example: Example) -> Layer:
-    """Return the layer that asks with a worked example's numbers."""
-    return Layer(
-        "example", "quick", measures=True, may_be_imprecise=True, check=partial(_on_example, example=example)
-    )
-
-
-def _on_example(trial: Trial, example: Example) -> Iterator[Verdict]:
-    """Run on a worked example's numbers, and keep what came out."""
-    problem = trial.problem
-    operands = example_operands(problem, example)
-    true = truth(problem, operands, exact=True)
-    expected = np.reshape(np.asarray(example.y, np.float64), problem.output_shape)
-    mistake = f"the worked example of {problem}"
-    if true.magnitude.max(initial=0) > 2.0 ** PRECISION[problem.dtype]:
-        raise SuiteError([f"{mistake} has sums that {problem.dtype} cannot hold; use smaller numbers"])
-    if not np.array_equal(true.y, expected):
-        raise SuiteError(
-            [f"{mistake} says y = {expected.tolist()}, but its convolution is {true.y.tolist()}"]
-        )
-    y = trial.output(operands)
-    yield replace(trial.compared(y, true, exact=True), values=y.tolist())
-
-
-def example_operands(problem: Problem, example: Example) -> Operands:
-    """Return a worked example's numbers as operands of the problem's shapes and dtype."""
-    dtype = dtype_of(problem.dtype)
-    return Operands(
-        np.reshape(np.asarray(example.x, dtype), problem.input_shape),
-        np.reshape(np.asarray(example.weight, dtype), problem.weight_shape),
-        None
-        if example.bias is None
-        else np.reshape(np.asarray(example.bias, dtype), (problem.out_channels,)),
-    )
