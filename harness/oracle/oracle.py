@@ -185,7 +185,7 @@ def _traits(trial: Trial) -> dict[str, Any]:
 
 def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     yield "significand_bits", precision.bits_of(trial)
-    yield "subnormals", "kept" if values.keeps_subnormals(trial.small or trial) else "flushed"
+    yield "subnormals", "kept" if values.keeps_subnormals(trial.reduced) else "flushed"
     yield from nonfinite.traits(trial).items()
     several = trial.bound(trial.data_of(trial.sharp)[0]).uses_threads()
     yield "threads", "several" if several else "one"

@@ -92,18 +92,13 @@ class Trial:
         return _SHARP if self.accuracy.exact else _SHARP_FOR_TRANSFORMS
 
     @cached_property
-    def small(self) -> "Trial | None":
+    def reduced(self) -> "Trial":
         """Return the same trial on a problem so small that many calls cost little.
 
-        It is the problem itself where that is small, else a smaller one of its kind, and None where
-        the implementation supports none.
+        It is this trial where the problem is small, or where the implementation supports no smaller one.
         """
         problem = smaller(self.problem)
-        if problem == self.problem:
-            return self
-        if self.refuses(problem):
-            return None
-        return self.on(problem)
+        return self if problem == self.problem or self.refuses(problem) else self.on(problem)
 
     def refuses(self, problem: Problem) -> bool:
         """Say whether a problem that nobody but the oracle has thought of is out of reach."""

@@ -20,7 +20,7 @@ Place = Callable[[Array], Array]
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Hand out the same numbers in one layout after the other."""
-    trial = trial.small or trial
+    trial = trial.reduced
     operands, true = trial.data_of(trial.sharp)
     bias_places: tuple[Place, ...] = (_stepped, _reversed, _misaligned, _window, _plain)
     for count, (x_place, weight_place) in enumerate(_placements(trial)):

@@ -19,7 +19,7 @@ _POISONS = (np.nan, 1e30)
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Call between canaries, in poisoned memory, and at the edge of what may be read."""
-    trial = trial.small or trial
+    trial = trial.reduced
     operands, true = trial.data_of(trial.sharp)
     for poison in _POISONS[: 2 if trial.is_thorough else 1]:
         given = _between_canaries(trial, operands, poison)

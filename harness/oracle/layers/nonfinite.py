@@ -43,7 +43,7 @@ class _Spot:
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Plant one such element after the other."""
-    trial = trial.small or trial
+    trial = trial.reduced
     for spot in _spots(trial):
         yield _judged(trial, spot)
     if trial.problem.batch_size:
@@ -58,7 +58,7 @@ LAYER = Layer("non-finite", level="standard", measures=False, may_be_imprecise=F
 
 def traits(trial: Trial) -> dict[str, Any]:
     """Return how far a NaN in x spreads, and what becomes of an infinity."""
-    trial = trial.small or trial
+    trial = trial.reduced
     place = _places(trial.problem)
     if place is None:
         return {}

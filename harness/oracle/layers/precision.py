@@ -43,7 +43,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     if trial.level == "quick":
         return
     # Sums and single products need no large problem to show how many bits they have.
-    small = trial.small or trial
+    small = trial.reduced
     yield small.judged(_IMPULSES)
     yield small.judged(_SATURATED)
     for draw in range(1, trial.draws):

@@ -35,7 +35,7 @@ _REALS = Probe(reals)
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Call again: with the same, with other content in the same memory, with other shapes, at once."""
-    trial = trial.small or trial
+    trial = trial.reduced
     yield from _repeats(trial)
     session = _Session(trial, trial.data_of(trial.sharp)[0])
     yield from session.refills()
