@@ -1,4 +1,4 @@
-"""Judges: leads an implementation through the layers, cheapest first, and sums up what they say."""
+"""The oracle: asks the layers about an implementation, the cheapest first, and sums up their verdicts."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ class Oracle:
         return verdict
 
     def _seen_alone(self, host: Host, case: Case, verdict: Verdict) -> Verdict:
-        """Return the failure as it shows to whoever asks about this case alone, if it does."""
+        """Return the failure that shows in a new process asked about this case alone, if one does."""
         if not host.starts_afresh():
             return verdict
         again = self.judge(host.implementation, case)
@@ -94,11 +94,11 @@ class Oracle:
         return replace(verdict, reason=reason)
 
     def trial(self, host: Host, problem: Problem) -> Trial:
-        """Return what the layers are asked with."""
+        """Return the trial of an implementation on a problem, with which layers ask."""
         return Trial(host, self._data_on(problem), self.level, self._data_on)
 
     def seen_by(self, implementation: Implementation, problem: Problem) -> dict[str, Verdict]:
-        """Return the verdict of every layer by itself: which of them would have been enough."""
+        """Return the verdict of each layer on its own, by its name."""
         trial = self.trial(self._host(implementation), problem)
         return {layer.name: self._ask(layer, trial) for layer in layers_of(self.level)}
 
@@ -115,7 +115,7 @@ class Oracle:
                 verdict = verdict.and_(self._ask(layer, trial))
             if verdict.ok:
                 verdict = replace(verdict, traits=_traits(trial))
-        except ProblemError as error:  # there is no reference for it
+        except ProblemError as error:  # the problem has no reference
             return Verdict("mistrusted", str(error), seed=self.seed)
         except MemoryError:
             return Verdict("mistrusted", "there is no memory for judging it", seed=self.seed)
@@ -124,7 +124,7 @@ class Oracle:
         return verdict
 
     def _ask(self, layer: Layer, trial: Trial) -> Verdict:
-        """Return the worst that a layer has to say; what the kernel raises is among it."""
+        """Return the worst verdict of a layer; an error that the kernel raises counts as one."""
         trial = layer.asking(trial)
         verdict = Verdict("passed", seed=self.seed)
         try:
@@ -139,7 +139,7 @@ class Oracle:
         except PluginError as error:
             verdict = verdict.and_(trial.failure("error", str(error)))
         except BreachError as breach:
-            # What ordinary numbers bring to light, the contract layer might have seen as well.
+            # A breach on ordinary numbers is the contract layer's to report, whichever layer meets it.
             name = contract.LAYER.name if layer.measures else layer.name
             verdict = verdict.and_(replace(trial.failure("contract", str(breach)), layer=name))
         if not verdict.failed:
@@ -150,19 +150,19 @@ class Oracle:
 
 
 def _quietly(verdicts: Iterator[T]) -> Iterator[T]:
-    """Pass answers on, and not the warnings of kernels that were given what overflows."""
+    """Yield from an iterator with warnings off: layers give kernels numbers that overflow."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield from verdicts
 
 
 def _without_errors(verdict: Verdict) -> Verdict:
-    """Return a verdict without figures that only belong to unusual numbers."""
+    """Return a verdict without its errors, which are those of unusual numbers."""
     return replace(verdict, error_u=None, error_bound_u=None, error_max_abs=None, error_rel_l2=None)
 
 
 def _proves_nothing(trial: Trial) -> str | None:
-    """Return why passing says nothing, or None."""
+    """Return why a pass proves nothing, or None."""
     if prod(trial.problem.output_shape) == 0:
         return "the output has no elements to compare"
     _, true = trial.data_of(trial.sharp)
@@ -172,7 +172,7 @@ def _proves_nothing(trial: Trial) -> str | None:
 
 
 def _traits(trial: Trial) -> dict[str, Any]:
-    """Return what an implementation was found to do where it is free to do as it likes."""
+    """Return what the implementation was seen to do where it is free to choose."""
     implementation = trial.implementation
     found: dict[str, Any] = {"deterministic": implementation.deterministic}
     if trial.level == "quick" or prod(trial.problem.output_shape) == 0:
@@ -196,7 +196,7 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
 
 
 def _refusal(host: Host, case: Case) -> Verdict | None:
-    """Return that an implementation does not support a case, or None if it supports every layer.
+    """Return that an implementation does not support a case, or None if it supports every problem of it.
 
     Raises `PluginError` if its own `when=` fails, and `KernelError` if it ends its process.
     """

@@ -1,4 +1,4 @@
-"""The inputs of one problem and their true outputs, made when first asked for and kept for all comers."""
+"""The inputs of one problem and their true outputs, made on first use, shared by all implementations."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Probe:
-    """One kind of data: who makes it, and whether all sums of it are exact in any order.
+    """One kind of data: the function that makes it, and whether its sums are exact in any order.
 
     `make` takes a problem and a seed, and for exact data the significand bits that an input may use.
     """
@@ -37,14 +37,17 @@ class TestData:
         self._kept: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what was made under a key, making it the first time."""
+        """Return the value of a key, made on first use."""
         if key not in self._kept:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
 
     def of(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
-        """Return a probe's operands and their true output; who keeps fewer bits gets data of so many."""
+        """Return a probe's operands and their true output, on which an accuracy class can be judged.
+
+        Exact data has no more significant bits than the class keeps. `draw` numbers the drawings.
+        """
         bits = accuracy.bits if probe.exact and accuracy.exact else None
         return self.once((probe, draw, bits), lambda: self._made(probe, draw, bits))
 

@@ -1,4 +1,4 @@
-"""The check of what was timed: the output of a timed call, at the timed size, on data of its own."""
+"""The check of timed calls: their output, at the timed size, on data of its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ Chain = Sequence[tuple[Problem, Operands]]
 
 
 class Expected:
-    """What outputs on the timed data must be: made when first asked for, for all comers."""
+    """What outputs on the timed data must be: computed on first use, shared by all implementations."""
 
     def __init__(self, layers: Chain, seed: int) -> None:
         self._layers = layers
@@ -37,7 +37,7 @@ class Expected:
         return self._layers[0][1].x
 
     def failure(self, last: Held, output: Output) -> KernelError | None:
-        """Return what is wrong with an output, which is that of the last layer, or None."""
+        """Return what is wrong with an output of the last layer of the chain, or None."""
         one = last.implementation
         try:
             y = checked_output(one, last.problem, output, last.given, self._layers[-1][1])
@@ -51,7 +51,7 @@ class Expected:
         return AtSize(*self._layers[0], self._seed)
 
     def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
-        """Return what is wrong with an output of a class, or None."""
+        """Return what is wrong with an output of an implementation of an accuracy class, or None."""
         if len(self._layers) == 1 and is_decided_exactly(self._layers[0][0], accuracy):
             found = self._at_size.complaint(y)
             return f"{WRONG_WHEN_TIMED}: {found}" if found else None
@@ -63,7 +63,7 @@ class Expected:
 def timed_truth(layers: Chain, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
     """Return the true output of a chain and how far, elementwise, an implementation's may be.
 
-    `layers` are (problem, operands), of which the first operands' x enters the chain. An error E of
+    The x of the first operands enters the chain. An error E of
     a layer's input grows the next layer's: its own bound is that of inputs as large as |x| + E, and
     |w|⋆E comes on top, because convolution is linear.
     """

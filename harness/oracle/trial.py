@@ -1,4 +1,4 @@
-"""One implementation on trial on one problem: runs it, compares, and words what is wrong."""
+"""The trial of an implementation on one problem: runs it, compares its output, and says what is wrong."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
 
 @dataclass(frozen=True)
 class Trial:
-    """What the layers of the oracle share: whom they judge, on what, and how hard.
+    """What the layers of the oracle ask with: the implementation, the problem with its data, the level.
 
     `data` is that of the problem; `data_on` finds that of another one.
     """
@@ -37,7 +37,7 @@ class Trial:
     level: str
     data_on: Callable[[Problem], TestData] = field(repr=False)
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
-    """The output of the first call, by what it was asked with."""
+    """The output of the first call, by the probe that it was called with; used once instead of a call."""
     layer: str | None = None
     """The name of the layer that asks, which its verdicts bear."""
     may_be_imprecise: bool = True
@@ -60,12 +60,12 @@ class Trial:
 
     @property
     def draws(self) -> int:
-        """Return how often a layer draws its data anew."""
+        """Return how many times a layer draws its data."""
         return 3 if self.level == "thorough" else 1
 
     @property
     def is_thorough(self) -> bool:
-        """Say whether every probe is wanted."""
+        """Say whether every probe is asked for."""
         return self.level == "thorough"
 
     @property
@@ -74,7 +74,7 @@ class Trial:
 
         Such instructions (AVX512-BF16, AMX) flush subnormals, and multiply in pairs that are filled
         up with zeros, through which a NaN reaches an output next to those that read it. No kernel
-        that uses them can help it.
+        that uses them can avoid that.
         """
         return self.problem.dtype == "bfloat16" or self.accuracy.bits is not None
 
@@ -101,10 +101,10 @@ class Trial:
         return self if problem == self.problem or self.refuses(problem) else self.on(problem)
 
     def refuses(self, problem: Problem) -> bool:
-        """Say whether a problem that nobody but the oracle has thought of is out of reach."""
+        """Say whether the implementation refuses a problem that the oracle made up."""
         try:
             return bool(self.host.refuses(problem))
-        except PluginError:  # its `when=` knows the problems that it was written for
+        except PluginError:  # its `when=` may be written for the problems of its own suite only
             return True
 
     def on(self, problem: Problem) -> "Trial":
@@ -120,7 +120,7 @@ class Trial:
         return self.host.bind(self.problem, operands, given)
 
     def output(self, operands: Operands, given: Operands | None = None, poison: float | None = None) -> Array:
-        """Return what one call gives, if it keeps the contract; with `poison` in memory full of that.
+        """Return the output (N, O, *size) of one call; with `poison`, in fresh memory that is full of it.
 
         Raises `KernelError` and `BreachError`.
         """
@@ -128,7 +128,7 @@ class Trial:
         return checked_output(self.implementation, self.problem, output, handed, operands)
 
     def checked(self, bound: Held, output: Output, operands: Operands) -> Array:
-        """Return an output's numbers, if it keeps the contract; raises `BreachError`."""
+        """Return the numbers of an output that keeps the contract; raises `BreachError`."""
         return checked_output(self.implementation, self.problem, output, bound.given, operands)
 
     def judged(self, probe: Probe, draw: int = 0) -> Verdict:
@@ -171,9 +171,9 @@ def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:
 def reproduction(
     command: str, implementation: Implementation, what: Sequence[str], level: str, seed: int
 ) -> str:
-    """Return the command line that runs an implementation again, on the same data.
+    """Return the command line that runs an implementation again on the same data.
 
-    `what` are the words that select it: `--problem` with a canonical string, or a suite's case.
+    `what` are the words that select the problem: `--problem` with a canonical string, or a suite's case.
     """
     words = ["convharness", command, "--implementation", implementation.own_name, *what]
     if implementation.origin in ("file", "folder"):

@@ -9,7 +9,7 @@ from .layer import Layer
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Look at the first call: its output, what it leaves running, and what it changes for others."""
+    """Look at the first call: its output, what it leaves running, and what it changes in the process."""
     operands, _ = trial.data_of(trial.sharp)
     seen = trial.host.first_call(trial.problem, operands)
     if seen.planned:

@@ -1,4 +1,4 @@
-"""The exact layer: integers whose sums no order of summation rounds, so that every element tells."""
+"""The exact layer: integers whose sums no order of summation rounds, so that every bit must be right."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _SPARSE = Probe(sparse_integers, exact=True)
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Compare bit for bit; transforms, which round on any data, on sums that stay within one half."""
+    """Compare bit for bit; transforms, which always round, where their bound is below one half."""
     for draw in range(trial.draws):
         if not trial.accuracy.exact:
             yield trial.judged(_SPARSE, draw)

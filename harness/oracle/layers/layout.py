@@ -1,4 +1,4 @@
-"""The layout layer: inputs that lie in memory as slices, transposes and views of others do."""
+"""The layout layer: inputs that lie in memory as slices, transposes and views of larger arrays do."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -19,7 +19,7 @@ Place = Callable[[Array], Array]
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Hand out the same numbers in one layout after the other."""
+    """Call with the same numbers in one layout after the other."""
     trial = trial.reduced
     operands, true = trial.data_of(trial.sharp)
     bias_places: tuple[Place, ...] = (_stepped, _reversed, _misaligned, _window, _plain)
@@ -60,7 +60,7 @@ def _placements(trial: Trial) -> Iterator[tuple[Place, Place]]:
 
 
 def _placed(trial: Trial, array: Array, place: Place, *, of_x: bool = False) -> Array:
-    """Return a copy in a layout, or a plain one where the implementation's library has no such array."""
+    """Return a copy in a layout, or a plain one where the implementation's library cannot hold it so."""
     layout = trial.implementation.layout if of_x else "contiguous"
     if layout != "contiguous":
         return aligned_copy(array, layout)
@@ -182,7 +182,7 @@ def _read_only(array: Array) -> Array:
 
 
 def _broadcast(trial: Trial) -> Iterator[Verdict]:
-    """Hand out arrays some of whose elements are the same ones in memory, on one axis after the other."""
+    """Call with broadcast arrays, whose elements share memory, on one axis after the other."""
     if not trial.accuracy.exact or trial.problem.batch_size == 0:
         return
     for axis in range(trial.problem.ndim + 2):
@@ -198,7 +198,7 @@ def _broadcast(trial: Trial) -> Iterator[Verdict]:
 
 @cache
 def repeated_on(axis: int) -> Probe:
-    """Return exact data of which x, weight and bias are the same all along an axis."""
+    """Return exact data whose x, weight and bias are constant along an axis."""
 
     def repeated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
         operands = wide_x(problem, seed, bits)
@@ -212,14 +212,14 @@ def repeated_on(axis: int) -> Probe:
 def _broadcast_on(axis: int) -> Place:
     def place(array: Array) -> Array:
         view = np.broadcast_to(array.take([0], axis), array.shape)
-        view.flags.writeable = True  # for libraries that know no read-only arrays
+        view.flags.writeable = True  # for libraries without read-only arrays
         return view
 
     return place
 
 
 def _subclass(trial: Trial) -> Iterator[Verdict]:
-    """Hand out a subclass of NumPy's array, and accept one back."""
+    """Call with a subclass of NumPy's array; the output may be one, too."""
     if trial.implementation.arrays != "numpy" or trial.implementation.layout != "contiguous":
         return
     operands, true = trial.data_of(trial.sharp)
@@ -233,7 +233,7 @@ def _subclass(trial: Trial) -> Iterator[Verdict]:
 
 
 def _empty_batch(trial: Trial) -> Verdict:
-    """Hand out no samples at all: the shape is all there is to be right, for who can do that."""
+    """Call with an empty batch: an implementation that accepts it must return the right shape."""
     problem = trial.problem.replace(batch_size=0)
     passed = Verdict("passed", seed=trial.data.seed)
     if trial.refuses(problem):

@@ -32,14 +32,14 @@ def huge_numbers(problem: Problem, seed: int, bits: int | None = None) -> Operan
 
 
 def large_numbers(problem: Problem, seed: int) -> Operands:
-    """Return numbers that leave transforms room: their sums grow over the whole image first."""
+    """Return large numbers whose sums over the whole image, which transforms form, stay in range."""
     operands = normal(problem, generator(problem, "large", seed))
     spread = prod(problem.input_size) * prod(problem.kernel_size) * problem.products
     return _shared(problem, operands, _most(problem) - ceil(log2(16 * spread + 1)))
 
 
 def _most(problem: Problem) -> int:
-    """Return the power of two by which normal numbers' products may grow: sums stay in range."""
+    """Return by which power of two products of normal numbers may grow while sums stay in range."""
     return _EXPONENTS[problem.dtype][1] - 6 - ceil(log2(problem.products + 1))
 
 
@@ -97,7 +97,7 @@ def small_rows(problem: Problem, seed: int) -> Operands:
 
 
 def channels_that_make_up_for_each_other(problem: Problem, seed: int) -> Operands:
-    """Return channels of x that are the smaller the larger their weights: all products count alike."""
+    """Return channels of x that are small where their weights are large: all products are of one size."""
     operands = normal(problem, generator(problem, "make up", seed))
     channels = problem.in_channels // problem.groups
     step = _far(problem) // 2
@@ -109,7 +109,7 @@ def channels_that_make_up_for_each_other(problem: Problem, seed: int) -> Operand
 
 
 def a_single_outlier(problem: Problem, seed: int) -> Operands:
-    """Return an x with one element that is far larger than the others, and as large as there is."""
+    """Return an x with one element far larger than the others: the largest number of the type."""
     random = generator(problem, "outlier", seed)
     operands = normal(problem, random)
     x = operands.x.astype(np.float64)
@@ -122,7 +122,7 @@ def a_single_outlier(problem: Problem, seed: int) -> Operands:
 
 
 def _far(problem: Problem) -> int:
-    """Return by how many powers of two something is small beside the rest, and still normal."""
+    """Return by which power of two small numbers are smaller than the rest, and still normal."""
     return 6 if problem.dtype == "float16" else 50
 
 

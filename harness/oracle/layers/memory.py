@@ -1,4 +1,4 @@
-"""The memory layer: nothing read beside the inputs, nothing written there, nothing used unwritten."""
+"""The memory layer: no read or write beside the inputs, no use of memory before it is written."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -63,7 +63,7 @@ def _as_type(poison: float, dtype: np.dtype[Any]) -> float:
 
 
 def _at_the_edge(trial: Trial, operands: Operands) -> Verdict:
-    """Let the inputs end, then begin, where memory ends; one step beyond an edge can be seen."""
+    """Let the inputs end, then begin, at pages that may not be touched: an access beyond them is a signal."""
     for edge in EDGES:
         if signal := trial.host.at_the_edge(trial.problem, operands, edge):
             beyond = "beyond the end" if edge == "end" else "before the start"

@@ -20,13 +20,13 @@ from .layer import Layer
 Mask = NDArray[np.bool_]
 
 _TILE = 8
-"""How many outputs of an axis a tile is taken to have where the class does not say."""
+"""Outputs of a tile along an axis where the accuracy class does not say."""
 
 _REALS = Probe(reals)
 
 
 _NEGATIVE_NAN, _LOADED_NAN = np.array([0xFFF8000000000000, 0x7FFA200000000000], np.uint64).view(np.float64)
-"""Processors make the first of Inf − Inf, and carry the second along; some tests overlook both."""
+"""Processors make the first of Inf − Inf, and keep the payload of the second; some checks overlook both."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class _Spot:
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Plant one such element after the other."""
+    """Call with one non-finite element at a time, then with sums that overflow."""
     trial = trial.reduced
     for spot in _spots(trial):
         yield _judged(trial, spot)
@@ -138,7 +138,7 @@ def _judged(trial: Trial, spot: _Spot) -> Verdict:
     swallowed = must & (~np.isnan(y) if np.isnan(spot.value) else np.isfinite(y))
     if swallowed.any():
         return _failure(trial, spot, swallowed, y, "want it not finite")
-    # An infinity may become not a number on the way (compensated sums, transforms), never its opposite.
+    # An infinity may become NaN on the way (compensated sums, transforms), never its opposite.
     opposite = (positive & (y == -np.inf)) | (negative & (y == np.inf))
     if opposite.any():
         return _failure(trial, spot, opposite, y, "want the opposite sign")
@@ -161,14 +161,14 @@ def _failure(trial: Trial, spot: object, bad: Mask, y: Array, complaint: str) ->
 
 
 def _reach(problem: Problem, true: Truth, spot: _Spot) -> tuple[Mask, Mask, Mask]:
-    """Return the outputs that an element must reach, and those where its products have one sign."""
+    """Return the outputs that an element must reach, and those where its products are all + or all −."""
     x = np.ones(problem.input_shape)
     weight = np.ones(problem.weight_shape)
     if spot.operand == "bias":
         must = np.zeros(problem.output_shape, bool)
         must[:, spot.index[0]] = True
         return must, must & (spot.value > 0), must & (spot.value < 0)
-    # Where the other operand is zero the product may be skipped, or be not a number.
+    # Where the other operand is zero the product may be skipped, or be NaN.
     if spot.operand == "x":
         x = _only(problem.input_shape, spot.index)
         weight = true.weight.astype(np.float64)
@@ -234,7 +234,7 @@ def _grown(mask: Mask, reach: int) -> Mask:
 
 
 def _nothing_but_nan(trial: Trial) -> Verdict:
-    """Ask with an x in which nothing is a number: every output that reads x is none."""
+    """Call with an x that is all NaN: every output that reads x must be NaN."""
     operands, _ = trial.data_of(_REALS)
     y = trial.output(replace(operands, x=np.full_like(operands.x, np.nan))).astype(np.float64)
     swallowed = (_products(trial) > 0) & ~np.isnan(y)
@@ -244,7 +244,7 @@ def _nothing_but_nan(trial: Trial) -> Verdict:
 
 
 def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
-    """Ask for sums of +Inf and −Inf, which are not a number."""
+    """Call for sums of +Inf and −Inf, which are NaN."""
     problem = trial.problem
     if problem.in_channels // problem.groups < 2:
         return
@@ -268,7 +268,7 @@ def _products(trial: Trial) -> Array:
 
 
 def _overflows(trial: Trial) -> Verdict:
-    """Ask for sums that are larger than the type holds."""
+    """Call for sums that are larger than the type holds."""
     problem = trial.problem
     largest = 2.0 ** {"float16": 15, "float64": 1023}.get(problem.dtype, 127)
     operands, _ = trial.data_of(_REALS)
@@ -278,7 +278,7 @@ def _overflows(trial: Trial) -> Verdict:
         None if operands.bias is None else np.zeros_like(operands.bias),
     )
     y = trial.output(huge).astype(np.float64)
-    # Transforms may overflow on the way, to either side; what only adds up cannot.
+    # Transforms may overflow on the way, to either side; direct sums cannot.
     kept = (_products(trial) > 0) & (np.isfinite(y) | ((y == np.inf) & trial.accuracy.exact))
     if kept.any():
         return _failure(trial, "sums beyond the largest number", kept, y, "want -inf")

@@ -25,18 +25,18 @@ from ..verdict import Verdict
 from .layer import Layer
 
 _SHORT = 7
-"""Significant bits of the inputs that a narrower type would keep."""
+"""Significant bits of the inputs before they move: a narrower type keeps them all."""
 
 _BEYOND = {"float16": 0, "bfloat16": 0, "float32": 20, "float64": 48}
-"""Binary places behind the leading bit of the change that a narrower type would not see."""
+"""The inputs move by 2^-places of themselves, which is less than a narrower type can hold; 0 asks nothing."""
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Single products with full significands, saturated sums; of transforms, whether they listen."""
+    """Compare single products with full significands and saturated sums; transforms, whether they respond."""
     if not trial.accuracy.exact:
         if trial.level != "quick":
             yield trial.judged(_IMPULSES)
-        yield from _listens(trial)
+        yield from _responds(trial)
         return
     yield trial.judged(_FULL_X)
     yield trial.judged(_FULL_WEIGHT)
@@ -57,8 +57,8 @@ LAYER = Layer("precision", level="quick", measures=True, may_be_imprecise=True, 
 def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     """Return positive odd integers whose sums fill the accumulator's significand.
 
-    All in the upper half of their range, so that every sum is between a quarter and all of what it
-    holds: whoever sums in fewer bits loses some of most sums.
+    All are in the upper half of their range, so that every sum is between a quarter and all of what
+    the accumulator holds: a kernel that sums in fewer bits loses bits of most sums.
     """
     random = generator(problem, "saturated", seed)
     held = 0.98 * 2.0 ** held_bits(problem, bits)
@@ -72,12 +72,12 @@ def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     return whole_numbers(problem, x, weight, np.ones(problem.out_channels))
 
 
-def _listens(trial: Trial) -> Iterator[Verdict]:
-    """Move the inputs by less than a narrower type can see: an output that stays did not look.
+def _responds(trial: Trial) -> Iterator[Verdict]:
+    """Move the inputs by less than a narrower type can hold: the output must move with them.
 
-    Bounds of transforms are too wide to tell a rounding of the inputs from their own. But inputs of
-    few bits, and the same with one bit far behind, become equal in any narrower type, by rounding
-    or by cutting, and then so do the outputs.
+    Bounds of transforms are too wide to tell a rounding of the inputs from that of the transform.
+    But inputs of few bits, and the same with one bit far behind the others, become equal in any
+    narrower type, by rounding or by truncation, and so do the outputs.
     """
     problem = trial.problem
     places = _BEYOND[problem.dtype]

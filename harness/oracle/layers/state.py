@@ -1,4 +1,4 @@
-"""The state layer: many calls, of which none may leave anything behind for another."""
+"""The state layer: many calls, none of which may change the result of another."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,18 +23,18 @@ from .layer import Layer
 
 _CALLS = {"standard": 24, "thorough": 150}
 _SECONDS = {"standard": 0.03, "thorough": 0.4}
-"""Enough for one in a hundred calls to show, and no longer than a slow implementation is worth."""
+"""How long they may take: a fault in one call of a hundred shows, a slow kernel is called less often."""
 
 _CALLS_AT_ONCE = 6
 _LATE_S = 0.5
-"""How long threads that calls have left behind are waited for."""
+"""How long the check waits for threads that calls have left behind."""
 
 _REPEATS = {"standard": 3, "thorough": 8}
 _REALS = Probe(reals)
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Call again: with the same, with other content in the same memory, with other shapes, at once."""
+    """Call again: on the same data, on other data in the same memory, on other shapes, from threads."""
     trial = trial.reduced
     yield from _repeats(trial)
     session = _Session(trial, trial.data_of(trial.sharp)[0])
@@ -62,7 +62,7 @@ class _Session:
         self._kept: deque[Array] = deque(maxlen=MOST_KEPT)
 
     def call(self, operands: Operands) -> Array:
-        """Return what a call gives, and keep it."""
+        """Return the output of a call, and keep it."""
         y = self._trial.checked(self._bound, self._bound.output(), operands)
         self._kept.append(y)
         return y
@@ -74,7 +74,7 @@ class _Session:
         return self._trial.compared(self.call(operands), true, exact=True, given=given)
 
     def fill(self, operands: Operands) -> None:
-        """Put other content into the same memory; whoever plans, plans anew where weights change."""
+        """Put other content into the same memory; plan again where planned weights change."""
         given = self._bound.given.items()
         changed = [
             name for name, array in operands.items().items() if array.tobytes() != given[name].tobytes()
@@ -86,7 +86,7 @@ class _Session:
             self._kept.clear()
 
     def refills(self) -> Iterator[Verdict]:
-        """Change x, the weight and the bias in place: all of it, its signs, its size, one element."""
+        """Change x, the weight and the bias in place: all numbers, their signs, their size, one number."""
         trial = self._trial
         first, second = trial.data_of(trial.sharp)[0], trial.data_of(trial.sharp, 1)[0]
         now = first
@@ -109,7 +109,7 @@ class _Session:
             )
 
     def survives_its_caller(self) -> Iterator[Verdict]:
-        """Overwrite what was returned, as its owner may; call after a NaN has passed through."""
+        """Overwrite the last output, as its caller may, then call again; call again after a NaN."""
         content = self._trial.data_of(self._trial.sharp)
         self.fill(content[0])
         self._bound.output()
@@ -122,7 +122,7 @@ class _Session:
             yield self.judged(content, "a NaN in the call before")
 
     def many(self) -> Iterator[Verdict]:
-        """Call on and on, x changing, until something happens or time is up."""
+        """Call many times with changing x, until a call fails or the time is up."""
         trial = self._trial
         first = trial.data_of(trial.sharp)[0]
         contents = [
@@ -138,7 +138,7 @@ class _Session:
         yield Verdict("passed", seed=trial.data.seed)
 
     def compare_the_kept(self) -> None:
-        """Look at the latest outputs again: later calls must have left them alone, and threads too."""
+        """Compare the latest outputs with what they were: no later call and no thread may change them."""
         now = self._bound.kept(_LATE_S)
         for before, after in zip(reversed(self._kept), reversed(now), strict=False):
             if after.y is None or before.tobytes() != after.y.tobytes():
@@ -160,7 +160,7 @@ def _halved(array: Array) -> Array:
 
 
 def _exchanged(array: Array) -> Array:
-    """Return an array with two elements exchanged: first, last, sum and norm stay as they were."""
+    """Return an array with two elements exchanged: its first, its last, its sum and its norm stay."""
     flat = array.reshape(-1).copy()
     middle = flat.size // 2
     others = np.flatnonzero(flat != flat[middle])
@@ -223,7 +223,7 @@ def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
 
 
 def _neighbours(problem: Problem, *, thorough: bool) -> Iterator[Problem | None]:
-    """Yield problems that somebody who remembers the wrong things would take for this one."""
+    """Yield problems that a cache with an incomplete key would take for this one."""
     longer = tuple(size + 2 * stride for size, stride in zip(problem.input_size, problem.stride, strict=True))
     yield problem.replace(input_size=longer, batch_size=problem.batch_size + 1)
     shorter = tuple(
