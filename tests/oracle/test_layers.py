@@ -210,6 +210,19 @@ def test_a_small_problem_stays_as_it_is() -> None:
     assert problem is smaller(problem)
 
 
+def test_a_stride_that_is_misread_says_how_the_inputs_lay() -> None:
+    """Both operands, in words."""
+
+    def misreading(asked: Asked) -> Any:
+        """Take every x for contiguous."""
+        memory = asked.x.ravel(order="K").reshape(asked.x.shape)
+        return convolve(asked.but(x=memory))
+
+    verdict = verdict_of(misreading)
+    words = "with x in fortran's order and weight with gaps between its elements: y["
+    assert ("wrong", "layout", words) == (verdict.status, verdict.layer, (verdict.reason or "")[: len(words)])
+
+
 def _transformed(asked: Asked, dtype: type) -> Any:
     """Return what Fourier transforms of that type give, for a kernel without options."""
     size = [n + k - 1 for n, k in zip(asked.x.shape[2:], asked.weight.shape[2:], strict=True)]

@@ -1,7 +1,8 @@
 """The layout layer: inputs that lie in memory as slices, transposes and views of larger arrays do."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 
@@ -15,14 +16,20 @@ from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer
 
-Place = Callable[[Array], Array]
+
+@dataclass(frozen=True)
+class Placement:
+    """A way for an array to lie in memory: the words for it in messages, and the function that does it."""
+
+    words: str
+    place: Callable[[Array], Array]
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Call with the same numbers in one layout after the other."""
     trial = trial.reduced
     operands, true = trial.data_of(trial.sharp)
-    bias_places: tuple[Place, ...] = (_stepped, _reversed, _misaligned, _window, _plain)
+    bias_places: tuple[Placement, ...] = (_stepped, _reversed, _misaligned, _window, _plain)
     for count, (x_place, weight_place) in enumerate(_placements(trial)):
         given = Operands(
             _placed(trial, operands.x, x_place, of_x=True),
@@ -42,7 +49,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
 LAYER = Layer("layout", level="standard", measures=False, may_be_imprecise=False, check=check)
 
 
-def _placements(trial: Trial) -> Iterator[tuple[Place, Place]]:
+def _placements(trial: Trial) -> Iterator[tuple[Placement, Placement]]:
     yield _fortran, _stepped
     yield _reversed, _channels_last
     yield _window, _transposed
@@ -59,67 +66,68 @@ def _placements(trial: Trial) -> Iterator[tuple[Place, Place]]:
             yield _plain, on_axis
 
 
-def _placed(trial: Trial, array: Array, place: Place, *, of_x: bool = False) -> Array:
+def _placed(trial: Trial, array: Array, placement: Placement, *, of_x: bool = False) -> Array:
     """Return a copy in a layout, or a plain one where the implementation's library cannot hold it so."""
     layout = trial.implementation.layout if of_x else "contiguous"
     if layout != "contiguous":
         return aligned_copy(array, layout)
-    placed = place(array)
+    placed = placement.place(array)
     return placed if adapter(trial.implementation.arrays).takes(placed) else aligned_copy(array)
 
 
-def _named(x_place: Place, weight_place: Place) -> str:
+def _named(x_place: Placement, weight_place: Placement) -> str:
     names = [
-        f"{operand} {(place.__doc__ or '').rstrip('.').lower()}"
-        for operand, place in (("x", x_place), ("weight", weight_place))
-        if place is not _plain
+        f"{operand} {placement.words}"
+        for operand, placement in (("x", x_place), ("weight", weight_place))
+        if placement is not _plain
     ]
     return " and ".join(names)
 
 
+@partial(Placement, "contiguous")
 def _plain(array: Array) -> Array:
-    """Contiguous."""
     return aligned_copy(array)
 
 
+@partial(Placement, "in fortran's order")
 def _fortran(array: Array) -> Array:
-    """In Fortran's order."""
     return np.array(array, order="F")
 
 
+@partial(Placement, "with its channels last in memory")
 def _channels_last(array: Array) -> Array:
-    """With its channels last in memory."""
     return np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1) if array.ndim > 1 else array.copy()
 
 
+@partial(Placement, "with its last two axes swapped in memory")
 def _transposed(array: Array) -> Array:
-    """With its last two axes swapped in memory."""
     return array.swapaxes(-1, -2).copy().swapaxes(-1, -2) if array.ndim > 1 else array.copy()
 
 
+@partial(Placement, "reversed in memory")
 def _reversed(array: Array) -> Array:
-    """Reversed in memory."""
     backwards = (slice(None, None, -1),) * array.ndim
     return array[backwards].copy()[backwards]
 
 
+@partial(Placement, "with gaps between its elements")
 def _stepped(array: Array) -> Array:
-    """With gaps between its elements."""
     spread = np.full([2 * size for size in array.shape], np.nan, array.dtype)
     steps = (slice(None, None, 2),) * array.ndim
     spread[steps] = array
     return spread[steps]
 
 
-def _reversed_on(axis: int) -> Place:
+def _reversed_on(axis: int) -> Placement:
+    @partial(Placement, f"reversed on axis {axis}")
     def place(array: Array) -> Array:
         return np.flip(np.flip(array, axis).copy(), axis)
 
-    place.__doc__ = f"Reversed on axis {axis}."
     return place
 
 
-def _stepped_on(axis: int) -> Place:
+def _stepped_on(axis: int) -> Placement:
+    @partial(Placement, f"with gaps on axis {axis}")
     def place(array: Array) -> Array:
         sizes = list(array.shape)
         sizes[axis] *= 2
@@ -128,11 +136,11 @@ def _stepped_on(axis: int) -> Place:
         spread[steps] = array
         return spread[steps]
 
-    place.__doc__ = f"With gaps on axis {axis}."
     return place
 
 
-def _windowed_on(axis: int) -> Place:
+def _windowed_on(axis: int) -> Placement:
+    @partial(Placement, f"a slice of a longer axis {axis}")
     def place(array: Array) -> Array:
         sizes = list(array.shape)
         sizes[axis] += 1
@@ -141,41 +149,40 @@ def _windowed_on(axis: int) -> Place:
         longer[inner] = array
         return longer[inner]
 
-    place.__doc__ = f"A slice of a longer axis {axis}."
     return place
 
 
+@partial(Placement, "with its samples inside its channels in memory")
 def _batch_inside(array: Array) -> Array:
-    """With its samples inside its channels in memory."""
     return array.swapaxes(0, 1).copy().swapaxes(0, 1) if array.ndim > 1 else array.copy()
 
 
+@partial(Placement, "one element behind a cache line")
 def _apart(array: Array) -> Array:
-    """One element behind a cache line."""
     block = aligned_copy(np.zeros(array.size + 1, array.dtype))
     shifted = block[1:].reshape(array.shape)
     shifted[...] = array
     return shifted
 
 
+@partial(Placement, "inside a larger array")
 def _window(array: Array) -> Array:
-    """Inside a larger array."""
     block = np.full([size + 3 for size in array.shape], np.nan, array.dtype)
     inner = tuple(slice(1, 1 + size) for size in array.shape)
     block[inner] = array
     return block[inner]
 
 
+@partial(Placement, "off its alignment by one byte")
 def _misaligned(array: Array) -> Array:
-    """Off its alignment by one byte."""
     raw = np.zeros(array.nbytes + 1, np.uint8)
     shifted = raw[1:].view(array.dtype).reshape(array.shape)
     shifted[...] = array
     return shifted
 
 
+@partial(Placement, "read-only")
 def _read_only(array: Array) -> Array:
-    """Read-only."""
     copy = aligned_copy(array)
     copy.flags.writeable = False
     return copy
@@ -209,7 +216,8 @@ def repeated_on(axis: int) -> Probe:
     return Probe(repeated, exact=True)
 
 
-def _broadcast_on(axis: int) -> Place:
+def _broadcast_on(axis: int) -> Placement:
+    @partial(Placement, f"broadcast on axis {axis}")
     def place(array: Array) -> Array:
         view = np.broadcast_to(array.take([0], axis), array.shape)
         view.flags.writeable = True  # for libraries without read-only arrays
