@@ -13,9 +13,9 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
+from ..problems.reduced import smaller
 from .comparison import Comparison, compare, significant_bits
 from .output import checked_output
-from .reduced import smaller
 from .test_data import Probe, TestData
 from .verdict import Verdict
 

@@ -1,6 +1,6 @@
-"""A reduced problem of the same kind as a large one, for the layers that call a kernel many times."""
+"""A reduced problem of the same kind as a large one, on which many calls cost little."""
 
-from ..problems.problem import Problem
+from .problem import Problem
 
 _SMALL_MACS = 30_000
 _OUTPUTS = 4
