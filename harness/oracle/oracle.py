@@ -20,7 +20,7 @@ from .layers.example import layer_on
 from .layers.layer import Layer
 from .memory_check import too_large
 from .output import BreachError
-from .test_data import TestData
+from .probe_data import ProbeData
 from .trial import LEVELS, Trial, reproduction
 from .verdict import Verdict
 
@@ -57,8 +57,8 @@ class Oracle:
         self._host = host
         self._data_on = lru_cache(maxsize=12)(self._drawn)
 
-    def _drawn(self, problem: Problem) -> TestData:
-        return TestData(problem, self.seed)
+    def _drawn(self, problem: Problem) -> ProbeData:
+        return ProbeData(problem, self.seed)
 
     def judge(self, implementation: Implementation, case: Case) -> Verdict:
         """Return the verdict on a case: the worst of its problems, each judged on its own.

@@ -16,7 +16,7 @@ from ..problems.problem import Problem
 from ..problems.reduced import smaller
 from .comparison import Comparison, compare, significant_bits
 from .output import checked_output
-from .test_data import Probe, TestData
+from .probe_data import Probe, ProbeData
 from .verdict import Verdict
 
 LEVELS = ("quick", "standard", "thorough")
@@ -33,9 +33,9 @@ class Trial:
     """
 
     host: Host
-    data: TestData
+    data: ProbeData
     level: str
-    data_on: Callable[[Problem], TestData] = field(repr=False)
+    data_on: Callable[[Problem], ProbeData] = field(repr=False)
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
     """The output of the first call, by the probe that it was called with; used once instead of a call."""
     layer: str | None = None

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...numerics.operands import Operands, generator, operands_of, reals
 from ...problems.problem import Problem
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

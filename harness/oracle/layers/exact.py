@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...numerics.operands import sparse_integers, wide_weight, wide_x
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

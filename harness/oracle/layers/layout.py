@@ -11,7 +11,7 @@ from ...numerics.arrays import Array, Subclass, adapter, aligned_copy
 from ...numerics.operands import Operands, wide_x
 from ...problems.problem import Problem
 from ..output import BreachError
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

@@ -12,7 +12,7 @@ from ...numerics.arrays import Array
 from ...numerics.operands import Operands, reals
 from ...numerics.reference import convolve
 from ...problems.problem import Problem
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

@@ -19,7 +19,7 @@ from ...numerics.operands import (
 )
 from ...problems.problem import Problem
 from ..comparison import significant_bits
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

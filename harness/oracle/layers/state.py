@@ -16,7 +16,7 @@ from ...numerics.operands import Operands, reals, wide_weight
 from ...numerics.reference import truth
 from ...problems.problem import PADDING_MODES, Problem
 from ..output import BreachError
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

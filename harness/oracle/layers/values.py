@@ -17,7 +17,7 @@ from ...numerics.operands import (
 )
 from ...problems.problem import Problem
 from ..comparison import compare
-from ..test_data import Probe
+from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
 from . import magnitudes

@@ -26,7 +26,7 @@ class Probe:
         return self.make.__name__.replace("_", " ")
 
 
-class TestData:
+class ProbeData:
     """The data of one problem, drawn from one seed."""
 
     __test__ = False  # not a class of tests, which pytest takes it for by its name
