@@ -85,9 +85,9 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from ..commits.events import newly_broken
     from ..commits.repository import Repository
     from ..commits.snapshots import version_of
+    from ..files.atomic import write_text
     from ..problems.selection import select_suites
     from ..reports.changes import render
-    from ..runs.store import write_text
 
     if format_name == "junit":
         raise click.UsageError("two commits are not reported as junit; take table, markdown, json or csv")
@@ -473,8 +473,9 @@ def _publish(plan: "_Plan") -> None:
     """Let asv make its site and write our page of the history, and say where they are."""
     from ..commits.history import tracked
     from ..commits.tracker import published
+    from ..files.atomic import write_text
     from ..reports import render
-    from ..runs.store import load, make_folder, write_text
+    from ..runs.store import load, make_folder
 
     known = tracked(plan.results, plan.line)
     if not known:

@@ -156,9 +156,10 @@ def selftest(
     limit_threads(1)
     if timing:
         return _test_timer(seed, results, format_name, budget, repetitions)
+    from ..files.atomic import write_text
     from ..oracle import selftest as zoo
     from ..reports.listing import text_of
-    from ..runs.store import make_folder, write_text
+    from ..runs.store import make_folder
 
     found = []
     with stdout_kept(), progress(zoo.size()) as advance:
@@ -184,9 +185,10 @@ def selftest(
 
 def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
     from ..engine import timer_selftest
+    from ..files.atomic import write_text
     from ..machine import calibration
     from ..reports.listing import text_of
-    from ..runs.store import make_folder, write_text
+    from ..runs.store import make_folder
 
     found: list[timer_selftest.Trial] = []
     with (
@@ -305,8 +307,9 @@ def report(
     runs: Sequence[str], format_name: str, output: Path | None, baseline: str | None, results: Path
 ) -> int:
     """Report stored runs, by id or folder; the latest by default."""
+    from ..files.atomic import write_text
     from ..reports import render
-    from ..runs.store import encode_rows, find_run, load, read_rows, read_run, write_text
+    from ..runs.store import encode_rows, find_run, load, read_rows, read_run
 
     folders = [find_run(name, results) for name in runs or ["latest"]]
     if format_name in ("json", "jsonl"):
@@ -450,8 +453,9 @@ def _resume(folder: Path, results: Path, format_name: str) -> int:
 
 
 def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:
+    from ..files.atomic import write_text
     from ..reports import render
-    from ..runs.store import frame_of, make_folder, write_text
+    from ..runs.store import frame_of, make_folder
 
     frame = frame_of(rows, [run])
     folder = make_folder(results / "reports")
