@@ -119,11 +119,13 @@ def check(names: Sequence[str], **chosen: Any) -> int:
     """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
     if not names and chosen["resume"] is None:
         raise click.UsageError("name an implementation, or a plugin file")
+    from ..problems.suite import CONFORMANCE
+
     files = [name for name in names if name.endswith(".py")]
     patterns = [name for name in names if name not in files]
     return _run(
         timed=False,
-        suites=("features", "corner"),
+        suites=CONFORMANCE,
         plugins=files,
         patterns=patterns,
         only_plugins=bool(files),

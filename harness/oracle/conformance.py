@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..plugins.declaration import Implementation, declare, mark_of
-from ..problems.suite import Case, find_suite
+from ..problems.suite import CONFORMANCE, Case, find_suite
 from . import Oracle
 
 
@@ -22,7 +22,7 @@ class Check:
 
 
 def check_implementation(
-    implementation: Any, *, suites: Sequence[str] = ("features", "corner"), level: str = "thorough"
+    implementation: Any, *, suites: Sequence[str] = CONFORMANCE, level: str = "thorough"
 ) -> list[Check]:
     """Return a check for every case of some suites that an implementation supports.
 

@@ -12,6 +12,9 @@ from typing import Any
 from ..errors import Mistake, ProblemError, SelectionError, SuiteError, did_you_mean
 from .problem import FIELDS, REQUIRED_FIELDS, Problem
 
+CONFORMANCE = ("features", "corner")
+"""The suites that try all that an implementation may declare."""
+
 _ABOUT = ("label", "weight", "description", "versus", "example", "problem", "layers")
 _MOST_POINTS = 100_000
 _SECTIONS = ("description", "defaults", "case", "grid")
