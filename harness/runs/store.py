@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
     raise NotImplementedError(f"{type(value).__name__} cannot be stored")
 
 
-def encode_rows(rows: Iterable[Row], *, lines: bool = False) -> str:
+def encode_rows(rows: Iterable[Mapping[str, Any]], *, lines: bool = False) -> str:
     """Return rows as one JSON array, or as JSON lines; not-a-number and infinity become null."""
     encoder = msgspec.json.Encoder(enc_hook=plain)
     if lines:
@@ -215,13 +215,6 @@ def find_run(name: str, results: Path) -> Path:
     if not folders:
         raise ResultsError(f"there are no runs in {results / 'runs'}; make one with: convharness run")
     raise ResultsError(f"there is no run {name!r} in {results / 'runs'}; the latest is {folders[-1].name}")
-
-
-def load(folders: Sequence[Path]) -> "pd.DataFrame":
-    """Return the records of runs as one frame, with the runs' own facts in `frame.attrs["runs"]`."""
-    runs = [read_run(folder) for folder in folders]
-    rows = [row for folder in folders for row in read_rows(folder)]
-    return frame_of(rows, runs)
 
 
 def frame_of(rows: Sequence[Row], runs: Sequence[Run]) -> "pd.DataFrame":

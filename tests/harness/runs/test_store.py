@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from convharness import Measurement, Record, ResultsError, Verdict, implementation
+from convharness.reports.report import Report
 from convharness.runs.journal import RunWriter
 from convharness.runs.record import COLUMNS, NESTED_COLUMNS
 from convharness.runs.store import (
@@ -14,7 +15,6 @@ from convharness.runs.store import (
     encode_rows,
     find_run,
     frame_of,
-    load,
     new_run,
     passes_of,
     read_rows,
@@ -169,13 +169,14 @@ def test_a_run_without_records_is_compacted_too(tmp_path: Path) -> None:
     """An interrupted run is a run."""
     folder = write(tmp_path)
     compact(folder)
+    frame = Report.of([folder]).frame
 
-    assert (0, [*COLUMNS, *NESTED_COLUMNS]) == (len(load([folder])), list(load([folder]).columns))
+    assert (0, [*COLUMNS, *NESTED_COLUMNS]) == (len(frame), list(frame.columns))
 
 
 def test_a_frame_has_numbers_where_numbers_are_missing_too(tmp_path: Path) -> None:
     """A column of figures is one of floats, whatever was not measured."""
-    frame = load([write(tmp_path, record(), record(measured=None))])
+    frame = Report.of([write(tmp_path, record(), record(measured=None))]).frame
 
     assert (0.25, True) == (frame["time_median_s"][0], math.isnan(frame["time_median_s"][1]))
     assert "float64" == str(frame["time_median_s"].dtype)
@@ -186,7 +187,7 @@ def test_several_runs_are_one_frame(tmp_path: Path) -> None:
     """Each row says from which run it is."""
     folders = [write(tmp_path, record()), write(tmp_path, record())]
 
-    assert [folder.name for folder in folders] == list(load(folders)["run"])
+    assert [folder.name for folder in folders] == list(Report.of(folders).frame["run"])
 
 
 def test_no_rows_are_a_frame_with_every_column() -> None:
