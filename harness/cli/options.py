@@ -313,7 +313,7 @@ def tracking(command: Command) -> Command:
             seed,
             _budget(0.3, "Time per implementation and case."),
             results,
-            format_of("table", "json", "markdown"),
+            format_of(*formats.EVENTS),
         ),
     )
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from ..measure.decisions import PRECISION
+from ..plugins.declaration import LAYOUTS
 from ..plugins.support import Unsupported
 from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
 from .statuses import SKIPPED
 
-LAYOUTS = ("contiguous", "channels_last")
 WARM, COLD = "warm", "cold"
 
 _NUMBERS = (
