@@ -58,6 +58,17 @@ def test_wheel_holds_one_import_package_with_its_data(wheel):
     }
 
 
+def test_wheel_has_its_licence(wheel):
+    """The wheel holds the text of the licence and names it by its SPDX expression."""
+    with zipfile.ZipFile(wheel) as file:
+        (folder,) = {name.split("/")[0] for name in file.namelist() if ".dist-info/" in name}
+        text = file.read(f"{folder}/licenses/LICENSE").decode()
+        facts = file.read(f"{folder}/METADATA").decode().splitlines()
+
+    assert (ROOT / "LICENSE").read_text("utf-8") == text
+    assert "License-Expression: BSD-3-Clause" in facts
+
+
 def test_installed_wheel_runs_away_from_its_sources(wheel, tmp_path):
     """Installed as a wheel, a run finds the built-in implementations and suites and writes its report."""
     pip("install", "--quiet", "--target", tmp_path, wheel)
