@@ -29,14 +29,14 @@ def test_unknown_command_is_refused_in_one_line(arguments):
         [sys.executable, ROOT / "bootstrap.py", *arguments], capture_output=True, text=True, check=False
     )
 
-    assert done.returncode == 2
+    assert 2 == done.returncode
     assert done.stderr.endswith("usage: python3 bootstrap.py run|test|install [ARGS]\n")
-    assert done.stderr.count("\n") == 1
+    assert 1 == done.stderr.count("\n")
 
 
 def test_torch_is_installed_as_it_is_pinned(bootstrap):
     """The line that pins torch is what is installed first."""
-    assert bootstrap.pinned("torch") == "torch==2.13.0"
+    assert "torch==2.13.0" == bootstrap.pinned("torch")
 
 
 def test_same_files_need_no_second_set_up(bootstrap):
@@ -62,5 +62,5 @@ def test_failed_environment_says_what_to_install(bootstrap, monkeypatch, capsys)
     """Where `python3 -m venv` fails, the message names the package that Debian leaves out."""
     monkeypatch.setattr(bootstrap.sys, "executable", shutil.which("false"))
 
-    assert bootstrap.main(["install"]) == 1
+    assert 1 == bootstrap.main(["install"])
     assert "apt install python3-venv" in capsys.readouterr().err

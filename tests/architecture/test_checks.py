@@ -24,4 +24,4 @@ def test_check_holds(name):
 
     done = subprocess.run([BIN / program, *words], cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert 0 == done.returncode, done.stdout + done.stderr

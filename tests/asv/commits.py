@@ -93,7 +93,7 @@ class Repository:
         """Run git as somebody."""
         identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
         code, output, complaint = self.run("git", *identity, *words)
-        assert code == 0, complaint
+        assert 0 == code, complaint
         return output.strip()
 
     def convharness(self, *words):

@@ -50,7 +50,7 @@ class Tracked(Repository):
         (folder / "suites/mini.toml").write_text(SUITE, "utf-8")
         (folder / "implementations/mine.py").write_text(RIGHT + ADDED.split("\n\n", 1)[1], "utf-8")
         code, _, complaint = self.convharness("init")
-        assert code == 0, complaint
+        assert 0 == code, complaint
 
     def asv(self, *words):
         """Run asv, and return its exit code and all that it printed."""
@@ -81,7 +81,7 @@ def test_run_succeeds_where_all_are_right_and_reports_where_not(repository):
     """Asv's exit code is 0 for right commits and 2, its word for a failed benchmark, for the wrong one."""
     codes = [code for code, _ in repository.outputs]
 
-    assert codes == [0, 0, 2], repository.outputs
+    assert [0, 0, 2] == codes, repository.outputs
 
 
 def test_run_keeps_times_and_errors_of_what_passed(repository):
@@ -95,7 +95,7 @@ def test_run_keeps_times_and_errors_of_what_passed(repository):
     assert time[0] > 0
     assert relative[0] > 0
     assert 0 < error[0] < 3
-    assert [isnan(values[1]) for values in (time, relative, error)] == [True, True, True]
+    assert [True, True, True] == [isnan(values[1]) for values in (time, relative, error)]
 
 
 def test_absent_implementation_is_not_available_and_no_failure(repository):
@@ -123,7 +123,7 @@ def test_commit_leaves_a_run_of_our_own(repository):
     lines = (repository.folder / "results/runs").glob("*/records.jsonl")
     reasons = [json.loads(line)["reason"] for path in lines for line in path.read_text("utf-8").splitlines()]
 
-    assert {run["environment"]["commit"] for run in runs} == set(repository.commits)
+    assert set(repository.commits) == {run["environment"]["commit"] for run in runs}
     assert any(reason and reason.startswith("y[0, 0, 0, 0] is ") for reason in reasons)
 
 
@@ -132,7 +132,7 @@ def test_commit_is_measured_and_not_the_working_tree(repository):
     held = (repository.folder / "implementations/mine.py").read_text("utf-8")
     time = repository.results(repository.commits[0])["mini.mine_pointwise.track_time"][0]
 
-    assert held == WRONG
+    assert WRONG == held
     assert time > 0
 
 
@@ -147,7 +147,7 @@ def test_show_compare_and_publish_work_on_the_results(repository):
     site = repository.folder / ".asv/html"
     index = json.loads((site / "index.json").read_text("utf-8"))
 
-    assert (shown[0], compared[0], published[0]) == (0, 0, 0)
+    assert (0, 0, 0) == (shown[0], compared[0], published[0])
     assert "mini.mine_pointwise.track_time" in shown[1]
     assert "mini.mine_pointwise.track_time" in compared[1]
     assert "mini.mine_pointwise.track_time" in index["benchmarks"]
@@ -158,4 +158,4 @@ def test_nothing_is_installed_for_a_commit(repository):
     """The environment holds a checkout and no packages."""
     found = {path.name for path in Path(repository.folder, ".asv/env").rglob("site-packages")}
 
-    assert found == set()
+    assert set() == found

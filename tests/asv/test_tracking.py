@@ -52,7 +52,7 @@ def tracked(killed):
 def named(made):
     """Return the commits that `--regressions` names, with the kinds of what happened there."""
     code, output, complaint = made.convharness("track", "--regressions", "--format", "json")
-    assert code == 0, complaint
+    assert 0 == code, complaint
     return {event["commit"]: set(event["kinds"]) for event in json.loads(output)}
 
 
@@ -61,7 +61,7 @@ def test_regressions_are_the_commits_that_planted_them_and_no_others(tracked):
     made, planted, (code, _, complaint) = tracked
     found = named(made)
 
-    assert code == 0, complaint
+    assert 0 == code, complaint
     assert {planted[kind]: True for kind in planted} == {
         commit: next((kind for kind in planted if planted[kind] == commit), None) in kinds
         for commit, kinds in found.items()
@@ -140,7 +140,7 @@ def test_the_history_is_written_as_its_name_says(tracked, tmp_path):
     made, _, _ = tracked
     for name in ("history.csv", "history.parquet"):
         code, _, complaint = made.convharness("track", "--regressions", "--history", str(tmp_path / name))
-        assert code == 0, complaint
+        assert 0 == code, complaint
     text, columns = pd.read_csv(tmp_path / "history.csv"), pd.read_parquet(tmp_path / "history.parquet")
 
     assert list(text["commit"]) == list(columns["commit"])
@@ -151,7 +151,7 @@ def published(tracked):
     """Return the folder of the repository whose history has been published."""
     made, _, _ = tracked
     code, _, complaint = made.convharness(*TRACK, "--publish")
-    assert code == 0, complaint
+    assert 0 == code, complaint
     return made.folder
 
 

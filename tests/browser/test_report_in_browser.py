@@ -34,7 +34,7 @@ def test_script_runs_and_says_nothing_on_the_console(page, tmp_path):
     document, console = opened(page.as_uri(), tmp_path)
 
     assert "Download records.json" in document
-    assert console == []
+    assert [] == console
 
 
 def test_filter_of_the_address_hides_the_rest(page, tmp_path):
@@ -42,7 +42,7 @@ def test_filter_of_the_address_hides_the_rest(page, tmp_path):
     document, _ = opened(f"{page.as_uri()}#implementation=numpy*&case=multi-*", tmp_path)
     shown = re.search(r'id="matches"[^>]*>([^<]*)<', document).group(1)
 
-    assert shown == "3 of 72 records"
+    assert "3 of 72 records" == shown
 
 
 def test_comparisons_are_sorted_by_the_address(tmp_path):
@@ -62,6 +62,6 @@ def test_comparisons_are_sorted_by_the_address(tmp_path):
     document, console = opened(f"{path.as_uri()}#sort=1.3.down", tmp_path)
     table = document[document.index('id="comparison"') : document.index('id="measured"')]
 
-    assert re.findall('data-i="([^"]*)"', table) == ["far.conv", "near.conv", "close.conv", "base.conv"]
-    assert re.findall('aria-sort="([^"]*)".{0,40}ratio', table) == ["descending"]
-    assert console == []
+    assert ["far.conv", "near.conv", "close.conv", "base.conv"] == re.findall('data-i="([^"]*)"', table)
+    assert ["descending"] == re.findall('aria-sort="([^"]*)".{0,40}ratio', table)
+    assert [] == console

@@ -52,7 +52,7 @@ def test_readme_plugin_passes_what_it_supports(tmp_path):
 
     done = run([sys.executable, "-m", "convharness", *shlex.split(command)], tmp_path)
 
-    assert (done.returncode, done.stdout.count(",passed,")) == (0, 2), done.stderr
+    assert (0, 2) == (done.returncode, done.stdout.count(",passed,")), done.stderr
 
 
 def test_suite_guide_is_a_suite(tmp_path):
@@ -64,7 +64,7 @@ def test_suite_guide_is_a_suite(tmp_path):
 
     labels = [case.label for case in load_suite(tmp_path / "guide.toml")]
 
-    assert labels[:4] == ["stem", "n1c64h56w56-o64k3p1-float32", "bottleneck", "plain"]
+    assert ["stem", "n1c64h56w56-o64k3p1-float32", "bottleneck", "plain"] == labels[:4]
     assert "late-k3x5-s2" in labels
 
 
@@ -73,14 +73,14 @@ def test_links_lead_to_files(page):
     """Every relative link of a page leads to a file or folder that is there."""
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
 
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert [] == [link for link in links if not (page.parent / link).exists()]
 
 
 def test_reference_names_every_column_and_status():
     """The reference describes all columns of a record and all statuses."""
     text = (ROOT / "docs/reference.md").read_text("utf-8")
 
-    assert [name for name in (*COLUMNS, *STATUSES) if f"`{name}`" not in text] == []
+    assert [] == [name for name in (*COLUMNS, *STATUSES) if f"`{name}`" not in text]
 
 
 def test_the_workflow_is_one_that_github_takes():
@@ -89,4 +89,4 @@ def test_the_workflow_is_one_that_github_takes():
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert 0 == done.returncode, done.stdout + done.stderr

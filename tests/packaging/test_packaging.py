@@ -16,7 +16,7 @@ def pip(*words):
     """Run pip without an index: what is built here needs nothing from elsewhere."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words, "--no-deps"]
     done = subprocess.run([*map(str, command), "--no-index"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert 0 == done.returncode, done.stderr
 
 
 def convharness(folder, *words):
@@ -29,7 +29,7 @@ def convharness(folder, *words):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert 0 == done.returncode, done.stderr
     return done.stdout
 
 
@@ -47,15 +47,15 @@ def test_wheel_holds_one_import_package_with_its_data(wheel):
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     data = {name for name in names if not name.endswith(".py") and ".dist-info/" not in name}
 
-    assert tops == {"convharness"}
-    assert data == {
+    assert {"convharness"} == tops
+    assert {
         "convharness/py.typed",
         "convharness/reports/report.css",
         "convharness/reports/report.html.j2",
         "convharness/reports/report.js",
         "convharness/suites/tracked.json",
         *(f"convharness/suites/{path.name}" for path in (ROOT / "suites").glob("*.toml")),
-    }
+    } == data
 
 
 def test_wheel_has_its_licence(wheel):
@@ -79,7 +79,7 @@ def test_installed_wheel_runs_away_from_its_sources(wheel, tmp_path):
     passed = {row["implementation"] for row in json.loads(out) if row["status"] == "passed"}
     reports = {path.suffix for path in (tmp_path / "results" / "reports").iterdir()}
     assert {"tutorial.corr2d", "numpy_arrays.im2col"} <= passed
-    assert reports == {".html", ".md", ".csv"}
+    assert {".html", ".md", ".csv"} == reports
 
 
 def test_installed_plugin_package_is_found_by_its_entry_point(tmp_path):
@@ -97,4 +97,4 @@ def test_installed_plugin_package_is_found_by_its_entry_point(tmp_path):
     out = convharness(tmp_path, "verify", *chosen, "--format", "json")
 
     found = [(row["implementation"], row["status"]) for row in json.loads(out)]
-    assert found == [("example.pointwise", "passed")]
+    assert [("example.pointwise", "passed")] == found

@@ -422,7 +422,7 @@ def test_the_twin_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
         name = twinned(outcomes)
         drawn.add(name)
         assert [generations(outcomes[name])] == [[generation for generation, _ in outcomes[name].twin]]
-        assert sorted(outcomes) == ["zoo.a", "zoo.b", "zoo.c"]
+        assert ["zoo.a", "zoo.b", "zoo.c"] == sorted(outcomes)
 
     assert {"zoo.a", "zoo.b", "zoo.c"} == drawn
 

@@ -65,7 +65,7 @@ def test_the_numbers_are_the_same_on_every_machine() -> None:
     _, operands = made("wide_x", "n1c1h2w2-o1k1")
 
     assert 4 == operands.x.size
-    assert [float(value) for value in operands.x.ravel()] == FIRST_NUMBERS
+    assert FIRST_NUMBERS == [float(value) for value in operands.x.ravel()]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -222,7 +222,7 @@ def test_a_problem_is_a_value() -> None:
     """It can be a key, cannot be changed, and a changed copy is another problem."""
     problem = Problem(**FINE)
 
-    assert {problem: 1}[Problem(**FINE)] == 1
+    assert 1 == {problem: 1}[Problem(**FINE)]
     assert problem != problem.replace(stride=2)
     with pytest.raises(AttributeError):
         problem.stride = (2, 2)
