@@ -1,0 +1,58 @@
+"""The page on the architecture, and the glossary, name what is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/architecture.md"
+NAMED = re.compile(
+    r"`((?:benchmarks|docs|harness|implementations|suites|tests|tools)/[\w./-]*|[\w.-]+\.(?:md|toml|txt|py))`"
+)
+
+# What the pages may name before it is there.
+PENDING = {
+    "harness/engine/session.py",
+    "harness/files/",
+    "harness/oracle/layers/",
+    "harness/oracle/layers/__init__.py",
+    "harness/oracle/oracle.py",
+    "harness/oracle/test_data.py",
+    "harness/oracle/timed_output.py",
+    "harness/reports/formats.py",
+    "harness/reports/report.py",
+    "harness/runs/columns.py",
+    "harness/workers/protocol.py",
+}
+
+
+def contracts():
+    """Return the import contracts of the project."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md"])
+def test_every_path_that_a_page_names_is_there(page):
+    """What is written as code and looks like a path of the repository leads to a file or folder."""
+    named = set(NAMED.findall((ROOT / page).read_text("utf-8"))) - PENDING
+    missing = sorted(path for path in named if not (ROOT / path).exists())
+
+    assert [] == missing, f"{page} names what is not there; correct the page, or move the file back"
+
+
+def test_packages_are_listed_in_the_order_of_their_contract():
+    """The table of packages and the contract of import-linter have the same rows in the same order."""
+    table = re.findall(r"^\| `harness/(\w+)/` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    (layers,) = (one["layers"] for one in contracts() if one["name"] == "packages import downward")
+    packages = [name for row in layers for name in row.split(" | ") if (ROOT / "harness" / name).is_dir()]
+
+    assert packages == [name for name in table if f"harness/{name}/" not in PENDING]
+
+
+def test_every_contract_is_named():
+    """The rule behind a broken import contract is found by the name of the contract."""
+    page = PAGE.read_text("utf-8")
+
+    assert [] == [one["name"] for one in contracts() if f'"{one["name"]}"' not in page]
