@@ -25,7 +25,7 @@ def test_layers_are_asked_from_the_cheapest_on() -> None:
     """The order in which a verdict names them."""
     expected = "contract exact precision bound values non-finite layout state memory"
 
-    assert tuple(expected.split()) == LAYERS
+    assert LAYERS == tuple(expected.split())
 
 
 def test_every_layer_can_be_asked_alone() -> None:

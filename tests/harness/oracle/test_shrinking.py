@@ -33,7 +33,7 @@ def test_only_what_matters_is_left(fails: Any, expected: str) -> None:
 
 def test_what_fails_nowhere_else_stays_as_it_is() -> None:
     """There is no simpler neighbour."""
-    assert shrink(LARGE, lambda problem: False) == LARGE
+    assert LARGE == shrink(LARGE, lambda problem: False)
 
 
 def test_a_failure_is_led_back_by_the_runner() -> None:

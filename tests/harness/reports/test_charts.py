@@ -13,19 +13,19 @@ def test_scale() -> None:
     """A logarithmic axis puts ten in the middle between one and a hundred, and caps what is beyond."""
     scale = charts.Scale(1.0, 100.0, 0.0, 200.0)
 
-    assert [scale(value) for value in (1, 10, 100, 1e9, 0)] == [0.0, 100.0, 200.0, 200.0, 0.0]
+    assert [0.0, 100.0, 200.0, 200.0, 0.0] == [scale(value) for value in (1, 10, 100, 1e9, 0)]
 
 
 def test_ticks() -> None:
     """Over few decades there are ticks at 1, 2 and 5."""
     ticks = charts.Scale(1.0, 10.0, 0.0, 100.0).ticks("×")
 
-    assert [(tick.text, round(tick.position)) for tick in ticks] == [
+    assert [
         ("1×", 0),
         ("2×", 30),
         ("5×", 70),
         ("10×", 100),
-    ]
+    ] == [(tick.text, round(tick.position)) for tick in ticks]
 
 
 def test_scatter_has_no_wrong_results(frame: pd.DataFrame) -> None:
@@ -33,10 +33,10 @@ def test_scatter_has_no_wrong_results(frame: pd.DataFrame) -> None:
     chart = charts.scatter(prepare(frame), "contiguous")
 
     assert chart is not None
-    assert {mark.name: mark.is_complete for mark in chart.marks} == {
+    assert {
         "pytorch.conv": True, "fast.kernel": False, "slow.loops": True,
-    }  # fmt: skip
-    assert len(chart.dots) == 7
+    } == {mark.name: mark.is_complete for mark in chart.marks}  # fmt: skip
+    assert 7 == len(chart.dots)
 
 
 def test_scatter_of_nothing(verified: pd.DataFrame) -> None:
@@ -58,10 +58,10 @@ def test_profile(frame: pd.DataFrame) -> None:
     chart = charts.profile(prepare(frame), "contiguous", ["pytorch.conv", "fast.kernel", "gone.conv"])
 
     assert chart is not None
-    assert [line.title for line in chart.lines] == [
+    assert [
         "pytorch.conv: 67 % fastest, 100 % within 100×",
         "fast.kernel: 33 % fastest, 33 % within 100×",
-    ]
+    ] == [line.title for line in chart.lines]
 
 
 def test_profile_of_few_cases(pair: pd.DataFrame) -> None:
@@ -71,5 +71,5 @@ def test_profile_of_few_cases(pair: pd.DataFrame) -> None:
 
 def test_strip() -> None:
     """The strip runs from the shortest to the longest sample, and leaves out what is missing."""
-    assert charts.strip([1.0, 3.0, float("nan"), 2.0]) == "M2.0 3v10M118.0 3v10M60.0 3v10"
-    assert charts.strip([]) == ""
+    assert "M2.0 3v10M118.0 3v10M60.0 3v10" == charts.strip([1.0, 3.0, float("nan"), 2.0])
+    assert "" == charts.strip([])

@@ -28,7 +28,7 @@ def only(frame: pd.DataFrame, *cases: str) -> pd.DataFrame:
 
 def test_decisions(compared: pd.DataFrame) -> None:
     """Whoever was timed beside the baseline is faster, slower, the same, or cannot be told from it."""
-    assert decisions(compared) == {
+    assert {
         ("a", "fast.kernel"): "faster",
         ("a", "slow.kernel"): "slower",
         ("a", "same.kernel"): "same",
@@ -36,24 +36,24 @@ def test_decisions(compared: pd.DataFrame) -> None:
         ("b", "slow.kernel"): "slower",
         ("b", "same.kernel"): "same",
         ("b", "noisy.kernel"): "cannot tell",
-    }
+    } == decisions(compared)
 
 
 def test_ratio_has_an_interval(compared: pd.DataFrame) -> None:
     """The ratio is the time over the baseline's, and lies in its interval."""
     row = views.comparisons(compared).set_index(["label", "implementation"]).loc[("b", "slow.kernel")]
 
-    assert row["time_ratio"] == pytest.approx(1.1, abs=1e-4)
+    assert pytest.approx(1.1, abs=1e-4) == row["time_ratio"]
     assert row["time_ratio_low"] < 1.1 < row["time_ratio_high"]
-    assert row["baseline"] == "pytorch.conv"
+    assert "pytorch.conv" == row["baseline"]
 
 
 def test_noise_floor_is_that_of_the_case(compared: pd.DataFrame) -> None:
     """What identical rivals of a case were apart is noise on that case, and half a percent always is."""
     found = views.comparisons(compared).groupby("label")["noise_floor"].unique()
 
-    assert found["a"] == pytest.approx([0.01])
-    assert found["b"] == pytest.approx([0.005])
+    assert pytest.approx([0.01]) == found["a"]
+    assert pytest.approx([0.005]) == found["b"]
 
 
 def test_differences_within_noise_are_none() -> None:
@@ -61,8 +61,8 @@ def test_differences_within_noise_are_none() -> None:
     rows = [timed("pytorch.conv", "a", 1.0, twin=twin(1.04)), timed("slow.kernel", "a", 1.03)]
     calm = [timed("pytorch.conv", "a", 1.0), timed("slow.kernel", "a", 1.03)]
 
-    assert decisions(pd.DataFrame(rows)) == {("a", "slow.kernel"): "cannot tell"}
-    assert decisions(pd.DataFrame(calm)) == {("a", "slow.kernel"): "slower"}
+    assert {("a", "slow.kernel"): "cannot tell"} == decisions(pd.DataFrame(rows))
+    assert {("a", "slow.kernel"): "slower"} == decisions(pd.DataFrame(calm))
 
 
 def test_noise_floor_holds_for_all_layouts() -> None:
@@ -73,7 +73,7 @@ def test_noise_floor_holds_for_all_layouts() -> None:
         timed("torch.nhwc", "a", 1.0, layout="channels_last", twin=twin(1.04)),
     ]
 
-    assert decisions(pd.DataFrame(rows)) == {("a", "slow.kernel"): "cannot tell"}
+    assert {("a", "slow.kernel"): "cannot tell"} == decisions(pd.DataFrame(rows))
 
 
 @pytest.mark.parametrize(("precision", "expected"), [(0.01, "same"), (0.001, "cannot tell")])
@@ -83,8 +83,8 @@ def test_same_is_as_close_as_was_asked_for(precision: float, expected: str) -> N
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0, (0.0,) * 5), timed("same.kernel", "a", 1.0, luck)])
     frame.attrs["runs"] = [{"run": "r1", "settings": {"effort": {"precision": precision}}}]
 
-    assert decisions(frame) == {("a", "same.kernel"): expected}
-    assert decisions(prepare(frame)) == {("a", "same.kernel"): expected}
+    assert {("a", "same.kernel"): expected} == decisions(frame)
+    assert {("a", "same.kernel"): expected} == decisions(prepare(frame))
 
 
 def test_decisions_are_made_together() -> None:
@@ -92,8 +92,8 @@ def test_decisions_are_made_together() -> None:
     rows = [timed("pytorch.conv", "a", 1.0, (0.0,) * 5), timed("slow.kernel", "a", 1.0079)]
     others = [timed(f"same.kernel{place}", "a", 1.0) for place in range(20)]
 
-    assert decisions(pd.DataFrame(rows))["a", "slow.kernel"] == "slower"
-    assert decisions(pd.DataFrame([*rows, *others]))["a", "slow.kernel"] == "cannot tell"
+    assert "slower" == decisions(pd.DataFrame(rows))["a", "slow.kernel"]
+    assert "cannot tell" == decisions(pd.DataFrame([*rows, *others]))["a", "slow.kernel"]
 
 
 def test_runs_are_not_compared() -> None:
@@ -101,7 +101,7 @@ def test_runs_are_not_compared() -> None:
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0), timed("slow.kernel", "a", 2.0, run="r2")])
     (row,) = views.comparisons(frame).to_dict("records")
 
-    assert (row["time_ratio"], row["decision"]) == (pytest.approx(2.0), "cannot tell")
+    assert (pytest.approx(2.0), "cannot tell") == (row["time_ratio"], row["decision"])
     assert pd.isna([row[name] for name in ("time_ratio_low", "noise_floor", "detectable")]).all()
 
 
@@ -109,7 +109,7 @@ def test_records_of_earlier_versions(frame: pd.DataFrame) -> None:
     """Records without passes, or without samples, have a ratio and nothing else."""
     found = views.comparisons(frame)
 
-    assert set(found["decision"]) == {"cannot tell"}
+    assert {"cannot tell"} == set(found["decision"])
     assert found["time_ratio"].notna().all()
     assert found["noise_floor"].isna().all()
 
@@ -119,7 +119,7 @@ def test_with_comparisons(compared: pd.DataFrame) -> None:
     found = views.with_comparisons(compared)
 
     pd.testing.assert_frame_equal(found[compared.columns], compared)
-    assert found["decision"].isna().tolist() == [True, *[False] * 4, True, *[False] * 3, True]
+    assert [True, *[False] * 4, True, *[False] * 3, True] == found["decision"].isna().tolist()
 
 
 def test_with_comparisons_of_one_label() -> None:
@@ -132,16 +132,16 @@ def test_with_comparisons_of_one_label() -> None:
     ]
     found = views.with_comparisons(pd.DataFrame(rows))
 
-    assert found["decision"].fillna("").tolist() == ["", "slower", "", "faster"]
+    assert ["", "slower", "", "faster"] == found["decision"].fillna("").tolist()
 
 
 def test_outcomes(compared: pd.DataFrame) -> None:
     """Decisions are counted for each implementation, with the median of what could be seen."""
     found = views.outcomes(views.with_comparisons(compared)).set_index("implementation")
 
-    assert found.loc["slow.kernel", list(views.DECISIONS)].tolist() == [0, 2, 0, 0]
-    assert found.loc["noisy.kernel", list(views.DECISIONS)].tolist() == [0, 0, 0, 2]
-    assert found["untold"].sum() == 0
+    assert [0, 2, 0, 0] == found.loc["slow.kernel", list(views.DECISIONS)].tolist()
+    assert [0, 0, 0, 2] == found.loc["noisy.kernel", list(views.DECISIONS)].tolist()
+    assert 0 == found["untold"].sum()
     assert found.loc["slow.kernel", "detectable"] < 0.02 < found.loc["noisy.kernel", "detectable"]
 
 
@@ -149,36 +149,36 @@ def test_outcomes_without_intervals(frame: pd.DataFrame) -> None:
     """What has no interval is counted apart."""
     found = views.outcomes(views.with_comparisons(frame)).set_index("implementation")
 
-    assert found.loc["slow.loops", ["cannot tell", "untold"]].tolist() == [3, 3]
+    assert [3, 3] == found.loc["slow.loops", ["cannot tell", "untold"]].tolist()
 
 
 def test_indistinguishable(compared: pd.DataFrame) -> None:
     """Only who was timed on all cases of the other, and told from it on none, may be as fast."""
-    assert views.indistinguishable(compared, "pytorch.conv") == ["same.kernel", "noisy.kernel"]
-    assert views.indistinguishable(compared.iloc[:8], "pytorch.conv") == ["same.kernel"]
+    assert ["same.kernel", "noisy.kernel"] == views.indistinguishable(compared, "pytorch.conv")
+    assert ["same.kernel"] == views.indistinguishable(compared.iloc[:8], "pytorch.conv")
 
 
 def test_earlier_records_are_not_called_alike(frame: pd.DataFrame) -> None:
     """Who has no interval is not said to be as fast."""
-    assert views.indistinguishable(frame, "pytorch.conv") == []
+    assert [] == views.indistinguishable(frame, "pytorch.conv")
 
 
 def test_beside_baseline(compared: pd.DataFrame) -> None:
     """Within a case the baseline comes first, then the fastest, and what has no time comes last."""
     found = views.beside_baseline(views.with_comparisons(prepare(compared)))
 
-    assert found[found["label"] == "a"]["implementation"].tolist() == [
+    assert [
         "pytorch.conv", "fast.kernel", "same.kernel", "noisy.kernel", "slow.kernel", "gone.conv",
-    ]  # fmt: skip
-    assert found["decision"].iloc[0] == "baseline"
+    ] == found[found["label"] == "a"]["implementation"].tolist()  # fmt: skip
+    assert "baseline" == found["decision"].iloc[0]
 
 
 def test_noise(compared: pd.DataFrame) -> None:
     """A run's noise floor is that of the median case, and the largest is told."""
     (row,) = views.noise(compared).to_dict("records")
 
-    assert (row["run"], row["cases"]) == ("r1", 2)
-    assert (row["median"], row["largest"]) == (pytest.approx(0.0075), pytest.approx(0.01))
+    assert ("r1", 2) == (row["run"], row["cases"])
+    assert (pytest.approx(0.0075), pytest.approx(0.01)) == (row["median"], row["largest"])
 
 
 def test_noise_of_earlier_records(frame: pd.DataFrame) -> None:
@@ -194,15 +194,15 @@ def test_cold_is_another_case() -> None:
         {"run": "r2", "settings": {"effort": {"cache": "cold"}}},
     ]
 
-    assert views.cases(frame) == ["a · warm", "a · cold"]
-    assert decisions(frame) == {}
+    assert ["a · warm", "a · cold"] == views.cases(frame)
+    assert {} == decisions(frame)
 
 
 def test_ranking_counts_decisions(compared: pd.DataFrame) -> None:
     """Of compared records the ranking counts the decisions; the baseline has none."""
     ranking = views.ranking(views.with_comparisons(prepare(compared))).set_index("implementation")
 
-    assert ranking.loc["slow.kernel", list(views.DECISIONS)].tolist() == [0, 2, 0, 0]
+    assert [0, 2, 0, 0] == ranking.loc["slow.kernel", list(views.DECISIONS)].tolist()
     assert ranking.loc["pytorch.conv", list(views.DECISIONS)].isna().all()
 
 
@@ -222,7 +222,7 @@ def test_speedup_needs_a_decision(
     """A mean speed-up that no case supports is marked; that of the baseline needs no support."""
     row = {"speedup": speedup, "speedup_cases": 4, "faster": faster, "slower": slower}
 
-    assert sentences.mean_speedup(row) == expected
+    assert expected == sentences.mean_speedup(row)
 
 
 def test_against(compared: pd.DataFrame) -> None:
@@ -232,14 +232,14 @@ def test_against(compared: pd.DataFrame) -> None:
         " (smallest slow-down that would have been seen: 1.5 % in the median)."
     )
 
-    assert sentences.against(views.with_comparisons(compared)) == {"pytorch.conv": expected}
+    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(compared))
 
 
 def test_against_leaves_out_zeros(compared: pd.DataFrame) -> None:
     """What was never decided is not mentioned."""
     expected = "Against pytorch.conv: 1 slower (smallest slow-down that would have been seen: 1.5 %)."
 
-    assert sentences.against(views.with_comparisons(compared.iloc[[0, 2]])) == {"pytorch.conv": expected}
+    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(compared.iloc[[0, 2]]))
 
 
 def test_against_without_intervals(frame: pd.DataFrame) -> None:
@@ -248,7 +248,7 @@ def test_against_without_intervals(frame: pd.DataFrame) -> None:
         "Against pytorch.conv: 4 cannot be told (4 for want of three processes that were timed together)."
     )
 
-    assert sentences.against(views.with_comparisons(prepare(frame))) == {"pytorch.conv": expected}
+    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(prepare(frame)))
 
 
 def test_leaders_name_their_equals(compared: pd.DataFrame) -> None:
@@ -259,16 +259,16 @@ def test_leaders_name_their_equals(compared: pd.DataFrame) -> None:
         " same.kernel, noisy.kernel cannot be told from it."
     )
 
-    assert sentences.leaders(views.ranking(rows), rows) == [expected]
+    assert [expected] == sentences.leaders(views.ranking(rows), rows)
 
 
 def test_leader_alone(frame: pd.DataFrame) -> None:
     """A leader that nobody is known to equal stands alone."""
     rows = prepare(frame)
 
-    assert sentences.leaders(views.ranking(rows), rows)[1] == (
-        "torch.nhwc leads NHWC (channels last) with a score of 1.000."
-    )
+    assert ("torch.nhwc leads NHWC (channels last) with a score of 1.000.") == sentences.leaders(
+        views.ranking(rows), rows
+    )[1]
 
 
 def test_terminal_details(compared: pd.DataFrame) -> None:
@@ -300,7 +300,7 @@ def test_terminal_says_what_was_decided(compared: pd.DataFrame, cases: str) -> N
         "ab": "1 faster, 2 slower, 2 the same, 2 cannot",
     }
 
-    assert sum(line.startswith(f"Against pytorch.conv: {expected[cases]} be told (") for line in lines) == 1
+    assert 1 == sum(line.startswith(f"Against pytorch.conv: {expected[cases]} be told (") for line in lines)
 
 
 def test_terminal_ranking_marks_what_is_not_decided(compared: pd.DataFrame) -> None:
@@ -321,8 +321,8 @@ def test_comparison(compared: pd.DataFrame) -> None:
     """The table has a row per case and implementation, and its last line adds them up."""
     lines = comparison.render(compared, width=160, color=False).splitlines()
 
-    assert lines[0] == "NCHW (contiguous) against pytorch.conv"
-    assert lines[1].split("  ")[0] == "case"
+    assert "NCHW (contiguous) against pytorch.conv" == lines[0]
+    assert "case" == lines[1].split("  ")[0]
     assert sum(line.startswith(("a  ", "b  ")) for line in lines) == len(compared)
     assert lines[-1].startswith("Against pytorch.conv: 1 faster, 2 slower, 2 the same, 2 cannot be told (")
 
@@ -345,10 +345,10 @@ def test_comparison_of_layouts(frame: pd.DataFrame) -> None:
     """Each layout has a table of its own, against a baseline of its own."""
     lines = comparison.render(frame, width=160, color=False).splitlines()
 
-    assert [line for line in lines if line.startswith(("NCHW", "NHWC"))] == [
+    assert [
         "NCHW (contiguous) against pytorch.conv",
         "NHWC (channels last) against torch.nhwc",
-    ]
+    ] == [line for line in lines if line.startswith(("NCHW", "NHWC"))]
 
 
 def test_comparison_without_the_baselines_time() -> None:
@@ -367,7 +367,7 @@ def test_comparison_of_nothing(verified: pd.DataFrame) -> None:
     lines = comparison.render(verified, width=160, color=False).splitlines()
 
     assert not any(line.startswith("NCHW") for line in lines)
-    assert lines[-1] == "Nothing was timed beside the baseline: there is nothing to compare."
+    assert "Nothing was timed beside the baseline: there is nothing to compare." == lines[-1]
 
 
 def test_comparison_says_why_there_is_no_time(frame: pd.DataFrame) -> None:
@@ -415,13 +415,13 @@ def test_html(compared: pd.DataFrame) -> None:
     page = render("html", compared)
     section = page[page.index('<section id="comparison"') : page.index('<section id="measured"')]
 
-    assert re.findall(r'class="decision ([a-z-]*)">([a-z ]+)<', section) == [
+    assert [
         ("baseline", "baseline"), ("faster", "faster"), ("same", "same"), ("cannot-tell", "cannot tell"),
         ("slower", "slower"), ("baseline", "baseline"), ("cannot-tell", "cannot tell"), ("same", "same"),
         ("slower", "slower"),
-    ]  # fmt: skip
+    ] == re.findall(r'class="decision ([a-z-]*)">([a-z ]+)<', section)  # fmt: skip
     assert 'data-v="1.05">1.050<' in section
-    assert section.count('<table class="sortable">') == 1
+    assert 1 == section.count('<table class="sortable">')
 
 
 def test_html_colours_what_is_decided(compared: pd.DataFrame) -> None:
@@ -439,7 +439,7 @@ def test_html_ranking(compared: pd.DataFrame) -> None:
     ranking = page[page.index('<section id="ranking"') : page.index('<section id="comparison"')]
     row = ranking[ranking.index('data-i="noisy.kernel"') :]
 
-    assert re.findall(r'data-v="([^"]*)">\d</td>', row.partition("</tr>")[0]) == ["0", "0", "0", "2"]
+    assert ["0", "0", "0", "2"] == re.findall(r'data-v="([^"]*)">\d</td>', row.partition("</tr>")[0])
 
 
 def test_html_record(compared: pd.DataFrame) -> None:
@@ -452,8 +452,8 @@ def test_csv(compared: pd.DataFrame) -> None:
     table = pd.read_csv(StringIO(render("csv", compared)))
     place = list(table.columns).index("baseline")
 
-    assert tuple(table.columns[place : place + 7]) == views.COMPARISON_COLUMNS
-    assert table.columns[place - 1] == "printed"
+    assert views.COMPARISON_COLUMNS == tuple(table.columns[place : place + 7])
+    assert "printed" == table.columns[place - 1]
     assert table["decision"].dropna().tolist() == list(decisions(compared).values())
     assert not {"twin", "samples_s"} & set(table.columns)
 
@@ -465,7 +465,7 @@ def test_csv_of_a_verification(verified: pd.DataFrame) -> None:
 
 def test_chosen_baseline(compared: pd.DataFrame) -> None:
     """Another baseline is another question."""
-    assert decisions(compared, "slow.kernel")["b", "pytorch.conv"] == "faster"
+    assert "faster" == decisions(compared, "slow.kernel")["b", "pytorch.conv"]
     assert "Against slow.kernel: " in render("comparison", compared, "slow.kernel")
 
 

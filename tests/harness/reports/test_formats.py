@@ -73,8 +73,8 @@ def test_empty(name: str) -> None:
 
 def test_empty_data() -> None:
     """Formats for machines stay readable without a record."""
-    assert len(pd.read_csv(StringIO(render("csv", pd.DataFrame())))) == 0
-    assert parse(render("junit", pd.DataFrame())).attrib["tests"] == "0"
+    assert 0 == len(pd.read_csv(StringIO(render("csv", pd.DataFrame()))))
+    assert "0" == parse(render("junit", pd.DataFrame())).attrib["tests"]
     assert ([], "") == (json.loads(render("json", pd.DataFrame())), render("jsonl", pd.DataFrame()))
 
 
@@ -115,7 +115,7 @@ def test_terminal_verified_only(verified: pd.DataFrame) -> None:
     """The table of a verification has verdicts and errors alone."""
     head = terminal.render(verified, width=100, color=False).splitlines()[1]
 
-    assert head.split() == ["implementation", "passed", "failed", "n/a", "worst", "error"]
+    assert ["implementation", "passed", "failed", "n/a", "worst", "error"] == head.split()
 
 
 @pytest.mark.parametrize("width", [40, 100, 160])
@@ -162,7 +162,7 @@ def test_terminal_ends_with_the_verdict(frame: pd.DataFrame) -> None:
     """The last line is the verdict with the counts."""
     expected = "1 of 10 results failed: 1 wrong.  (9 passed · 1 wrong · 1 unsupported · 3 unavailable)"
 
-    assert terminal.render(frame, color=False).splitlines()[-1] == expected
+    assert expected == terminal.render(frame, color=False).splitlines()[-1]
 
 
 def test_terminal_is_brief() -> None:
@@ -172,7 +172,7 @@ def test_terminal_is_brief() -> None:
     )
     lines = terminal.render(frame, color=False).splitlines()
 
-    assert sum("signal 11" in line for line in lines) == 10
+    assert 10 == sum("signal 11" in line for line in lines)
     assert any(line.startswith("and 12 more: convharness report ") for line in lines)
 
 
@@ -210,21 +210,21 @@ def test_markdown_tables(frame: pd.DataFrame) -> None:
     ]
 
     assert all(len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1 for lines in blocks)
-    assert len(blocks) == 6
+    assert 6 == len(blocks)
 
 
 def test_markdown_layouts(frame: pd.DataFrame) -> None:
     """The other layout has its own ranking and its own speed-ups."""
     titles = [line for line in render("markdown", frame).splitlines() if line.startswith("###")]
 
-    assert titles[:6] == [
+    assert [
         "### Ranking, NCHW (contiguous)",
         "### Ranking, NHWC (channels last)",
         "### Compared with pytorch.conv, NCHW (contiguous)",
         "### How well this was measured",
         "### Speed-up against pytorch.conv, NCHW (contiguous)",
         "### Speed-up against torch.nhwc, NHWC (channels last)",
-    ]
+    ] == titles[:6]
 
 
 def test_markdown_escapes(hostile: pd.DataFrame) -> None:
@@ -245,9 +245,9 @@ def test_csv_round_trip(frame: pd.DataFrame) -> None:
 
     assert list(back["implementation"]) == list(frame["implementation"])
     assert back["time_median_s"].dropna().tolist() == frame["time_median_s"].dropna().tolist()
-    assert json.loads(back["traits"][0]) == {"deterministic": True}
+    assert {"deterministic": True} == json.loads(back["traits"][0])
     assert "samples_s" not in back.columns
-    assert list(back.columns[:4]) == ["run", "started_at", "machine", "commit"]
+    assert ["run", "started_at", "machine", "commit"] == list(back.columns[:4])
 
 
 def test_junit(frame: pd.DataFrame) -> None:
@@ -255,9 +255,9 @@ def test_junit(frame: pd.DataFrame) -> None:
     (suite,) = parse(render("junit", frame))
     failed = next(case for case in suite if case.find("failure") is not None)
 
-    assert suite.attrib == {"name": "net", "tests": "14", "failures": "1", "errors": "0", "skipped": "4"}
-    assert failed.attrib == {"name": "b", "classname": "fast.kernel"}
-    assert failed.find("failure").attrib == {"message": "y[0] is 1, want 2", "type": "wrong"}
+    assert {"name": "net", "tests": "14", "failures": "1", "errors": "0", "skipped": "4"} == suite.attrib
+    assert {"name": "b", "classname": "fast.kernel"} == failed.attrib
+    assert {"message": "y[0] is 1, want 2", "type": "wrong"} == failed.find("failure").attrib
     assert "reproduce: convharness verify" in failed.find("failure").text
 
 
@@ -266,8 +266,8 @@ def test_junit_characters(hostile: pd.DataFrame) -> None:
     hostile.loc[0, "reason"] = "bell \x07"
     case = parse(render("junit", hostile))[0][0]
 
-    assert case.attrib["classname"] == HOSTILE
-    assert case.find("failure").attrib["message"] == "bell \N{REPLACEMENT CHARACTER}"
+    assert HOSTILE == case.attrib["classname"]
+    assert "bell \N{REPLACEMENT CHARACTER}" == case.find("failure").attrib["message"]
 
 
 def test_html_is_self_contained(frame: pd.DataFrame) -> None:
@@ -276,9 +276,9 @@ def test_html_is_self_contained(frame: pd.DataFrame) -> None:
     tags = Page(page).tags
 
     assert not re.search(r"https?://|url\(|@import", page)
-    assert [attributes for _, attributes in tags if "src" in attributes] == []
-    assert {attributes["href"][0] for tag, attributes in tags if tag == "a"} == {"#"}
-    assert [tag for tag, _ in tags if tag in ("link", "img", "iframe", "object", "base")] == []
+    assert [] == [attributes for _, attributes in tags if "src" in attributes]
+    assert {"#"} == {attributes["href"][0] for tag, attributes in tags if tag == "a"}
+    assert [] == [tag for tag, _ in tags if tag in ("link", "img", "iframe", "object", "base")]
 
 
 def test_html_policy(frame: pd.DataFrame) -> None:
@@ -302,7 +302,7 @@ def test_html_has_no_inline_code(hostile: pd.DataFrame) -> None:
     """No element carries a style or a handler, which the policy would block."""
     attributes = [name for _, attributes in Page(render("html", hostile)).tags for name in attributes]
 
-    assert [name for name in attributes if name == "style" or name.startswith("on")] == []
+    assert [] == [name for name in attributes if name == "style" or name.startswith("on")]
 
 
 def test_html_escapes(hostile: pd.DataFrame) -> None:
@@ -310,9 +310,9 @@ def test_html_escapes(hostile: pd.DataFrame) -> None:
     page = render("html", hostile)
     data = re.search('id="data">(.*?)</script>', page, re.DOTALL)[1]
 
-    assert [tag for tag, _ in Page(page).tags].count("script") == 2
+    assert 2 == [tag for tag, _ in Page(page).tags].count("script")
     assert "<img" not in page
-    assert json.loads(data)[0]["implementation"] == HOSTILE
+    assert HOSTILE == json.loads(data)[0]["implementation"]
 
 
 def test_html_links_lead_somewhere(frame: pd.DataFrame) -> None:
@@ -337,7 +337,7 @@ def test_html_is_readable_without_script(frame: pd.DataFrame) -> None:
         "Environment",
     ]
 
-    assert [title for title in titles if title not in page.texts] == []
+    assert [] == [title for title in titles if title not in page.texts]
 
 
 def test_html_tables_are_labelled(frame: pd.DataFrame) -> None:
@@ -346,7 +346,7 @@ def test_html_tables_are_labelled(frame: pd.DataFrame) -> None:
     names = [tag for tag, _ in tags]
 
     assert names.count("table") == names.count("caption")
-    assert [attributes for tag, attributes in tags if tag == "th" and "scope" not in attributes] == []
+    assert [] == [attributes for tag, attributes in tags if tag == "th" and "scope" not in attributes]
 
 
 def test_html_ids_are_unique(frame: pd.DataFrame) -> None:

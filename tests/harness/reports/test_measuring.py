@@ -89,7 +89,7 @@ def run_in(**environment: Any) -> pd.DataFrame:
 )
 def test_disturbances(conditions: dict[str, Any], expected: str) -> None:
     """Whatever disturbed a time is a caution that says how many times it disturbed."""
-    assert sentences.cautions(met(**conditions)) == [expected]
+    assert [expected] == sentences.cautions(met(**conditions))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_disturbances(conditions: dict[str, Any], expected: str) -> None:
 )
 def test_nothing_was_wrong(conditions: dict[str, Any]) -> None:
     """What was taken again, or is always so, is no reason for a caution."""
-    assert sentences.cautions(met(**conditions)) == []
+    assert [] == sentences.cautions(met(**conditions))
 
 
 def test_records_without_conditions(frame: pd.DataFrame) -> None:
@@ -111,9 +111,9 @@ def test_disturbances_of_one_time() -> None:
     """A single time is one time."""
     frame = pd.DataFrame([timed("x.y", "a", 1.0, conditions={**CALM, "throttled": 1})])
 
-    assert sentences.cautions(frame) == [
+    assert [
         "The processor was slowed down because it was hot while 1 of 1 time was taken."
-    ]
+    ] == sentences.cautions(frame)
 
 
 def test_disturbances_add_up() -> None:
@@ -124,16 +124,16 @@ def test_disturbances_add_up() -> None:
     ]
     (row,) = measuring.disturbances(pd.DataFrame(rows)).to_dict("records")
 
-    assert row == {
+    assert {
         "kind": "swapped", "records": 2, "timed": 3, "total": 6.0, "worst": 5.0, "implementations": ["x.y"],
-    }  # fmt: skip
+    } == row  # fmt: skip
 
 
 def test_only_times_are_disturbed() -> None:
     """What did not pass has no time that could be doubted."""
     frame = pd.DataFrame([record("x.y", "a", "wrong", conditions={**CALM, "throttled": 3})])
 
-    assert sentences.cautions(frame) == []
+    assert [] == sentences.cautions(frame)
 
 
 @pytest.mark.parametrize(
@@ -161,15 +161,15 @@ def test_cold_caches(caches: tuple[str, str], expected: list[str]) -> None:
         for run, cache in zip(("r1", "r2"), caches, strict=True)
     ]
 
-    assert sentences.cautions(frame) == expected
-    assert sentences.facts(frame).get("Caches") == ("cold" if "cold" in caches else None)
+    assert expected == sentences.cautions(frame)
+    assert ("cold" if "cold" in caches else None) == sentences.facts(frame).get("Caches")
 
 
 def test_verification_has_no_caches(verified: pd.DataFrame) -> None:
     """Where nothing was timed, caches are nobody's concern."""
     verified.attrs["runs"] = [{"run": "r1", "settings": {"effort": {"cache": "cold"}}}]
 
-    assert sentences.cautions(verified) == []
+    assert [] == sentences.cautions(verified)
 
 
 def test_noise_floor() -> None:
@@ -178,10 +178,10 @@ def test_noise_floor() -> None:
         timed("x.y", case, 1.0, twin=twin(ms)) for case, ms in zip("abc", (1.01, 1.02, 1.05), strict=True)
     ]
 
-    assert sentences.measured(pd.DataFrame(rows))["r1"][0] == (
+    assert (
         "Noise floor: 2.0 % in the median of 3 cases, 5.0 % at most. So far apart were identical rivals"
         " (it is never less than 0.50 %); no smaller difference is called one."
-    )
+    ) == sentences.measured(pd.DataFrame(rows))["r1"][0]
     assert sentences.measured(pd.DataFrame(rows[:1]))["r1"][0].startswith("Noise floor: 1.0 %. So far apart")
 
 
@@ -212,15 +212,15 @@ def test_noise_floor() -> None:
 )
 def test_timer(timer: dict[str, Any] | None, expected: str) -> None:
     """What the timer's test of itself has found is one sentence, as far as it goes."""
-    assert sentences.measured(run_in(timer=timer)) == {"r1": [expected]}
+    assert {"r1": [expected]} == sentences.measured(run_in(timer=timer))
 
 
 def test_ceilings() -> None:
     """What the machine can do is told for the data types that were timed."""
-    assert sentences.measured(run_in(ceilings=CEILINGS))["r1"][-1] == (
+    assert (
         "The most that was seen of this machine with 1 thread: 105 GFLOP/s in float32, 11.2 GB/s in main"
         " memory, 61.7 GB/s in cache."
-    )
+    ) == sentences.measured(run_in(ceilings=CEILINGS))["r1"][-1]
 
 
 def test_facts_of_a_run_that_has_just_ended() -> None:
@@ -232,8 +232,8 @@ def test_facts_of_a_run_that_has_just_ended() -> None:
 
 def test_nothing_was_measured(verified: pd.DataFrame) -> None:
     """A verification says nothing of timing."""
-    assert sentences.measured(verified) == {}
-    assert sentences.measured(pd.DataFrame()) == {}
+    assert {} == sentences.measured(verified)
+    assert {} == sentences.measured(pd.DataFrame())
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
@@ -250,7 +250,7 @@ def test_measured_run_by_run(name: str, title: str) -> None:
     """Where there are several runs, each has its own words."""
     one, two = timed("x.y", "a", 1.0), timed("x.y", "b", 1.0, run="r2")
 
-    assert [title.format(run) in render(name, pd.DataFrame([one, two])) for run in (1, 2)] == [True, True]
+    assert [True, True] == [title.format(run) in render(name, pd.DataFrame([one, two])) for run in (1, 2)]
     assert title.format(1) not in render(name, pd.DataFrame([one]))
 
 
@@ -273,17 +273,17 @@ def costly() -> pd.DataFrame:
 
 def test_overheads(costly: pd.DataFrame) -> None:
     """A plan, or a first call of more than twice the time, is a cost; the largest comes first."""
-    assert measuring.overheads(costly)["implementation"].tolist() == ["planned.conv", "late.conv"]
+    assert ["planned.conv", "late.conv"] == measuring.overheads(costly)["implementation"].tolist()
 
 
 def test_memory(costly: pd.DataFrame) -> None:
     """Memory is a multiple of the output, beside im2col's, the largest first; small outputs are left out."""
     found = measuring.memory(costly)
 
-    assert found[["implementation", "label", "memory_ratio", "im2col_ratio"]].to_numpy().tolist() == [
+    assert [
         ["late.conv", "a", 9.5, 10.0],
         ["plain.conv", "a", 1.0, 10.0],
-    ]
+    ] == found[["implementation", "label", "memory_ratio", "im2col_ratio"]].to_numpy().tolist()
 
 
 def test_markdown_costs(costly: pd.DataFrame) -> None:
@@ -314,7 +314,7 @@ def test_html_costs(costly: pd.DataFrame) -> None:
 
     assert 'data-v="0.024">24.0 ms<' in costs
     assert 'data-v="9.5">9.50×<' in memory
-    assert (costs.count("sortable"), memory.count("sortable")) == (1, 1)
+    assert (1, 1) == (costs.count("sortable"), memory.count("sortable"))
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
@@ -334,4 +334,4 @@ def test_memory_in_markdown_is_escaped() -> None:
         )
     ]
 
-    assert render("markdown", pd.DataFrame(rows)).count("| a | a\\|b |") == 2
+    assert 2 == render("markdown", pd.DataFrame(rows)).count("| a | a\\|b |")

@@ -23,17 +23,17 @@ def test_import_is_light() -> None:
     code = f"import sys, convharness.reports.formats; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "[]"
+    assert "[]" == done.stdout.strip()
 
 
 def test_numbers_are_as_documented() -> None:
     """The examples of the number formats hold."""
-    assert doctest.testmod(numbers).failed == 0
+    assert 0 == doctest.testmod(numbers).failed
 
 
 def test_columns_are_known() -> None:
     """The columns that are read as numbers exist."""
-    assert set(frames._NUMBERS) - set(COLUMNS) == set()
+    assert set() == set(frames._NUMBERS) - set(COLUMNS)
 
 
 def test_every_status_has_a_meaning() -> None:

@@ -21,19 +21,19 @@ def test_verdict_matrix(frame: pd.DataFrame) -> None:
     """The verdict matrix has a status for each implementation on each case."""
     matrix = views.verdict_matrix(frame)
 
-    assert list(matrix.columns) == ["a", "b", "c"]
-    assert list(matrix.loc["fast.kernel"]) == ["passed", "wrong", "unsupported"]
+    assert ["a", "b", "c"] == list(matrix.columns)
+    assert ["passed", "wrong", "unsupported"] == list(matrix.loc["fast.kernel"])
 
 
 def test_order(frame: pd.DataFrame) -> None:
     """Implementations of one library stand side by side."""
-    assert views.implementations(frame) == [
+    assert [
         "fast.kernel",
         "gone.conv",
         "pytorch.conv",
         "slow.loops",
         "torch.nhwc",
-    ]
+    ] == views.implementations(frame)
 
 
 @pytest.mark.parametrize("name", ["time_median_s", "gflops"])
@@ -51,20 +51,20 @@ def test_time_that_cannot_be() -> None:
 
 def test_wrong_is_never_best(frame: pd.DataFrame) -> None:
     """A wrong result is no measure for others."""
-    assert views.slowdown(frame).loc["pytorch.conv", "b"] == 1.0
+    assert 1.0 == views.slowdown(frame).loc["pytorch.conv", "b"]
 
 
 def test_error_matrix_keeps_wrong(frame: pd.DataFrame) -> None:
     """The error of a wrong result is shown: it is what is wrong with it."""
-    assert views.error_matrix(frame).loc["fast.kernel", "b"] == 1e6
+    assert 1e6 == views.error_matrix(frame).loc["fast.kernel", "b"]
 
 
 def test_speedup(frame: pd.DataFrame) -> None:
     """The speed-up of a case is the baseline's time over the implementation's."""
     speedup = views.speedup(frame)
 
-    assert list(speedup.loc["slow.loops"].round(6)) == [0.1, 0.1, 0.1]
-    assert speedup.loc["fast.kernel"].dropna().to_dict() == {"a": 2.0}
+    assert [0.1, 0.1, 0.1] == list(speedup.loc["slow.loops"].round(6))
+    assert {"a": 2.0} == speedup.loc["fast.kernel"].dropna().to_dict()
 
 
 def test_speedup_pairs_rounds() -> None:
@@ -76,7 +76,7 @@ def test_speedup_pairs_rounds() -> None:
         ]
     )
 
-    assert views.speedup(frame).loc["fast.kernel", "a"] == pytest.approx(1.0)
+    assert pytest.approx(1.0) == views.speedup(frame).loc["fast.kernel", "a"]
 
 
 def test_speedup_skips_missing_rounds() -> None:
@@ -88,7 +88,7 @@ def test_speedup_skips_missing_rounds() -> None:
         ]
     )
 
-    assert views.speedup(frame).loc["fast.kernel", "a"] == pytest.approx(2.0)
+    assert pytest.approx(2.0) == views.speedup(frame).loc["fast.kernel", "a"]
 
 
 def test_speedup_between_runs() -> None:
@@ -100,25 +100,25 @@ def test_speedup_between_runs() -> None:
         ]
     )
 
-    assert views.speedup(frame).loc["fast.kernel", "a"] == pytest.approx(0.5)
+    assert pytest.approx(0.5) == views.speedup(frame).loc["fast.kernel", "a"]
 
 
 def test_layouts_have_their_own_baseline(frame: pd.DataFrame) -> None:
     """A layout is measured against one of its own."""
-    assert views.baselines(frame) == {"contiguous": "pytorch.conv", "channels_last": "torch.nhwc"}
-    assert views.speedup(frame).loc["torch.nhwc", "a"] == 1.0
+    assert {"contiguous": "pytorch.conv", "channels_last": "torch.nhwc"} == views.baselines(frame)
+    assert 1.0 == views.speedup(frame).loc["torch.nhwc", "a"]
 
 
 def test_chosen_baseline(frame: pd.DataFrame) -> None:
     """The chosen baseline holds in its layout; the other layouts keep theirs."""
-    assert views.baselines(frame, "slow.loops") == {"contiguous": "slow.loops", "channels_last": "torch.nhwc"}
+    assert {"contiguous": "slow.loops", "channels_last": "torch.nhwc"} == views.baselines(frame, "slow.loops")
 
 
 def test_most_timed_baseline(frame: pd.DataFrame) -> None:
     """Without the usual baseline the one that was timed most often serves."""
     others = frame[frame["implementation"] != "pytorch.conv"]
 
-    assert views.baselines(others)["contiguous"] == "slow.loops"
+    assert "slow.loops" == views.baselines(others)["contiguous"]
 
 
 def test_unknown_baseline(frame: pd.DataFrame) -> None:
@@ -133,24 +133,24 @@ def test_layouts_never_mix(frame: pd.DataFrame) -> None:
     """The fastest of another layout takes nothing from a score, and comes in a ranking of its own."""
     ranking = views.ranking(frame)
 
-    assert list(ranking["layout"]) == ["contiguous"] * 4 + ["channels_last"]
-    assert ranking["score"].iloc[-1] == 1.0
+    assert ["contiguous"] * 4 + ["channels_last"] == list(ranking["layout"])
+    assert 1.0 == ranking["score"].iloc[-1]
 
 
 def test_score(frame: pd.DataFrame) -> None:
     """The score is the mean over the cases that somebody timed; what is not solved counts nothing."""
     score = column(views.ranking(frame), "score")
 
-    assert score["pytorch.conv"] == pytest.approx((1 - log(2) / log(100) + 1 + 1) / 3)
-    assert score["fast.kernel"] == pytest.approx(1 / 3)
-    assert score["slow.loops"] == pytest.approx((1 - log(20) / log(100) + 0.5 + 0.5) / 3)
+    assert pytest.approx((1 - log(2) / log(100) + 1 + 1) / 3) == score["pytorch.conv"]
+    assert pytest.approx(1 / 3) == score["fast.kernel"]
+    assert pytest.approx((1 - log(20) / log(100) + 0.5 + 0.5) / 3) == score["slow.loops"]
 
 
 def test_order_of_ranking(frame: pd.DataFrame) -> None:
     """The score orders: a good mean over few cases does not come first, a missing library comes last."""
     ranking = views.ranking(frame)
 
-    assert list(ranking["implementation"][:4]) == ["pytorch.conv", "slow.loops", "fast.kernel", "gone.conv"]
+    assert ["pytorch.conv", "slow.loops", "fast.kernel", "gone.conv"] == list(ranking["implementation"][:4])
     assert pd.isna(ranking["score"].iloc[3])
 
 
@@ -158,10 +158,10 @@ def test_geometric_mean_over_common_cases(frame: pd.DataFrame) -> None:
     """The mean speed-up covers the cases that both were timed on, and says how many these are."""
     ranking = views.ranking(frame)
 
-    assert column(ranking, "speedup")["fast.kernel"] == pytest.approx(2.0)
-    assert column(ranking, "speedup_cases") == {
+    assert pytest.approx(2.0) == column(ranking, "speedup")["fast.kernel"]
+    assert {
         "pytorch.conv": 3, "slow.loops": 3, "fast.kernel": 1, "gone.conv": 0, "torch.nhwc": 2,
-    }  # fmt: skip
+    } == column(ranking, "speedup_cases")  # fmt: skip
 
 
 def test_geometric_mean_is_geometric() -> None:
@@ -174,7 +174,7 @@ def test_geometric_mean_is_geometric() -> None:
         ]
     )
 
-    assert column(views.ranking(frame), "speedup")["fast.kernel"] == pytest.approx(1.0)
+    assert pytest.approx(1.0) == column(views.ranking(frame), "speedup")["fast.kernel"]
 
 
 def test_tally(frame: pd.DataFrame) -> None:
@@ -182,15 +182,15 @@ def test_tally(frame: pd.DataFrame) -> None:
     ranking = views.ranking(frame).set_index("implementation")
     columns = ["cases", "passed", "failed", "unsupported", "unavailable", "timed"]
 
-    assert list(ranking.loc["fast.kernel", columns]) == [3, 1, 1, 1, 0, 1]
-    assert list(ranking.loc["gone.conv", columns]) == [3, 0, 0, 0, 3, 0]
+    assert [3, 1, 1, 1, 0, 1] == list(ranking.loc["fast.kernel", columns])
+    assert [3, 0, 0, 0, 3, 0] == list(ranking.loc["gone.conv", columns])
 
 
 def test_best_rate(frame: pd.DataFrame) -> None:
     """The best rate is that of right results: the wrong one's fabulous rate is not among them."""
     rates = column(views.ranking(frame), "gflops")
 
-    assert rates["pytorch.conv"] == 9.0
+    assert 9.0 == rates["pytorch.conv"]
     assert pd.isna(rates["fast.kernel"])
 
 
@@ -198,25 +198,25 @@ def test_weighted_total(frame: pd.DataFrame) -> None:
     """A whole suite counts a layer as often as it occurs, and is missing where a layer is."""
     total = views.weighted_total(frame)["net"]
 
-    assert total["pytorch.conv"] == pytest.approx(0.008)
-    assert total["torch.nhwc"] == pytest.approx(0.00075)
+    assert pytest.approx(0.008) == total["pytorch.conv"]
+    assert pytest.approx(0.00075) == total["torch.nhwc"]
     assert pd.isna(total["fast.kernel"])
 
 
 def test_network_totals_need_weights(pair: pd.DataFrame) -> None:
     """A suite of single layers has no total worth showing."""
-    assert list(views.network_totals(pair).columns) == []
+    assert [] == list(views.network_totals(pair).columns)
 
 
 def test_alternatives(pair: pd.DataFrame) -> None:
     """The bottleneck has 8.47 times fewer weights and multiply-adds, and its own measured gain."""
     first, second = views.alternatives(pair).to_dict("records")
 
-    assert (first["implementation"], second["implementation"]) == ("pytorch.conv", "slow.loops")
-    assert (first["parameters"], first["parameters_plain"]) == (69_632, 589_824)
-    assert first["parameters_ratio"] == pytest.approx(8.4706, abs=1e-4)
-    assert first["dense_macs_ratio"] == pytest.approx(8.4706, abs=1e-4)
-    assert first["time_ratio"] == pytest.approx(5.0)
+    assert ("pytorch.conv", "slow.loops") == (first["implementation"], second["implementation"])
+    assert (69_632, 589_824) == (first["parameters"], first["parameters_plain"])
+    assert pytest.approx(8.4706, abs=1e-4) == first["parameters_ratio"]
+    assert pytest.approx(8.4706, abs=1e-4) == first["dense_macs_ratio"]
+    assert pytest.approx(5.0) == first["time_ratio"]
     assert pd.isna(second["time_ratio"])
 
 
@@ -224,18 +224,18 @@ def test_failures(frame: pd.DataFrame) -> None:
     """A failure has its reason, its place and the command that repeats it."""
     (row,) = views.failures(frame).to_dict("records")
 
-    assert (row["implementation"], row["label"], row["where"]) == ("fast.kernel", "b", "y[0]")
-    assert row["reproduce"] == "convharness verify --implementation fast.kernel --problem b"
+    assert ("fast.kernel", "b", "y[0]") == (row["implementation"], row["label"], row["where"])
+    assert "convharness verify --implementation fast.kernel --problem b" == row["reproduce"]
 
 
 def test_skipped(frame: pd.DataFrame) -> None:
     """What was not judged is grouped by reason, without the value that each case had."""
     skipped = views.skipped(frame)
 
-    assert skipped[["status", "reason", "records"]].to_numpy().tolist() == [
+    assert [
         ["unsupported", "needs stride 1", 1],
         ["unavailable", "gone is not installed", 3],
-    ]
+    ] == skipped[["status", "reason", "records"]].to_numpy().tolist()
 
 
 def test_skipped_layers() -> None:
@@ -248,7 +248,7 @@ def test_skipped_layers() -> None:
         [record("a.a", str(place), "unsupported", reason=reasons[place]) for place in (0, 1)]
     )
 
-    assert list(views.skipped(frame)["reason"]) == ["needs stride 1"]
+    assert ["needs stride 1"] == list(views.skipped(frame)["reason"])
 
 
 def test_skipped_is_grouped_by_what_is_stored_as_the_cause() -> None:
@@ -269,7 +269,7 @@ def test_skipped_is_grouped_by_what_is_stored_as_the_cause() -> None:
 
 def test_counts(frame: pd.DataFrame) -> None:
     """Statuses are counted in their own order."""
-    assert views.counts(frame) == {"passed": 9, "wrong": 1, "unsupported": 1, "unavailable": 3}
+    assert {"passed": 9, "wrong": 1, "unsupported": 1, "unavailable": 3} == views.counts(frame)
 
 
 def test_newest_record() -> None:
@@ -277,7 +277,7 @@ def test_newest_record() -> None:
     old = record("pytorch.conv", "a", "wrong", started_at="2026-01-01T00:00:00+00:00")
     frame = pd.DataFrame([record("pytorch.conv", "a", ms=1, run="r2"), old])
 
-    assert views.counts(frame) == {"passed": 1}
+    assert {"passed": 1} == views.counts(frame)
 
 
 def test_machines_are_not_pooled() -> None:
@@ -291,14 +291,14 @@ def test_machines_are_not_pooled() -> None:
         ]
     )
 
-    assert views.cases(frame) == ["a · bench", "a · other", "b · 1 threads", "b · 2 threads"]
+    assert ["a · bench", "a · other", "b · 1 threads", "b · 2 threads"] == views.cases(frame)
 
 
 def test_nothing() -> None:
     """An empty frame has empty views."""
     empty = pd.DataFrame()
 
-    assert views.counts(empty) == {}
+    assert {} == views.counts(empty)
     assert views.ranking(empty).empty
     assert views.alternatives(empty).empty
     assert views.speedup(empty).empty
