@@ -209,7 +209,7 @@ class _Paced:
     """A kernel at all of its paces."""
 
     def __init__(self, kernel: str, effort: Effort, random: Random, threads: int) -> None:
-        zoo: Any = import_module(f"{__package__}.zoo.paces")
+        zoo: Any = import_module("convharness.zoo.paces")
         kind, base = kernel.split(maxsplit=1)[0].split("_")
         self._kernel = kernel
         self._effort = effort

@@ -146,7 +146,7 @@ def _refused(one: Finding, layer: str) -> bool:
 
 def _zoo() -> Any:
     """Return the zoo: a guest, which the engine looks up as it looks up implementations."""
-    return import_module(f"{__package__}.zoo")
+    return import_module("convharness.zoo")
 
 
 def _finding(oracle: Oracle, one: Implementation, problem: Problem, *, is_wrong: bool) -> Finding:

@@ -303,7 +303,7 @@ def _marked(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Mark]]:
 
 
 def _built_in_folder() -> Path:
-    spec = importlib.util.find_spec(f"{__package__}.implementations")
+    spec = importlib.util.find_spec("convharness.implementations")
     if spec is None or not spec.submodule_search_locations:
         raise PluginError(
             "the implementations that come with convharness are not installed; install it again"
@@ -314,7 +314,7 @@ def _built_in_folder() -> Path:
 def _module_name(path: Path, folder: Path | None) -> str:
     """Return a name under which a file of the built-in folder, or of another one, is imported."""
     if folder is None:
-        return f"{__package__}.implementations.{path.stem}"
+        return f"convharness.implementations.{path.stem}"
     return f"convharness_folder_{abs(hash(folder.resolve()))}_{path.stem}"
 
 

@@ -88,7 +88,7 @@ class Suite:
 
 def suite_folder() -> Path:
     """Return the folder of the suites that come with convharness."""
-    spec = importlib.util.find_spec(f"{__package__}.suites")
+    spec = importlib.util.find_spec("convharness.suites")
     if spec is None or not spec.submodule_search_locations:
         raise SelectionError("the suites that come with convharness are not installed; install it again")
     return Path(spec.submodule_search_locations[0])
