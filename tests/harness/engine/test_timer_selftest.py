@@ -265,7 +265,7 @@ def test_trials_compare_every_pace_with_the_base(engine: Engine) -> None:
     assert ["same", "slower", "slower", "slower", "slower", "same"] == [one.decision.word for one in found]
     assert [pytest.approx(100e-6)] * 6 == [one.base_s for one in found]
     ((case, names, effort, baseline),) = engine.asked
-    assert (KERNELS["product_100"], "timer_selftest.product_100", 0.7) == (case, baseline, effort.budget_s)
+    assert (KERNELS["product_100"], "paces.product_100", 0.7) == (case, baseline, effort.budget_s)
     assert sorted(f"paces.{name}" for name in zoo.names_of("product", 100)) == sorted(names)
 
 
@@ -307,8 +307,8 @@ def test_the_smallest_slow_down_is_that_of_a_pair_in_so_much_time(within_s: floa
 
     assert decide(base, base).detectable == smallest(0, within_s)
     ((_, names, effort, baseline),) = engine.asked
-    assert ["timer_selftest.product_100", "timer_selftest.product_100_again"] == sorted(names)
-    assert (within_s / 3, "timer_selftest.product_100") == (effort.budget_s, baseline)
+    assert ["paces.product_100", "paces.product_100_again"] == sorted(names)
+    assert (within_s / 3, "paces.product_100") == (effort.budget_s, baseline)
     assert effort.precision < 5e-4
 
 
@@ -316,7 +316,7 @@ def test_a_kernel_that_cannot_be_timed_is_an_error(engine: Engine, monkeypatch: 
     """They are right: whoever says otherwise is to be told by name."""
 
     def fails(*words: Any, **how: Any) -> dict[str, TimingFailure]:
-        return {"timer_selftest.product_20": TimingFailure("contract", "when timed: no")}
+        return {"paces.product_20": TimingFailure("contract", "when timed: no")}
 
     monkeypatch.setattr(timer_selftest, "time_case", fails)
     with pytest.raises(

@@ -10,7 +10,7 @@ from convharness.execution.kernel_call import KernelError
 from convharness.machine import calibration
 from convharness.machine.ceilings import Ceilings
 from convharness.machine.interference import Conditions
-from convharness.workers import ceilings_of, measured_ceilings, staff
+from convharness.workers import ceilings_of, measured_ceilings, pool
 
 MADE = Ceilings(threads=2, gflops={"float32": 1.5}, gbytes_s=2.5, cached_gbytes_s=3.5)
 
@@ -139,7 +139,7 @@ class Measuring:
 def test_ceilings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process of their own, which ends; whoever asks again is told what was kept."""
     process = Measuring()
-    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
     found = [ceilings_of(2), ceilings_of(2)]
 
     assert [MADE, MADE] == found
@@ -151,8 +151,8 @@ def test_ceilings_measured_in_company_are_measured_again_after_a_while(
 ) -> None:
     """Whoever asks soon is told what was measured, as the company may stay for long."""
     process = Measuring()
-    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
-    monkeypatch.setattr(staff.Conditions, "between", lambda *_, **__: Conditions(is_disturbed=True))
+    monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
+    monkeypatch.setattr(pool.Conditions, "between", lambda *_, **__: Conditions(is_disturbed=True))
     found = [ceilings_of(1), ceilings_of(1)]
     asked = list(process.asked)
     (path,) = (cache / "convharness").iterdir()
@@ -167,7 +167,7 @@ def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest
     """They are measured when there is reason to."""
     better = replace(MADE, gbytes_s=2 * MADE.gbytes_s)
     process = Measuring()
-    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
     calibration.write("ceilings-in-company", 1, MADE)
     calibration.write("ceilings", 1, better)
 
@@ -178,7 +178,7 @@ def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest
 def test_ceilings_that_cannot_be_measured_are_none_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next run tries again."""
     process = Measuring(KernelError("timeout", "gave no answer"))
-    monkeypatch.setattr(staff, "spawned", lambda limits, threads: process)
+    monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
     found = [ceilings_of(2), ceilings_of(2)]
 
     assert [None, None] == found
