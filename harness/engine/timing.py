@@ -18,8 +18,9 @@ from statistics import median
 from ..execution.host import Held, Host, Timed
 from ..execution.kernel_call import KernelError, Output
 from ..machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
+from ..measure.rounds import Samples, measure
 from ..measure.stats import Pass, paired_estimate
-from ..measure.stopwatch import Effort, Samples, measure
+from ..measure.stopwatch import Effort
 from ..numerics.operands import KINDS
 from ..oracle.timed import Expected, Layers
 from ..plugins.declaration import Implementation

@@ -23,8 +23,9 @@ from convharness.engine.timing import TimingFailure, time_case
 from convharness.execution.host import LocalHost, LocalRival
 from convharness.execution.kernel_call import KernelError, chained, guarded
 from convharness.machine.interference import Snapshot
+from convharness.measure.rounds import measure
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
-from convharness.measure.stopwatch import Effort, Turn, measure
+from convharness.measure.stopwatch import Effort, Turn
 from convharness.zoo.convolution import Asked, convolve, made
 from tests.making import case_of, declared
 
