@@ -1,8 +1,8 @@
 """The rounds of a pass: rivals take turns, in random order; knows nothing of convolutions.
 
 Rivals are timed side by side because the machine itself drifts by some percent within a second:
-what two of them have in common in one round cancels in their ratio. What is measured here is one
-pass; a process has its own luck with memory, so there are several, each in processes of its own.
+what two of them have in common in one round cancels in their ratio. This module measures one pass;
+where a process's memory lies affects its speed, so there are several passes, each in new processes.
 Raw samples are kept in order; every summary is made of them later.
 """
 
@@ -17,15 +17,16 @@ from typing import Any
 from .stopwatch import PARTS, QUICK_S, Clock, Effort, Rival, Turn, no_garbage_collection
 
 _SHORTEST_S = 2e-8
+"""No call takes less: a claim that one does must not lead to endless samples."""
 
 _SLOW_S = 0.05
-"""Of a longer call one sample in a pass has to do, and none is repeated."""
+"""A longer call has one sample in a pass, which is not repeated."""
 
 _LEAST_ROUNDS = 3
 
 _DISTURBED_RATIO = 0.05
 _DISTURBED_S = 1e-4
-"""A sample that waited for so much of its time, and so long, is taken again; to wake up takes 10 µs."""
+"""A sample that waited for a larger share of its time, and longer, is repeated; waking up takes 10 µs."""
 
 _MOST_REPEATS = 8
 
@@ -35,10 +36,10 @@ class Samples:
     """What was measured of a rival in one pass: seconds per call in the order of the rounds.
 
     Sample i of every rival was taken in round i. `number` calls make a sample, and the fastest took
-    `call_s` when warming up; `seen` is what one call
-    of the last sample returned, any of them, and `error` what a call raised, which ends a rival's part.
-    `repeated` samples were taken again because others had the processor meanwhile, and `disturbed`
-    ones are kept although they were. `spent_s` is all the time that the rival took.
+    `call_s` when warming up; `seen` is the output of one call, drawn at random, of the last sample,
+    and `error` what a call raised, which ends the rival's part. `repeated` samples were taken again
+    because other processes had the processor meanwhile, and `disturbed` ones were kept all the same.
+    `spent_s` is all the time that the rival took.
     """
 
     number: int = 0
@@ -62,11 +63,11 @@ def measure(
 ) -> dict[str, Samples]:
     """Time rivals in rounds, for one pass, and return the samples of each by name.
 
-    First each is called until it is warm, which also tells how many calls fill a sample. Then in
+    First each is called until it is warm, which also shows how many calls fill a sample. Then in
     every round each rival that has time left has its turn, in an order drawn anew: one sample, which
-    is taken again if others had the processor meanwhile. Garbage collection is off. `known` has how
-    long calls took in earlier passes, so that all make samples of one length; `clock` tells what is
-    spent.
+    is repeated if other processes had the processor meanwhile. Garbage collection is off. `known` has
+    the seconds of a call in earlier passes, so that samples of all passes have one length; `clock`
+    measures the time spent.
     """
     known = known or {}
     turns = [_Turns(rival, effort, random, clock, known.get(rival.name, inf)) for rival in rivals]
@@ -91,12 +92,11 @@ class _Turns:
         self.is_active = True
 
     def warm_up(self) -> None:
-        """Call until it is warm, and find out how many calls fill a sample."""
+        """Call until the rival is warm, and find how many calls fill a sample."""
         effort, samples = self._effort, self.samples
         with self._accounted():
             samples.first_call_s, fastest = self.rival.warm_up(effort)
             samples.call_s = call_s = min(samples.call_s, fastest)
-            # Nothing is called in less: a claim that it is must not make for endless samples.
             number = max(1, round(effort.sample_s / max(call_s, _SHORTEST_S))) if call_s else 1
             if effort.cache == "cold":
                 number = 1
@@ -105,7 +105,7 @@ class _Turns:
             samples.number = number
 
     def take(self) -> None:
-        """Take a sample; after the last one look at what a call returned."""
+        """Take a sample; after the last one fetch the output of a call."""
         samples = self.samples
         with self._accounted():
             samples.seconds.append(self._long_enough())
@@ -114,7 +114,7 @@ class _Turns:
             self.is_active = False
         if samples.error is None and not self.is_active:
             with self._accounted():
-                samples.seen = self.rival.seen()  # at once: what is not there yet will be missing
+                samples.seen = self.rival.seen()  # at once: an output that is written later counts as missing
 
     def _turn_s(self) -> float:
         return self.samples.number * self.samples.call_s
@@ -122,8 +122,8 @@ class _Turns:
     def _long_enough(self) -> float:
         """Return a sample that fills its turn, by the clock of this process.
 
-        Too few calls are made where the warm-up has only seen a slow first one. They make a sample of a
-        call that is not warm yet, which is left out.
+        Where the warm-up was all one slow first call, `number` is too small: that sample is of a call
+        that was not warm yet, and is left out.
         """
         samples, wanted_s = self.samples, self._effort.sample_s
         while True:
@@ -134,7 +134,7 @@ class _Turns:
             samples.number = ceil(samples.number * wanted_s / lasted_s)
 
     def _undisturbed(self) -> tuple[Turn, float]:
-        """Return a sample in which no other process had the processor, if there is one, and its length."""
+        """Return a sample that no other process disturbed, if there is one, and the seconds it lasted."""
         samples = self.samples
         for count in range(_MOST_REPEATS + 1):
             seen = self._random.randint(1, samples.number)
@@ -151,7 +151,7 @@ class _Turns:
 
     @contextmanager
     def _accounted(self) -> Iterator[None]:
-        """Keep what a call raises as the rival's result, so that the others go on, and what it spends."""
+        """Keep what a call raises as the rival's result, so that the others go on, and the time spent."""
         start = self._clock()
         try:
             yield

@@ -11,14 +11,14 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 QUICK_S = 5e-3
-"""A shorter call is slower right after another rival's turn, and so is timed several times in its own."""
+"""A shorter call is slower right after another rival's turn, so a turn times it several times."""
 
 PARTS = 6
-"""A sample of a quick call has so many parts at the least; the median of them does not mind the first one,
-in which caches come back."""
+"""The least number of parts of a sample of quick calls; their median is insensitive to the first part, in
+which the caches refill."""
 
 _WITH_STARTS = 1.15
-"""What a pass takes in all over what it takes to measure."""
+"""The time of a whole pass over the time of measuring in it."""
 
 Clock = Callable[[], float]
 
@@ -28,9 +28,9 @@ class Effort:
     """How long to measure.
 
     `budget_s` is the time that one rival may take in all, with its processes and warming up; it
-    is done before that when the interval of its ratio, at 95 %, is no wider than `precision` to
-    either side. With `cache` "cold" every call finds its data and code in main memory. `sample_s` is
-    the length of one sample: short ones lose little to a disturbance.
+    ends before that when the interval of its ratio, at 95 %, is within `precision` to either side.
+    With `cache` "cold" every call finds its data and code in main memory. `sample_s` is the length of
+    one sample: little is lost when a short one is disturbed.
     """
 
     budget_s: float = 0.3
@@ -40,7 +40,7 @@ class Effort:
     warmup_s: float = 0.005
 
     least_passes = 3
-    """Fewer do not make an interval; a rival that is slow has no more."""
+    """Fewer do not make an interval; a slow rival has no more."""
 
     @property
     def generations(self) -> int:
@@ -54,7 +54,7 @@ class Effort:
 
 
 class Turn(NamedTuple):
-    """One sample: seconds per call, and for how long its turn had to wait for a processor."""
+    """One sample: seconds per call, and how long its turn waited for a processor."""
 
     seconds: float
     waited_s: float = 0.0
@@ -71,20 +71,20 @@ class Rival(Protocol):
         """Call until it is warm; return the seconds of the first call and of the fastest."""
 
     def sample(self, number: int, seen: int) -> Turn:
-        """Time so many calls.
+        """Time `number` calls.
 
-        What call number `seen` of them returns, from 1, is kept to be looked at.
+        The output of call number `seen` of them, counted from 1, is kept for inspection.
         """
 
     def seen(self) -> Any:
-        """Return what was kept of the latest sample."""
+        """Return the output that was kept of the latest sample."""
 
 
 class Stopwatch:
     """Times a call without arguments in this process.
 
-    `context` is what it runs in; `look` is applied to what is looked at. With `evict`, which empties
-    the caches, every call is timed on its own after that.
+    Calls run inside `context`; `look` is applied to the output that was kept. With `evict`, which
+    empties the caches, every call is timed on its own after it.
     """
 
     def __init__(
@@ -105,12 +105,12 @@ class Stopwatch:
         self._clock = clock
         self._seen: Any = None
         self.lasted_s = 0.0
-        """What the latest sample took in all."""
+        """The seconds that the latest sample took in all."""
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until caches, code and clocks are warm.
 
-        Short calls need some ten of them; a long one is as warm as it gets.
+        Short calls need about ten repetitions, a long one needs none.
         """
         clock = self._clock
         first = fastest = inf
@@ -128,11 +128,11 @@ class Stopwatch:
         return first, fastest
 
     def sample(self, number: int, seen: int) -> Turn:
-        """Time so many calls in a few parts, of which the median counts.
+        """Time `number` calls in a few parts, of which the median counts.
 
-        What disturbs one of them is no matter, be it that caches have to be taken back from whoever ran last.
+        So a disturbance of one part has no effect, such as refilling caches after another rival's turn.
         """
-        self._seen = None  # so that its memory can be used again
+        self._seen = None  # frees its memory for reuse
         if self._evict is not None:
             return self._cold_sample(number, seen, self._evict)
         size = -(-number // PARTS)
@@ -146,7 +146,7 @@ class Stopwatch:
         return Turn(median(parts))
 
     def _part(self, calls: int, seen: int) -> float:
-        """Return the seconds of so many calls; keep what number `seen` returns, if it is among them."""
+        """Return the seconds of `calls` calls; keep the output of number `seen`, if it is among them."""
         call, clock = self._call, self._clock
         until = seen if 0 < seen <= calls else calls
         start = clock()
@@ -161,7 +161,7 @@ class Stopwatch:
         return end - start
 
     def _cold_sample(self, number: int, seen: int, evict: Callable[[], object]) -> Turn:
-        """Time each call on its own, when neither its data nor its code is in a cache."""
+        """Time each call on its own, with neither its data nor its code in a cache."""
         timed = 0.0
         before = self._clock()
         for count in range(1, number + 1):
@@ -171,7 +171,7 @@ class Stopwatch:
         return Turn(timed / number)
 
     def one_call(self) -> float:
-        """Time one call, and keep what it returns."""
+        """Time one call, and keep its output."""
         self._seen = None
         return self._one_call(keep=True)
 
@@ -185,13 +185,13 @@ class Stopwatch:
         return end - start
 
     def seen(self) -> Any:
-        """Return what became of the output that was kept."""
+        """Return what `look` makes of the output that was kept."""
         return self._look(self._seen)
 
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Keep the garbage collector off meanwhile."""
+    """Keep the garbage collector off inside the context, and leave it as it was."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
