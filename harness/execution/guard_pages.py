@@ -1,4 +1,4 @@
-"""Memory that ends, or begins, where pages lie that may not be touched."""
+"""Guard pages: memory next to pages that must not be touched."""
 
 import ctypes
 import mmap
@@ -11,7 +11,7 @@ EDGES = ("end", "start")
 
 
 def at_an_edge(array: Array, edge: str, layout: str = "contiguous") -> Array:
-    """Return a copy whose end, or start, lies at such an edge: who steps over it is ended by the system."""
+    """Return a copy whose end, or start, lies next to a guard page: a step beyond it ends the process."""
     stored = np.moveaxis(array, 1, -1) if layout == "channels_last" else array
     page = mmap.PAGESIZE
     pages = -(-stored.nbytes // page)
