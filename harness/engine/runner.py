@@ -17,7 +17,8 @@ from ..plugins.registry import is_installed, library_version, missing
 from ..problems.suite import Case, Suite
 from ..runs.record import Measurement, Record
 from ..workers import Limits, Staff, ceilings_of, measured_ceilings
-from .timing import TimingFailure, time_case
+from .contestant import TimingFailure
+from .timing import time_case
 
 Key = tuple[str, str, str]
 """Suite, case and implementation."""

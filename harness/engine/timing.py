@@ -8,7 +8,7 @@ those of a few more calls, on input that was never there.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import inf
 from pathlib import Path
@@ -19,7 +19,6 @@ from ..execution.host import Held, Host, Timed
 from ..execution.kernel_call import KernelError, Output
 from ..machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 from ..measure.rounds import Samples, measure
-from ..measure.stats import Pass, paired_estimate
 from ..measure.stopwatch import Effort
 from ..numerics.operands import KINDS
 from ..oracle.timed import Expected, Layers
@@ -28,6 +27,7 @@ from ..plugins.registry import held_by
 from ..problems.suite import Case
 from ..runs.record import Measurement
 from ..workers import Staff
+from .contestant import Contestant, TimingFailure
 
 _FRESH_CALLS = 3
 _FRESH_RATIO = 3.0
@@ -37,22 +37,7 @@ _FRESH_SLACK_S = 20e-6
 _MOST_REPEATS = 2
 """Passes of a case that are taken again because others used the processors."""
 
-_WIDER = 0.05
-"""A rival that is many times slower need not be known to the percent: so much of its logarithm will do."""
-
-_OVERDRAFT = 1.1
-
-_NO_ACCIDENT = 2
-
 _TWIN = " (again)"
-
-
-@dataclass(frozen=True)
-class TimingFailure:
-    """Why something that had passed could not be timed: a status of `Verdict`, and the reason."""
-
-    status: str
-    reason: str
 
 
 def time_case(  # noqa: PLR0913 by name, all but what is timed
@@ -78,12 +63,12 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
     contest = _Contest(layers, kind, effort, seed, random, staff)
     for one in implementations:
-        contest.enter(_Contestant(one.name, one))
+        contest.enter(Contestant(one.name, one))
     if implementations:
         drawn = random.choice(list(implementations))
-        contest.enter(_Contestant(drawn.name + _TWIN, drawn, is_judged=False))
+        contest.enter(Contestant(drawn.name + _TWIN, drawn, is_judged=False))
     if yardstick:
-        contest.enter(_Contestant(_yardstick().name, _yardstick(), is_judged=False))
+        contest.enter(Contestant(_yardstick().name, _yardstick(), is_judged=False))
     contest.run(baseline)
     return {one.name: contest.outcome(one.name) for one in implementations}
 
@@ -95,69 +80,10 @@ def _yardstick() -> Implementation:
 
 
 @dataclass
-class _Contestant:
-    """One rival over all passes."""
-
-    name: str
-    implementation: Implementation
-    is_judged: bool = True
-    passes: list[Pass] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    call_s: float = inf
-    plans_s: list[float] = field(default_factory=list)
-    first_calls_s: list[float] = field(default_factory=list)
-    conditions: list[Conditions] = field(default_factory=list)
-    spent_s: float = 0.0
-    repeated: int = 0
-    disturbed: int = 0
-    processors: float = 0.0
-    peak_memory_bytes: int | None = None
-    failure: TimingFailure | None = None
-    suspicions: list[str] = field(default_factory=list)
-
-    def goes_on(self, effort: Effort, anchor: "_Contestant | None") -> bool:
-        """Say whether it needs another pass, and has the time for it.
-
-        Intervals rest on whole sets of generations, unless there is no time for one.
-        """
-        done = len(self.passes)
-        if self.failure is not None or done < effort.least_passes:
-            return self.failure is None
-        if self.spent_s * (done + 1) / done > _OVERDRAFT * effort.budget_s:
-            return False
-        return done % effort.generations != 0 or anchor is None or not self._is_known(effort, anchor)
-
-    def _is_known(self, effort: Effort, anchor: "_Contestant") -> bool:
-        """Say whether its ratio to the anchor is precise enough."""
-        estimate = paired_estimate(self.passes, anchor.passes)
-        if estimate is None:
-            return False
-        return estimate.half_width() <= max(effort.precision, _WIDER * abs(estimate.mean))
-
-    def miss_until(self, number: int, generations: int) -> None:
-        """Have no samples in passes that were held without it, so that pass p is everybody's pass p."""
-        missed = range(len(self.passes), number)
-        self.passes += [(one % generations, ()) for one in missed]
-        self.numbers += [0 for _ in missed]
-
-    def suspect(self, reason: str) -> None:
-        """Take note of what makes its times doubtful; what comes twice is no accident."""
-        self.suspicions.append(reason)
-        if len(self.suspicions) == _NO_ACCIDENT:
-            self.failure = self.failure or TimingFailure("contract", f"when timed: {reason}")
-
-    def fail(self, error: BaseException) -> None:
-        """Keep the first reason why it cannot be timed."""
-        one = KernelError.of(error)
-        reason = str(one) if one.status == "wrong" else f"when timed: {one}"
-        self.failure = self.failure or TimingFailure(one.status, reason)
-
-
-@dataclass
 class _Entry:
     """A contestant in one pass: what holds its layers, and what times them."""
 
-    contestant: _Contestant
+    contestant: Contestant
     host: Host
     chain: Sequence[Held]
     rival: Timed
@@ -175,12 +101,12 @@ class _Contest:
         self._seed = seed
         self._random = random
         self._staff = staff
-        self._contestants: dict[str, _Contestant] = {}
+        self._contestants: dict[str, Contestant] = {}
         self._expected = Expected(layers, seed)
         self._repeats = 0
         self._held = 0
 
-    def enter(self, contestant: _Contestant) -> None:
+    def enter(self, contestant: Contestant) -> None:
         """Add a rival."""
         self._contestants[contestant.name] = contestant
 
@@ -197,7 +123,7 @@ class _Contest:
                 active.append(anchor)
             self._pass(active)
 
-    def _anchor(self, baseline: str | None) -> _Contestant | None:
+    def _anchor(self, baseline: str | None) -> Contestant | None:
         """Return the rival to which the others' ratios are to be known, once there are some.
 
         It has been there from the first pass to the last, and will be: passes are paired by number.
@@ -208,7 +134,7 @@ class _Contest:
         chosen = [one for one in timed if one.name == baseline]
         return min(chosen or timed, key=lambda one: median(one.passes[0][1]), default=None)
 
-    def _pass(self, contestants: Sequence[_Contestant]) -> None:
+    def _pass(self, contestants: Sequence[Contestant]) -> None:
         """Time some rivals in new processes; take it again if others used the processors meanwhile."""
         number = max(len(one.passes) for one in contestants)
         generation = number % self._effort.generations
@@ -238,7 +164,7 @@ class _Contest:
         return all(one.spent_s <= 2 * self._effort.pass_s for one in taken.values())
 
     def _entries(
-        self, contestants: Sequence[_Contestant], host: Callable[[Implementation], Host]
+        self, contestants: Sequence[Contestant], host: Callable[[Implementation], Host]
     ) -> Iterator[_Entry]:
         """Hand each contestant its data; who fails at that is out.
 

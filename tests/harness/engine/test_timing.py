@@ -19,7 +19,8 @@ import pytest
 
 from convharness import Case, Implementation, Measurement, Problem, plan
 from convharness.engine import timing
-from convharness.engine.timing import TimingFailure, time_case
+from convharness.engine.contestant import TimingFailure
+from convharness.engine.timing import time_case
 from convharness.execution.host import LocalHost, LocalRival
 from convharness.execution.kernel_call import KernelError, chained, guarded
 from convharness.machine.interference import Snapshot
