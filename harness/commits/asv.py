@@ -169,7 +169,7 @@ def record_commit(folder: str | Path) -> None:
         seed=order.seed,
         threads=threads,
         timed=True,
-        yardstick=True,
+        reference=True,
         effort=Effort(budget_s=budget),
     )
     commit = os.environ.get("ASV_COMMIT")

@@ -28,7 +28,7 @@ Outcomes = Mapping[str, Measurement | TimingFailure]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to judge, and whether and how to time; `yardstick` as in `timing.time_case`.
+    """How to judge, and whether and how to time; `reference` as in `timing.time_case`.
 
     `jobs` processes judge, one times; `baseline` is whom the others are measured against. With
     `exit_first` an implementation is done with at its first failure; with `shrink` a failure is led
@@ -45,7 +45,7 @@ class Settings:
     timeout_s: float = Limits.call_s
     memory_bytes: int = field(default_factory=lambda: Limits().memory_bytes)
     timed: bool = False
-    yardstick: bool = False
+    reference: bool = False
     baseline: str | None = None
     effort: Effort = field(default_factory=Effort)
 
@@ -207,7 +207,7 @@ class _Session:
             random=self._random,
             staff=self._staff,
             baseline=settings.baseline,
-            yardstick=settings.yardstick,
+            reference=settings.reference,
         )
         return {one.name: self._believed(case, one, outcomes[one.name]) for one in implementations}
 

@@ -49,13 +49,13 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     random: Random,
     staff: Staff,
     baseline: str | None = None,
-    yardstick: bool = False,
+    reference: bool = False,
 ) -> dict[str, Measurement | TimingFailure]:
     """Time implementations side by side on one case, on data that the oracle has not used.
 
     One of them, drawn by lot, has a rival that is the same: how far the two are apart is what the
     machine's noise alone can do. The others are measured until their ratio to `baseline`, or to the
-    fastest, is known as precisely as `effort` asks. With `yardstick` the engine's own reference is
+    fastest, is known as precisely as `effort` asks. With `reference` the engine's own reference is
     one more rival, whose samples every measurement then holds: a measure of the machine that no
     implementation can change.
     """
@@ -67,16 +67,18 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     if implementations:
         drawn = random.choice(list(implementations))
         contest.enter(Contestant(drawn.name + _TWIN, drawn, is_judged=False))
-    if yardstick:
-        contest.enter(Contestant(_yardstick().name, _yardstick(), is_judged=False))
+    if reference:
+        contest.enter(Contestant(_reference().name, _reference(), is_judged=False))
     contest.run(baseline)
     return {one.name: contest.outcome(one.name) for one in implementations}
 
 
 @cache
-def _yardstick() -> Implementation:
+def _reference() -> Implementation:
     """Return the engine's own convolution, as something that workers can load."""
-    return held_by(Path(__file__).with_name("reference_plugin.py"), "file", "yardstick").implementations[0]
+    return held_by(
+        Path(__file__).with_name("reference_plugin.py"), "file", "reference_plugin"
+    ).implementations[0]
 
 
 @dataclass
@@ -253,7 +255,7 @@ class _Contest:
         if one.failure is not None:
             return one.failure
         twin = self._contestants.get(name + _TWIN)
-        yardstick = self._contestants.get(_yardstick().name)
+        reference = self._contestants.get(_reference().name)
         return Measurement(
             passes=tuple(one.passes),
             numbers=tuple(one.numbers),
@@ -261,7 +263,7 @@ class _Contest:
             first_call_s=median(one.first_calls_s),
             peak_memory_bytes=one.peak_memory_bytes,
             twin=tuple(twin.passes) if twin else (),
-            yardstick=tuple(yardstick.passes) if yardstick else (),
+            reference=tuple(reference.passes) if reference else (),
             cache=self._effort.cache,
             conditions=summary(
                 one.conditions,

@@ -43,7 +43,7 @@ class Measurement:
     A pass is (generation, samples): each has a process of its own, and processes of one generation
     are copies of one. Sample i of pass p was taken in the same round as sample i of pass p of every
     rival of the case, and in pass p it is the mean of `numbers[p]` calls. `twin` are the samples of
-    the same implementation in processes that were timed as another's, `yardstick` those of the
+    the same implementation in processes that were timed as another's, `reference` those of the
     engine's own reference, if they were there. `cache` says whether calls found their data there
     ("warm") or in main memory ("cold"), `conditions` what could not be controlled.
     """
@@ -54,7 +54,7 @@ class Measurement:
     first_call_s: float | None = None
     peak_memory_bytes: int | None = None
     twin: Sequence[Pass] = ()
-    yardstick: Sequence[Pass] = ()
+    reference: Sequence[Pass] = ()
     cache: str = "warm"
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ def _samples(measured: Measurement | None) -> dict[str, Any]:
             for (generation, samples), number in zip(measured.passes, measured.numbers, strict=True)
         ],
         "twin": [[generation, list(samples)] for generation, samples in measured.twin],
-        "relative": [list(one) for one in paired_logarithms(measured.passes, measured.yardstick)] or None,
+        "relative": [list(one) for one in paired_logarithms(measured.passes, measured.reference)] or None,
         "conditions": dict(measured.conditions),
     }
 
