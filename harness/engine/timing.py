@@ -20,10 +20,11 @@ from ..execution.kernel_call import KernelError, Output
 from ..machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 from ..measure.rounds import Samples, measure
 from ..measure.stopwatch import Effort
-from ..numerics.operands import KINDS
+from ..numerics.operands import Operands, timed, timed_integers
 from ..oracle.timed import Expected, Layers
 from ..plugins.declaration import Implementation
 from ..plugins.registry import held_by
+from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
 from ..workers import Staff
@@ -38,6 +39,9 @@ _MOST_REPEATS = 2
 """Passes of a case that are taken again because others used the processors."""
 
 _TWIN = " (again)"
+
+Make = Callable[[Problem, int], Operands]
+"""Makes the data of a problem from a seed."""
 
 
 def time_case(  # noqa: PLR0913 by name, all but what is timed
@@ -59,9 +63,9 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     one more rival, whose samples every measurement then holds: a measure of the machine that no
     implementation can change.
     """
-    kind = "timed_integers" if len(case.problems) == 1 else "timed"  # sums of a chain are not exact
-    layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
-    contest = _Contest(layers, kind, effort, seed, random, staff)
+    make = timed_integers if len(case.problems) == 1 else timed  # sums of a chain are not exact
+    layers = [(problem, make(problem, seed)) for problem in case.problems]
+    contest = _Contest(layers, make, effort, seed, random, staff)
     for one in implementations:
         contest.enter(Contestant(one.name, one))
     if implementations:
@@ -95,10 +99,10 @@ class _Contest:
     """All rivals of a case, pass by pass."""
 
     def __init__(
-        self, layers: Layers, kind: str, effort: Effort, seed: int, random: Random, staff: Staff
+        self, layers: Layers, make: Make, effort: Effort, seed: int, random: Random, staff: Staff
     ) -> None:
         self._layers = layers
-        self._kind = kind
+        self._make = make
         self._effort = effort
         self._seed = seed
         self._random = random
@@ -242,10 +246,9 @@ class _Contest:
     def _others(self) -> "list[Expected]":
         """Return what the chain gives on inputs that it was not timed on."""
         (problem, operands), *further = self._layers
-        make = KINDS[self._kind]
         seeds = range(self._seed + 1, self._seed + 1 + _FRESH_CALLS)
         return [
-            Expected([(problem, replace(operands, x=make(problem, seed).x)), *further], self._seed)
+            Expected([(problem, replace(operands, x=self._make(problem, seed).x)), *further], self._seed)
             for seed in seeds
         ]
 

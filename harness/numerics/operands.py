@@ -4,7 +4,6 @@ The same problem, kind and seed give the same numbers on every machine.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isqrt, prod
 from typing import Any
@@ -186,20 +185,6 @@ def normal(problem: Problem, random: np.random.Generator) -> Operands:
     """Return standard normal numbers."""
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
     return operands_of(problem, *(random.standard_normal(shape) for shape in shapes))
-
-
-KINDS: dict[str, Callable[..., Operands]] = {
-    "wide_x": wide_x,
-    "wide_weight": wide_weight,
-    "full_x": full_x,
-    "full_weight": full_weight,
-    "small_integers": small_integers,
-    "sparse_integers": sparse_integers,
-    "impulses": impulses,
-    "reals": reals,
-    "timed": timed,
-    "timed_integers": timed_integers,
-}
 
 
 def _integers(problem: Problem, random: np.random.Generator, bits: int | None, wide: str) -> Operands:
