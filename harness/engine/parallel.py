@@ -66,32 +66,11 @@ def judged_by_many(
             )
             for start in range(jobs)
         ]
-        backlog = _Backlog()
-        verdicts: list[dict[str, Verdict]] = []
-        missing: list[int] = []
-        given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
         stack.push(partial(_ended_early, judges))
+        schedule = _Schedule(judges, cases, wanted)
         try:
             for current in range(len(cases)):
-                while len(verdicts) < min(len(cases), current + ahead + 1):
-                    names = [one.name for one in wanted(len(verdicts))]
-                    backlog.add(len(verdicts), names)
-                    verdicts.append({})
-                    missing.append(len(names))
-                while True:
-                    for judge in judges:
-                        while judge.tasks < _AT_HAND and (task := backlog.take(judge)) is not None:
-                            judge.tasks += 1
-                            given[judge.submit(cases[task[0]], task[1])] = (judge, *task)
-                    if not missing[current]:
-                        break
-                    for future in wait(given, return_when=FIRST_COMPLETED).done:
-                        judge, index, name = given.pop(future)
-                        judge.tasks -= 1
-                        missing[index] -= 1
-                        verdicts[index][name] = future.result()
-                yield verdicts[current]
-                verdicts[current] = {}
+                yield schedule.verdicts_on(current, ahead)
         except BrokenProcessPool:
             raise PluginError(
                 "a judging process was ended from outside; go on with --resume, or with --jobs 1"
@@ -151,6 +130,59 @@ class _Backlog:
             name = max(left, key=lambda name: len(self._cases[name]))
             judge.own.add(name)
         return self._cases[name].popleft(), name
+
+
+class _Schedule:
+    """Which cases the judges have, and which verdicts are there."""
+
+    def __init__(
+        self,
+        judges: Sequence[_Judge],
+        cases: Sequence[Case],
+        wanted: Callable[[int], Sequence[Implementation]],
+    ) -> None:
+        self._judges = judges
+        self._cases = cases
+        self._wanted = wanted
+        self._backlog = _Backlog()
+        self._verdicts: list[dict[str, Verdict]] = []
+        self._missing: list[int] = []
+        self._given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
+
+    def verdicts_on(self, current: int, ahead: int) -> Verdicts:
+        """Return the verdicts on a case; give out as many cases beyond it as `ahead`."""
+        while len(self._verdicts) < min(len(self._cases), current + ahead + 1):
+            self._give_out_next()
+        self._fill_judges()
+        while self._missing[current]:
+            self._collect()
+            self._fill_judges()
+        verdicts, self._verdicts[current] = self._verdicts[current], {}
+        return verdicts
+
+    def _give_out_next(self) -> None:
+        """Put the next case into the backlog."""
+        index = len(self._verdicts)
+        names = [one.name for one in self._wanted(index)]
+        self._backlog.add(index, names)
+        self._verdicts.append({})
+        self._missing.append(len(names))
+
+    def _fill_judges(self) -> None:
+        """Submit tasks until every judge has enough at hand, or none are left."""
+        for judge in self._judges:
+            while judge.tasks < _AT_HAND and (task := self._backlog.take(judge)) is not None:
+                index, name = task
+                judge.tasks += 1
+                self._given[judge.submit(self._cases[index], name)] = (judge, index, name)
+
+    def _collect(self) -> None:
+        """Wait for at least one task, and keep the verdicts of those that are done."""
+        for future in wait(self._given, return_when=FIRST_COMPLETED).done:
+            judge, index, name = self._given.pop(future)
+            judge.tasks -= 1
+            self._missing[index] -= 1
+            self._verdicts[index][name] = future.result()
 
 
 def _pool(implementations: Sequence[Implementation], judging: Judging) -> ProcessPoolExecutor:
