@@ -1,4 +1,4 @@
-"""One implementation over all passes of a case: its samples, the time it spent, and why it is out."""
+"""One rival over all passes of a case: its samples, the time it spent, and why it was excluded."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -10,16 +10,18 @@ from ..measure.stopwatch import Effort
 from ..plugins.declaration import Implementation
 
 _WIDER = 0.05
-"""A rival that is many times slower need not be known to the percent: so much of its logarithm will do."""
+"""For a ratio far from 1 it is precise enough to know its logarithm to within this share of it."""
 
 _OVERDRAFT = 1.1
+"""Another pass may exceed the budget by up to this factor."""
 
-_NO_ACCIDENT = 2
+_MOST_SUSPICIONS = 1
+"""One suspicion in a case may be an accident; a second one is not."""
 
 
 @dataclass(frozen=True)
 class TimingFailure:
-    """Why something that had passed could not be timed: a status of `Verdict`, and the reason."""
+    """Why an implementation that passed could not be timed: a status of `Verdict`, and the reason."""
 
     status: str
     reason: str
@@ -47,9 +49,9 @@ class Contestant:
     suspicions: list[str] = field(default_factory=list)
 
     def goes_on(self, effort: Effort, anchor: "Contestant | None") -> bool:
-        """Say whether it needs another pass, and has the time for it.
+        """Say whether it needs another pass, and has time left for one.
 
-        Intervals rest on whole sets of generations, unless there is no time for one.
+        Passes come in whole sets of generations, as far as the budget allows.
         """
         done = len(self.passes)
         if self.failure is not None or done < effort.least_passes:
@@ -66,19 +68,19 @@ class Contestant:
         return estimate.half_width() <= max(effort.precision, _WIDER * abs(estimate.mean))
 
     def miss_until(self, number: int, generations: int) -> None:
-        """Have no samples in passes that were held without it, so that pass p is everybody's pass p."""
+        """Add empty passes for those that it had no part in, so that pass p is the same for all rivals."""
         missed = range(len(self.passes), number)
-        self.passes += [(one % generations, ()) for one in missed]
+        self.passes += [(place % generations, ()) for place in missed]
         self.numbers += [0 for _ in missed]
 
     def suspect(self, reason: str) -> None:
-        """Take note of what makes its times doubtful; what comes twice is no accident."""
+        """Note why its times are in doubt; the second suspicion is a failure."""
         self.suspicions.append(reason)
-        if len(self.suspicions) == _NO_ACCIDENT:
+        if len(self.suspicions) > _MOST_SUSPICIONS:
             self.failure = self.failure or TimingFailure("contract", f"when timed: {reason}")
 
     def fail(self, error: BaseException) -> None:
         """Keep the first reason why it cannot be timed."""
-        one = KernelError.of(error)
-        reason = str(one) if one.status == "wrong" else f"when timed: {one}"
-        self.failure = self.failure or TimingFailure(one.status, reason)
+        raised = KernelError.of(error)
+        reason = str(raised) if raised.status == "wrong" else f"when timed: {raised}"
+        self.failure = self.failure or TimingFailure(raised.status, reason)

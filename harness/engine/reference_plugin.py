@@ -1,6 +1,6 @@
 """The engine's own convolution as an implementation: a measure of the machine that no plugin can change.
 
-It is loaded as a plugin's file is, in processes of its own.
+It is loaded like a plugin's file, in processes of its own.
 """
 
 from typing import Any

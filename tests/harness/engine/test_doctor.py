@@ -5,7 +5,17 @@ import pytest
 from convharness.engine.doctor import Finding, examine, screen_of
 from convharness.plugins.registry import Registry, Unavailable
 
-SUBJECTS = ["machine", "caches", "clock", "processors", "company", "memory", "libraries", "ceilings", "timer"]
+SUBJECTS = [
+    "machine",
+    "caches",
+    "clock",
+    "processors",
+    "other load",
+    "memory",
+    "libraries",
+    "ceilings",
+    "timer",
+]
 
 
 def test_every_subject_has_its_findings_and_in_order() -> None:

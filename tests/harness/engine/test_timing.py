@@ -413,10 +413,10 @@ def test_who_comes_back_is_in_the_same_pass_as_the_others(world: World) -> None:
     assert [(one, pytest.approx(log(1.2 * (1 + 0.25 * (one % 2))))) for one, _ in found] == found
 
 
-# The twin and the reference
+# The A/A control and the reference
 
 
-def test_the_twin_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
+def test_the_control_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
     """Only it has one, timed in as many passes as itself; over some cases it is everybody's turn."""
     drawn = set()
     for seed in range(12):
@@ -429,7 +429,7 @@ def test_the_twin_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
     assert {"zoo.a", "zoo.b", "zoo.c"} == drawn
 
 
-def test_the_twin_is_the_same_in_another_process(world: World) -> None:
+def test_the_control_is_the_same_in_another_process(world: World) -> None:
     """Its samples are its own."""
     calls = iter(range(10**6))
     world.costs = {"zoo.a": lambda world: CALL_S + 2**-30 * next(calls)}
@@ -457,8 +457,8 @@ def test_the_reference_is_beside_everybody_s_samples(reference: bool, world: Wor
 
 
 @pytest.mark.parametrize("name", ["zoo.a (again)", "reference_plugin.reference"])
-def test_the_twin_and_the_reference_may_fail_alone(name: str, world: World) -> None:
-    """They are nobody's outcome: who is measured with them is measured without them."""
+def test_the_control_and_the_reference_may_fail_alone(name: str, world: World) -> None:
+    """They have no outcome of their own: the implementations are measured without them."""
     world.refusals = {name: KernelError("memory", "no room")}
     found = timed(world, "a", reference=True)["zoo.a"]
 
