@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from ..errors import PluginError, did_you_mean
-from ..numerics import accuracy as accuracies
-from ..numerics.accuracy import LOCALITIES
+from ..numerics import accuracy_classes
+from ..numerics.accuracy import LOCALITIES, Accuracy
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
 from ..problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
 
@@ -130,7 +130,7 @@ class Implementation:
     dtypes: tuple[str, ...]
     direction: str
     when: Reason | None = field(repr=False)
-    accuracy: accuracies.Accuracy
+    accuracy: Accuracy
     locality: str
     flushes_subnormals: bool
     deterministic: bool
@@ -220,7 +220,7 @@ def declare(
             arrays=(arrays := _choice("arrays", keywords.pop("arrays", "numpy"), ARRAY_LIBRARIES)),
             library=_text("library", keywords.pop("library", arrays)),
             layout=_choice("layout", keywords.pop("layout", "contiguous"), LAYOUTS),
-            accuracy=(accuracy := accuracies.parse(keywords.pop("accuracy", "direct"))),
+            accuracy=(accuracy := accuracy_classes.parse(keywords.pop("accuracy", "direct"))),
             locality=_choice("locality", keywords.pop("locality", accuracy.locality), LOCALITIES),
             flushes_subnormals=_yes_or_no("flushes_subnormals", keywords.pop("flushes_subnormals", False)),
             deterministic=_yes_or_no("deterministic", keywords.pop("deterministic", True)),

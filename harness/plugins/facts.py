@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PluginError
-from ..numerics import accuracy
+from ..numerics import accuracy_classes
 from ..problems.problem import Problem
 from .declaration import Implementation
 
@@ -33,7 +33,7 @@ def read_facts(facts: Mapping[str, Any]) -> Implementation:
         **{name: facts[name] for name in _PLAIN},
         function=_elsewhere,
         when=_asked_elsewhere if facts["asks"] else None,
-        accuracy=accuracy.parse(facts["accuracy"]),
+        accuracy=accuracy_classes.parse(facts["accuracy"]),
         source=Path(facts["source"]),
         parameters=tuple(facts["parameters"]),
         dtypes=tuple(facts["dtypes"]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convharness import Problem
-from convharness.numerics.accuracy import parse
+from convharness.numerics.accuracy_classes import parse
 from convharness.numerics.operands import Operands, timed_integers
 from convharness.numerics.reference import convolve
 from convharness.oracle.at_size import AtSize, is_decided_exactly

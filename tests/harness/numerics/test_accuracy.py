@@ -8,11 +8,11 @@ from convharness.numerics.accuracy import (
     PRECISION,
     accumulator_bits,
     gamma,
-    low_precision,
-    parse,
     unit_roundoff,
 )
+from convharness.numerics.accuracy_classes import parse
 from convharness.numerics.arrays import dtype_of
+from convharness.numerics.error_bounds import low_precision
 from convharness.numerics.operands import reals, wide_x
 from convharness.numerics.reference import truth
 
