@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..execution.kernel_call import KernelError
-from ..numerics.arrays import Array, Subclass, adapter, aligned_copy
+from ..numerics.arrays import Array, Subclass, adapter, aligned_copy, from_stored_order, in_stored_order
 from ..numerics.operands import Operands, wide_x
 from ..problems.problem import Problem
 from .bank import Probe
@@ -88,7 +88,8 @@ def _fortran(array: Array) -> Array:
 
 def _channels_last(array: Array) -> Array:
     """With its channels last in memory."""
-    return np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1) if array.ndim > 1 else array.copy()
+    layout = "channels_last" if array.ndim > 1 else "contiguous"
+    return from_stored_order(in_stored_order(array, layout).copy(), layout)
 
 
 def _transposed(array: Array) -> Array:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, overload
 from ..errors import PluginError, did_you_mean
 from ..numerics import accuracy_classes
 from ..numerics.accuracy import LOCALITIES, Accuracy
+from ..numerics.arrays import LAYOUTS
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
 from ..problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
 
@@ -32,7 +33,6 @@ PARAMETERS = (
     "padding_mode",
     "problem",
 )
-LAYOUTS = ("contiguous", "channels_last")
 
 _MARK = "__convharness_mark__"
 _CONSTRAINTS = ("ndim", *(name for name in FIELDS if name not in ("direction", "dtype")))

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from ..measure.decisions import PRECISION
+from ..numerics.arrays import LAYOUTS
 from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
 
-LAYOUTS = ("contiguous", "channels_last")
 WARM, COLD = "warm", "cold"
 
 _NUMBERS = (

@@ -13,8 +13,9 @@ import pandas as pd
 from ..errors import SelectionError, did_you_mean
 from ..measure.decisions import LEAST_MARGIN, Decision, Word, all_told, decide, noise_floor
 from ..measure.stats import paired_estimate, paired_ratio
+from ..numerics.arrays import LAYOUTS
 from ..runs.store import passes_of
-from .frames import LAYOUTS, prepare, records
+from .frames import prepare, records
 from .statuses import FAILURES, SKIPPED, STATUSES
 
 WORST_RATIO = 100.0  # a case solved this many times slower than by the fastest adds nothing to the score
