@@ -1,4 +1,4 @@
-"""What an implementation may claim about its rounding errors, and the bound each claim implies.
+"""Classes of rounding errors that an implementation may declare, and the bound that each implies.
 
 Notation: u is the unit roundoff of the accumulator (2⁻²⁴ for float32 and narrower storage, 2⁻⁵³ for
 float64), n the number of products in an output element, γ_m = m·u/(1 − m·u), η the smallest
@@ -29,6 +29,7 @@ holds it; those whose window spans it; their neighbours in a tile; the outputs o
 sample; of its sample; all."""
 
 SUBNORMAL = {"float16": 2.0**-24, "bfloat16": 2.0**-133, "float32": 2.0**-149, "float64": 2.0**-1074}
+"""The smallest subnormal number of each storage type, η."""
 
 
 def accumulator_bits(dtype: str) -> int:
@@ -48,10 +49,10 @@ def gamma(terms: int, u: float) -> float:
 
 @dataclass(frozen=True)
 class Truth:
-    """The true output of one problem on given data, with what bounds are made of.
+    """The true output of one problem on given data, and the quantities of error bounds.
 
     `y` and `magnitude` (A) are float64 arrays of the output's shape. The true output is the
-    unevaluated sum `y + tail`, and that itself may be off by `doubt`, elementwise.
+    unevaluated sum `y + tail`, which itself may be off by `doubt`, elementwise.
     """
 
     problem: Problem
@@ -68,9 +69,9 @@ class Truth:
 class Accuracy:
     """A class of rounding errors: its name, whether integer sums come out exact, and its bound.
 
-    `bits` are the significand bits to which inputs and outputs are rounded where that is fewer than
+    `bits` are the significand bits to which inputs and outputs are rounded where those are fewer than
     the storage has; `locality` is how far a NaN spreads in algorithms of the class; `tile` is how
-    many outputs of an axis are made together.
+    many outputs of an axis are computed together.
     """
 
     name: str
@@ -85,29 +86,29 @@ class Accuracy:
         return min(PRECISION[dtype], self.bits or PRECISION[dtype])
 
     def results(self, truth: Truth) -> list[Doubles]:
-        """Return what an exact class may give on exact data: one value, or one for each way to round.
+        """Return the possible outputs of an exact class on exact data, one for each way to round.
 
-        The sum is exact in the accumulator. Narrow storage rounds it once, to nearest; who adds the
-        bias afterwards rounds before and after. Who keeps few bits of the inputs may keep as few of
-        the output, or any more of them.
+        The sum is exact in the accumulator. Narrow storage rounds it once, to nearest; an algorithm
+        that adds the bias afterwards rounds before and after. One that keeps few bits of the inputs
+        may keep as few bits of the output, or more.
         """
         dtype = truth.problem.dtype
         stored = PRECISION[dtype]
         if self.bits is None and stored == accumulator_bits(dtype):
             return [truth.y]
-        found = []
+        results = []
         for bits in range(self.significand(dtype), stored + 1):
-            found.append(_stored(truth.y, dtype, bits))
+            results.append(_stored(truth.y, dtype, bits))
             if truth.bias is not None:
                 bias = truth.bias.astype(np.float64).reshape(-1, *(1,) * truth.problem.ndim)
-                found.append(_stored(_stored(truth.y - bias, dtype, bits) + bias, dtype, bits))
-        return found
+                results.append(_stored(_stored(truth.y - bias, dtype, bits) + bias, dtype, bits))
+        return results
 
     def bound(self, truth: Truth, *, exact_data: bool = False) -> Doubles:
         """Return how far each element may be from the true output, the reference's own error included.
 
-        On `exact_data` no order of summation rounds, so an exact class is left with the one
-        rounding of narrow storage, and without that with nothing.
+        On `exact_data` no order of summation rounds: the bound of an exact class is then the one
+        rounding of narrow storage, or zero.
         """
         exact = exact_data and self.exact
         error = np.zeros_like(truth.y) if exact else self.accumulated(truth) + truth.doubt
@@ -115,7 +116,7 @@ class Accuracy:
         bits = self.significand(problem.dtype)
         if bits == accumulator_bits(problem.dtype):
             return error
-        # The sum is rounded once to narrow storage, and once more where the bias comes after.
+        # The sum is rounded once to narrow storage, and once more where the bias is added afterwards.
         rounded = 2.0**-bits * (np.abs(truth.y) + error) + SUBNORMAL[problem.dtype]
         if problem.bias:
             rounded += 2.0**-bits * (truth.magnitude + error)
@@ -123,12 +124,12 @@ class Accuracy:
 
 
 def _stored(values: Doubles, dtype: str, bits: int) -> Doubles:
-    """Return values rounded to nearest, to so many bits and then to the storage type."""
+    """Return values rounded to nearest, to `bits` bits and then to the storage type."""
     significand, power = np.frexp(values)
     least = int(log2(SUBNORMAL[dtype]))
     if bits < PRECISION[dtype]:
         values = np.ldexp(np.rint(np.ldexp(significand, bits)), power - bits)
         return values.astype(dtype_of(dtype)).astype(np.float64)
-    kept = np.maximum(power - bits, least)  # the place of the last bit that is stored
-    rounded: Doubles = np.ldexp(np.rint(np.ldexp(values, -kept)), kept)
+    last = np.maximum(power - bits, least)  # the exponent of the last bit that is stored
+    rounded: Doubles = np.ldexp(np.rint(np.ldexp(values, -last)), last)
     return rounded

@@ -31,15 +31,15 @@ def _strassen_class(name: str, levels: int) -> Accuracy:
 
 
 def _low_class(name: str, bits: int) -> Accuracy:
-    # Types of so few bits have their own multipliers; more bits are made of several such products,
-    # of which the smallest are left out.
+    # Native types have their own multipliers; more bits take several such products, of which the
+    # smallest are left out.
     is_native = bits <= _MOST_NATIVE_BITS
     return Accuracy(name, exact=is_native, accumulated=partial(low_bound, bits=bits), bits=bits)
 
 
 _Range = tuple[int, int]
 
-# The parameters of each class, by name, with the least and the largest that makes sense.
+# The parameters of each class, by name, with their least and largest sensible values.
 _PARAMETERS: Mapping[str, tuple[Callable[..., Accuracy], Mapping[str, _Range]]] = {
     "winograd": (_winograd_class, {"m": (2, 8), "r": (2, 7)}),
     "strassen": (_strassen_class, {"l": (1, 8)}),
@@ -52,7 +52,7 @@ CLASSES = ("direct", "fft", "winograd(m,r)", "strassen(l)", "low(p)")
 def parse(text: Any) -> Accuracy:
     """Return the class that a plugin declares, such as 'direct', 'winograd(4,3)' or 'low(11)'.
 
-    Raises `PluginError` for one that is not known.
+    Raises `PluginError` for an unknown class.
     """
     if not isinstance(text, str):
         raise PluginError(f"declares accuracy={text!r}; it takes a text such as 'direct' or 'low(11)'")

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 class ForeignOutputError(Exception):
-    """An output that is no dense array of the library; the message says what it is."""
+    """An output that is not a dense array of the library; the message says what it is."""
 
 
 ALIGNMENT = 64
@@ -28,7 +28,7 @@ LAYOUTS = ("contiguous", "channels_last")
 
 
 class Subclass(np.ndarray[Any, Any]):
-    """An array that is not quite NumPy's own: implementations may be handed one, and return it then."""
+    """A subclass of NumPy's array: implementations may be handed one, and may then return one."""
 
 
 class Adapter(Protocol):
@@ -40,10 +40,10 @@ class Adapter(Protocol):
         """Return the implementation's own array over the memory of `array`."""
 
     def takes(self, array: Array) -> bool:
-        """Say whether the library has arrays that lie in memory as this one does."""
+        """Say whether the library has arrays of this one's strides and type."""
 
     def fill(self, own: Any, given: Array, content: Array) -> None:
-        """Put other numbers into an array that was handed over, as the library's own user would."""
+        """Write other numbers into an array that was handed over, by the library's own means."""
 
     def fresh(self, array: Array) -> Any:
         """Return a copy in memory of the library's own."""
@@ -51,7 +51,7 @@ class Adapter(Protocol):
     def take_back(self, y: Any) -> Array:
         """Return `y` as a NumPy array over the same memory.
 
-        Only the library's own type will do: a subclass may answer as it likes when it is compared.
+        Only the library's own type is accepted: a subclass may give any answer when it is compared.
         Raises `ForeignOutputError` for anything else.
         """
 
@@ -59,13 +59,13 @@ class Adapter(Protocol):
         """Tell the library how many threads it may use."""
 
     def running(self) -> AbstractContextManager[Any]:
-        """Return the context in which the library's code is run."""
+        """Return the context in which the library's code runs."""
 
     def product(self, dtype: str, size: int) -> Callable[[], object] | None:
-        """Return a product of two square matrices, to be timed; None where it has no fast one."""
+        """Return a product of two square matrices, to be timed; None for a dtype without a fast one."""
 
     def copying(self, size: int) -> Callable[[], object]:
-        """Return a copy of so many bytes, to be timed."""
+        """Return a copy of `size` bytes, to be timed."""
 
 
 class NumpyArrays:
@@ -102,7 +102,7 @@ class NumpyArrays:
 
     def product(self, dtype: str, size: int) -> Callable[[], object] | None:
         if dtype not in ("float32", "float64"):
-            return None  # it has loops for the others, and no BLAS
+            return None  # the others run in loops, not in BLAS
         a = aligned_copy(np.ones((size, size), dtype))
         b, c = aligned_copy(a), aligned_copy(a)
         return partial(np.matmul, a, b, out=c)
@@ -224,7 +224,7 @@ def aligned_copy(array: Array, layout: str = "contiguous") -> Array:
 
 
 def root_of(array: Array) -> Array:
-    """Return the array that owns the memory of which this one is a view, or itself."""
+    """Return the array that owns the memory of this one."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

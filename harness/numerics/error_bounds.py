@@ -23,10 +23,10 @@ def direct_bound(truth: Truth) -> Doubles:
 
 
 def low_bound(truth: Truth, bits: int) -> Doubles:
-    """Return the bound of products of inputs that were rounded to so many bits.
+    """Return the bound of products of inputs that were rounded to `bits` bits.
 
-    With p = 2⁻ᵇⁱᵗˢ both roundings move a product by at most (2p + p²)·|x·w|, and the sums of what
-    they gave, made in float32 unless more bits are claimed, by γₙ₊₁·(1 + p)²·A.
+    With p = 2⁻ᵇⁱᵗˢ both roundings change a product by at most (2p + p²)·|x·w|, and the sums of the
+    rounded products, in float32 unless more bits are declared, by γₙ₊₁·(1 + p)²·A.
     """
     unit = 2.0**-bits
     u = 2.0 ** -(PRECISION["float32"] if bits <= PRECISION["float32"] else PRECISION["float64"])
@@ -43,10 +43,10 @@ def fft_bound(truth: Truth) -> Doubles:
     Three transforms of length L, each within 25·u·log₂L of the true one in the 2-norm (Higham,
     theorem 24.2, with its constant rounded up for mixed radices), C/g complex products and sums:
     (3·25·u·log₂L + (4 + C/g)·u)·‖x‖₂·‖w_o‖₁ + 2u·(|y| + |b|), with the norm of x over all channels
-    of the sample: one may transform along them, or take two of them for one complex image. L is the
-    product of four times the padded sizes and channels, so that any padding to a convenient length
-    is covered. Below the normal numbers each of L elements of a transform may lose η, which the
-    other operand magnifies.
+    of the sample: an algorithm may transform along them, or combine two of them into one complex image.
+    L is the product of four times the padded sizes and channels, which covers any padding to a
+    convenient length. Below the normal numbers each of L elements of a transform may lose η, which
+    the other operand magnifies.
     """
     problem = truth.problem
     u = unit_roundoff(problem.dtype)
@@ -65,7 +65,7 @@ def fft_bound(truth: Truth) -> Doubles:
     )
     spatial = tuple(range(2, 2 + problem.ndim))
     x = np.abs(truth.x.astype(np.float64))
-    largest = float(x.max(initial=0)) or 1.0  # squares of tiny and of huge numbers leave the range
+    largest = float(x.max(initial=0)) or 1.0  # squares of tiny and huge numbers leave the range
     squares = np.square(x / largest).sum(axis=(1, *spatial))  # (N,)
     x_norms = np.repeat(largest * np.sqrt(repeats * squares), problem.groups)  # (N·G,)
     w_norms = np.abs(truth.weight.astype(np.float64)).sum(axis=(1, *spatial))  # (O,)
@@ -80,7 +80,7 @@ def winograd_bound(truth: Truth, outputs: int, taps: int) -> Doubles:
     """Return the bound of Winograd's F(m, r) on every axis that it fits, `direct_bound` where it fits none.
 
     γ_K·Σ_c max|x_c|·h_oc with K = axes·(2·(t + 1) + r + 1) + C/g + 2 roundings in a row, t = m + r − 1,
-    and h_oc what the transforms make of the kernel where no sign cancels (`winograd.growth`).
+    and h_oc the transformed kernel if no sign cancelled (`winograd.growth`).
     """
     problem = truth.problem
     u = unit_roundoff(problem.dtype)
@@ -115,7 +115,7 @@ def strassen_bound(truth: Truth, levels: int) -> Doubles:
     """Return the bound of Strassen's matrix product, normwise: over all of x and w.
 
     γ over (n/2ˡ + 5l + 2) of 6ˡ·n·max|x|·max|w| (Higham, theorem 23.2 with its recurrence stopped
-    after l levels), and `direct_bound` for what it leaves over.
+    after l levels), plus `direct_bound` for the remaining rows and columns.
     """
     n, u = truth.problem.products, unit_roundoff(truth.problem.dtype)
     largest = float(np.abs(truth.x).max(initial=0)) * float(np.abs(truth.weight).max(initial=0))
@@ -126,13 +126,13 @@ def strassen_bound(truth: Truth, levels: int) -> Doubles:
 
 
 def _of_either(truth: Truth) -> float:
-    """Return n·(max|x| + max|w|): what an absolute error in either operand may grow to."""
+    """Return n·(max|x| + max|w|): the factor by which an absolute error of either operand may grow."""
     largest = [float(np.abs(array).max(initial=0)) for array in (truth.x, truth.weight)]
     return truth.problem.products * sum(largest)
 
 
 def _active_channels(truth: Truth) -> int:
-    """Return the most channels of a group that hold anything in a sample: adding zeros rounds nothing."""
+    """Return the largest number of non-zero channels of a group in a sample: adding zeros does not round."""
     problem = truth.problem
     channels = problem.in_channels // problem.groups
     x = truth.x.reshape(problem.batch_size, problem.groups, channels, prod(problem.input_size))
@@ -148,16 +148,16 @@ def _over_channels(problem: Problem, of_x: Doubles, of_weight: Doubles) -> Doubl
 
 
 def flushed(truth: Truth) -> float:
-    """Return what is lost where subnormal inputs, products and sums may all become zero."""
+    """Return the error where subnormal inputs, products and sums may all be flushed to zero."""
     least = SUBNORMAL[truth.problem.dtype] * 2.0 ** (PRECISION[truth.problem.dtype] - 1)
     return least * (2 * truth.problem.products + 1 + _of_either(truth))
 
 
 def low_precision(truth: Truth, bits: int = 8) -> Doubles:
-    """Return the bound of an algorithm whose inputs and output were rounded to so many bits.
+    """Return the bound of an algorithm whose inputs and output were rounded to `bits` bits.
 
     (2·2⁻ᵖ + 2⁻²ᵖ)·A for the inputs, γₙ₊₁·(1 + 2⁻ᵖ)²·A for the sums in float32, and 2⁻ᵖ·A for the output.
-    What is worse than that is not a matter of precision.
+    A larger error has another cause than low precision.
     """
     unit = 2.0**-bits
     sums = gamma(truth.problem.products + 1, 2.0 ** -PRECISION["float32"])
