@@ -128,9 +128,12 @@ class _Turns:
         samples, wanted_s = self.samples, self._effort.sample_s
         while True:
             turn, lasted_s = self._undisturbed()
-            if self._effort.cache == "cold" or not 0 < lasted_s < wanted_s / 2:
+            if self._effort.cache == "cold" or lasted_s <= 0:
                 return turn.seconds
-            samples.call_s = min(samples.call_s, turn.seconds)
+            # By this process's own clock: a rival that reports less time would get endless samples.
+            samples.call_s = min(samples.call_s, lasted_s / samples.number)
+            if lasted_s >= wanted_s / 2:
+                return turn.seconds
             samples.number = ceil(samples.number * wanted_s / lasted_s)
 
     def _undisturbed(self) -> tuple[Turn, float]:

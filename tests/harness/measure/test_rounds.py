@@ -120,6 +120,15 @@ def test_what_a_rival_waited_for_does_not_fill_its_sample() -> None:
     assert [*[1] * 9, 5] == rival.asked[:10]
 
 
+def test_what_a_rival_tells_of_its_samples_does_not_make_for_longer_ones() -> None:
+    """How many calls the next pass begins with is told by the clock of this process alone."""
+    world = World()
+    rival = Waiting(world, 2**-7, [Turn(2**-30)] * 3)
+    samples = measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"]
+
+    assert (2**-7, 2**-30) == (samples.call_s, samples.seconds[0])
+
+
 def test_a_turn_is_a_rival_s_own() -> None:
     """Nobody else is called within it, and all of its calls are in its sample."""
     world = World()
