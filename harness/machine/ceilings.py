@@ -13,7 +13,8 @@ import msgspec
 from ..numerics.accuracy import Accuracy
 from ..numerics.arrays import LIBRARIES, Adapter, adapter
 from ..plugins.registry import is_installed
-from ..problems.problem import DTYPES, ITEM_SIZES, Problem
+from ..problems.fields import DTYPES, ITEM_SIZES
+from ..problems.problem import Problem
 from ..problems.suite import Case
 from . import caches
 

@@ -15,7 +15,8 @@ from ..numerics import accuracy_classes
 from ..numerics.accuracy import LOCALITIES, Accuracy
 from ..numerics.arrays import LAYOUTS
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
-from ..problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, SPATIAL_FIELDS, Problem
+from ..problems.fields import DIRECTIONS, DTYPES, PADDING_MODES, SPATIAL_FIELDS
+from ..problems.problem import FIELDS, Problem
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..errors import SelectionError, did_you_mean
-from .problem import DTYPES, Problem
+from .fields import DTYPES
+from .problem import Problem
 from .suite import Case, Suite, find_suite
 
 COMMAND_LINE = "command-line"

@@ -19,7 +19,7 @@ from convharness.numerics.operands import (
     wide_x,
 )
 from convharness.numerics.reference import convolve
-from convharness.problems.problem import DTYPES
+from convharness.problems.fields import DTYPES
 
 MAKERS = (wide_x, wide_weight, full_x, full_weight, small_integers, sparse_integers, impulses)
 KINDS = {make.__name__: make for make in (*MAKERS, reals, timed, timed_integers)}
