@@ -9,6 +9,7 @@ from ..machine.ceilings import Ceilings
 from ..measure.stats import Pass, paired_logarithms
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
+from ..problems.notation import spatial_text
 from ..problems.problem import FIELDS
 from ..problems.suite import Case
 
@@ -180,13 +181,9 @@ def _fields(case: Case) -> dict[str, Any]:
     for name in FIELDS:
         values = {getattr(problem, name) for problem in case.problems}
         value = values.pop() if len(values) == 1 else None
-        fields[name] = _text(value) if isinstance(value, tuple) else value
+        # As a text, which every table format can hold.
+        fields[name] = spatial_text(value, collapsed=False) if isinstance(value, tuple) else value
     return fields
-
-
-def _text(value: tuple[Any, ...]) -> str:
-    """Return a spatial field as a text that every table format can hold, such as 3x5 or 1x0:2."""
-    return "x".join(str(item) if isinstance(item, int) else f"{item[0]}:{item[1]}" for item in value)
 
 
 @dataclass(frozen=True)
