@@ -16,7 +16,7 @@ ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 DTYPES = tuple(ITEM_SIZES)
 SPATIAL_FIELDS = ("input_size", "kernel_size", "stride", "padding", "dilation")
 
-_MOST = 10**18 - 1  # what a canonical string has room for
+_MOST = 10**18 - 1  # eighteen digits, as many as the canonical string allows
 
 
 def axes_of(spatial: Mapping[str, Any]) -> int:

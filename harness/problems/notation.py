@@ -80,4 +80,4 @@ def _field_of(word: str) -> Literal["padding_mode", "dtype", "direction"]:
     if word in DIRECTIONS:
         return "direction"
     known = (*PADDING_MODES, *DTYPES, *DIRECTIONS)
-    raise ProblemError(f"{word!r} is no padding mode, dtype or direction{did_you_mean(word, known)}")
+    raise ProblemError(f"{word!r} is not a padding mode, dtype or direction{did_you_mean(word, known)}")

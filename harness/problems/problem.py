@@ -36,11 +36,11 @@ class Problem:
     """One convolution.
 
     `input_size`, `kernel_size`, `stride`, `padding` and `dilation` take one int for all axes or one
-    per axis; the problem has as many axes as the longest of them says, and two if none says.
+    per axis; the problem has as many axes as those that are given per axis, and two if none is.
     `padding` also takes `'same'`, `'valid'`, or one `(before, after)` pair per axis, of which
     `after` may be negative: the input is cropped there.
 
-    Raises `ProblemError` for a convolution that cannot be.
+    Raises `ProblemError` for a convolution that is impossible.
 
     >>> problem = Problem(in_channels=3, input_size=224, out_channels=64, kernel_size=7, stride=2, padding=3)
     >>> str(problem)
@@ -135,7 +135,7 @@ class Problem:
                 f"kernel_size={self.kernel_size} with dilation={self.dilation} does not fit"
                 f" input_size={self.input_size} padded by {self.padding}"
             )
-        # Reflecting needs an element beyond the border for each one padded, going round one in the input.
+        # Each reflected element lies beyond the border; each element of circular padding lies in the input.
         limits = {"reflect": 1, "circular": 0}
         if self.padding_mode in limits:
             spare = limits[self.padding_mode]
@@ -256,7 +256,7 @@ class Problem:
     def _taps_inside(self, axis: int) -> int:
         """Return how many pairs (output position, tap) of an axis read the input and not its padding."""
         size, before = self.input_size[axis], self.pads[axis][0]
-        # Taps lie `dilation` apart and outputs `stride` apart; the fewer of them are walked.
+        # Taps lie `dilation` apart and outputs `stride` apart; the loop runs over the fewer of them.
         taps = (self.kernel_size[axis], self.dilation[axis])
         outputs = (self.output_size[axis], self.stride[axis])
         (few, few_apart), (many, many_apart) = sorted((taps, outputs))
@@ -281,7 +281,7 @@ class Problem:
 
     @property
     def output_bytes(self) -> int:
-        """Return the bytes of the output, which is what a direct convolution needs at the least."""
+        """Return the bytes of the output, the least memory that a convolution allocates."""
         return prod(self.output_shape) * ITEM_SIZES[self.dtype]
 
     @property
