@@ -12,6 +12,7 @@ A message is one line: what is wrong, with the value; what would be right; the n
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 
@@ -39,12 +40,34 @@ class ResultsError(HarnessError):
     """A results folder that cannot be read or written."""
 
 
-class SuiteError(HarnessError):
-    """Mistakes in a suite file: every one of them, a line each."""
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake in a file: what is wrong, and the places that lead to it, the outermost first.
 
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
+    >>> str(Mistake("unknown field 'strid'", ("case number 3",)).within("mine.toml"))
+    "mine.toml: case number 3: unknown field 'strid'"
+    """
+
+    text: str
+    where: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ": ".join((*self.where, self.text))
+
+    def within(self, place: str) -> "Mistake":
+        """Return the same mistake with a place around those that are known."""
+        return Mistake(self.text, (place, *self.where))
+
+
+class SuiteError(HarnessError):
+    """Mistakes in a suite file: every one of them, a line each.
+
+    A mistake without a place may be given as a text.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake | str]) -> None:
+        self.mistakes = tuple(one if isinstance(one, Mistake) else Mistake(one) for one in mistakes)
+        super().__init__("\n".join(map(str, self.mistakes)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..commits.snapshots import Version
     from ..commits.tracker import Configuration, Outcome
     from ..plugins.declaration import Implementation
-    from ..plugins.registry import Registry
+    from ..plugins.registry import Registry, Unusable
 
 CONFIRMED_S = 1.0
 """How long each implementation is timed where a suspicion is looked into."""
@@ -108,7 +108,7 @@ def compare_commits(  # noqa: PLR0913 what the options say
     thresholds = gate.thresholds if gate is not None else Thresholds()
     found = changes(rows, labels[0], labels[1], thresholds)
     titles = [one.title for one in versions]
-    news = newly_broken(*broken)
+    news = [str(one) for one in newly_broken(*broken)]
     if markdown is not None:
         write_text(markdown, render("markdown", found, titles, same, news))
     show(render(format_name, found, titles, same, news))
@@ -142,19 +142,17 @@ def about(versions: "Sequence[Version]") -> dict[str, Any]:
 
 def _differing(
     versions: "Sequence[Version]", patterns: Sequence[str], *, everything: bool
-) -> "tuple[list[Implementation], list[str], list[Sequence[str]]]":
-    """Return what has to be measured, the names of what is the same in both, and what is broken in each.
+) -> "tuple[list[Implementation], list[str], list[Sequence[Unusable]]]":
+    """Return what has to be measured, the names of what is the same in both, and what is unusable in each.
 
     Raises `SelectionError` where nothing is offered, or nothing matches.
     """
-    from ..commits.snapshots import missing_of
-
     registries = [version.registry() for version in versions]
     for version, registry in zip(versions, registries, strict=True):
         for mistake in registry.broken:
             say(f"error: {version.label}: {mistake}")
         for one in registry.unavailable:
-            say(f"{version.label}: {one.family} is not available: {one.reason}")
+            say(f"{version.label}: {one}")
     names = _matching(versions, registries, patterns)
     sides = [{one.own_name: one for one in registry.implementations} for registry in registries]
     same = [
@@ -166,7 +164,7 @@ def _differing(
         and versions[0].is_same(versions[1], sides[0][name])
     ]
     chosen = [side[name] for name in names if name not in same for side in sides if name in side]
-    return chosen, same, [[*one.broken, *map(missing_of, one.unavailable)] for one in registries]
+    return chosen, same, [[*one.broken, *one.unavailable] for one in registries]
 
 
 def _matching(

@@ -31,7 +31,7 @@ def discovered(plugins: Sequence[str]) -> "Registry":
     for mistake in registry.broken:
         say(f"error: {mistake}")
     for one in registry.unavailable:
-        say(f"{one.family} is not available: {one.reason}")
+        say(str(one))
     return registry
 
 

@@ -239,7 +239,7 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
     """
     from ..plugins.registry import discover, is_wanted
     from ..workers import examined
-    from .snapshots import content_of, files_of, missing_of, offered
+    from .snapshots import content_of, files_of, offered
 
     place = os.environ.get("ASV_ENV_DIR")
     checkout = Path(place) / "project" if place else None
@@ -250,8 +250,8 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
         files = files_of(checkout)
         contents = {one.name: content_of(files, one) for one in registry.implementations}
     chosen = [one for one in registry.implementations if is_wanted(one.name, patterns)]
-    unavailable = list(map(missing_of, registry.unavailable))
-    return chosen, {"broken": list(registry.broken), "unavailable": unavailable, "contents": contents}
+    broken, unavailable = ([asdict(one) for one in some] for some in (registry.broken, registry.unavailable))
+    return chosen, {"broken": broken, "unavailable": unavailable, "contents": contents}
 
 
 def _run_of(

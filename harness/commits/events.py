@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import log, log1p, sqrt
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..oracle.verdict import FAILURES
+from ..plugins.broken import BrokenPlugin
+from ..plugins.registry import Unusable
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .changes import Change, Thresholds, changes
 from .history import Tracked, relative_estimate
@@ -101,6 +103,8 @@ class Suspicion:
     series: Series
 
 
+Broken = TypeVar("Broken", bound=Unusable)
+
 Verdicts = Mapping[tuple[str, str], Mapping[Series, Change]]
 """By the hashes of two commits, how they compare side by side."""
 
@@ -149,7 +153,7 @@ class _Line:
         line: Sequence[Commit],
         verdicts: Verdicts,
         thresholds: Thresholds,
-        broken_before: Sequence[str] = (),
+        broken_before: Sequence[BrokenPlugin] = (),
     ) -> None:
         self._tracked = tracked
         self._broken_before = broken_before
@@ -203,7 +207,7 @@ class _Line:
             new = newly_broken(before, one.broken)
             before = one.broken
             if new:
-                step = Step("broken", (), "", reason="; ".join(new))
+                step = Step("broken", (), "", reason="; ".join(map(str, new)))
                 yield self._event(number - 1 if number else None, number, None, (step,))
 
     def _comings(self) -> Iterator[Event]:
@@ -217,8 +221,8 @@ class _Line:
                 if number:
                     yield self._event(number - 1, number, name, (self._new(number, name),))
             for name in sorted(set(last) - names):
-                if not any(_explains(text, name) for text in one.broken):
-                    lacking = [text for text in one.missing if about_what(text) == name.partition(".")[0]]
+                if not any(mistake.takes_away(name) for mistake in one.broken):
+                    lacking = [str(mistake) for mistake in one.missing if mistake.takes_away(name)]
                     step = Step("broken" if lacking else "removed", (), "", reason="; ".join(lacking))
                     yield self._event(last[name], number, name, (step,))
                     del last[name]
@@ -369,18 +373,7 @@ def _merged(found: Iterable[Change]) -> Iterator[Step]:
             yield Step(kind, cases, mine[0].case, reason=reason)
 
 
-def newly_broken(before: Iterable[str], after: Iterable[str]) -> list[str]:
+def newly_broken(before: Iterable[Broken], after: Iterable[Broken]) -> list[Broken]:
     """Return the mistakes afterwards that are about what had none before, whatever is wrong with it."""
-    known = {about_what(mistake) for mistake in before}
-    return [mistake for mistake in after if about_what(mistake) not in known]
-
-
-def _explains(mistake: str, name: str) -> bool:
-    """Say whether a mistake takes an implementation away: its file does not import, or the package build."""
-    what = about_what(mistake)
-    return what == "package" or PurePosixPath(what).stem == name.partition(".")[0]
-
-
-def about_what(mistake: str) -> str:
-    """Return the file, family or package that a complaint is about, whatever is wrong with it."""
-    return mistake.partition(" ")[0]
+    known = {mistake.subject for mistake in before}
+    return [mistake for mistake in after if mistake.subject not in known]

@@ -5,15 +5,19 @@ the engine's own reference in the same rounds, which can be compared much better
 """
 
 from ast import literal_eval
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from ..errors import ResultsError
 from ..measure.stats import Estimate, over_processes
+from ..plugins.broken import BrokenPlugin, read_broken
+from ..plugins.registry import Unusable, read_unavailable
 from ..runs.record import Run
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .asv import MANIFEST, Manifest, attributes_of, module_of
@@ -21,6 +25,8 @@ from .repository import Commit, Repository
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 CONFIGURATION = "asv.conf.json"
 
@@ -51,19 +57,31 @@ class Tracked:
         return str(self.run.environment.get("machine")), environment_of(self.run)
 
     @property
-    def broken(self) -> Sequence[str]:
+    def broken(self) -> Sequence[BrokenPlugin]:
         """Return what does not import or build."""
-        return tuple(self.run.environment.get("broken") or ())
+        return broken_of(self.run)
 
     @property
-    def missing(self) -> Sequence[str]:
+    def missing(self) -> Sequence[Unusable]:
         """Return what lacks a library."""
-        return tuple(self.run.environment.get("unavailable") or ())
+        return _stored(self.run, "unavailable", read_unavailable)
 
     @property
     def contents(self) -> Mapping[str, str]:
         """Return for each implementation a hash of what it is made of."""
         return self.run.environment.get("contents") or {}
+
+
+def broken_of(run: Run) -> tuple[BrokenPlugin, ...]:
+    """Return what did not import or build at the commit of a run; raises `ResultsError` for a damaged one."""
+    return _stored(run, "broken", read_broken)
+
+
+def _stored(run: Run, name: str, read: Callable[[object], T]) -> tuple[T, ...]:
+    try:
+        return tuple(map(read, run.environment.get(name) or ()))
+    except msgspec.ValidationError as error:
+        raise ResultsError(f"run {run.id} is damaged: what is {name}: {error}") from None
 
 
 def environment_of(run: Run) -> str:

@@ -6,7 +6,6 @@ shared by all versions. The engine and the suites are always those that are inst
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -20,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PluginError
+from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
-from ..plugins.registry import ENTRY_POINTS, Registry, Unavailable
+from ..plugins.registry import ENTRY_POINTS, Registry
 from ..runs.store import write_text
 from ..workers import examined
 from .repository import Commit, Repository
@@ -168,30 +168,27 @@ def offered(folder: Path, site: Path) -> Registry:
     offers nothing.
     """
     parts = [
-        examined(path, "folder", path.stem)
+        _within(examined(path, "folder", path.stem), path.relative_to(folder))
         for path in sorted((folder / FOLDER).glob("*.py"))
         if not path.name.startswith("_")
     ]
     if offers_entries(folder):
         parts += _installed(folder, site)
     found: dict[str, Implementation] = {}
-    broken = [_told(mistake, folder) for part in parts for mistake in part.broken]
+    broken = [mistake for part in parts for mistake in part.broken]
     for one in (one for part in parts for one in part.implementations):
         if one.name in found:
-            broken.append(f"two implementations are called {one.name!r}; rename one of them with name=")
+            broken.append(BrokenPlugin("name", one.name, one.family))
         found.setdefault(one.name, one)
     unavailable = tuple(one for part in parts for one in part.unavailable)
     return Registry(tuple(found[name] for name in sorted(found)), unavailable, tuple(broken))
 
 
-def missing_of(one: Unavailable) -> str:
-    """Return what a file or package lacks, as a mistake: at a commit that is as good as not importing."""
-    return f"{one.family} is not available: {one.reason}"
-
-
-def _told(mistake: str, folder: Path) -> str:
-    """Return a complaint without the path of the copy, which is different at every commit."""
-    return mistake.replace(f"{folder.resolve()}{os.sep}", "").replace(f"{folder}{os.sep}", "")
+def _within(found: Registry, path: Path) -> Registry:
+    """Return what a file offers with its path inside the copy, which lies elsewhere at every commit."""
+    broken = tuple(replace(one, subject=str(path)) for one in found.broken)
+    unavailable = tuple(replace(one, source=str(path)) for one in found.unavailable)
+    return replace(found, broken=broken, unavailable=unavailable)
 
 
 def offers_entries(folder: Path) -> bool:
@@ -223,7 +220,7 @@ def _installed(folder: Path, site: Path) -> list[Registry]:
     try:
         _install(folder, site)
     except PluginError as error:
-        return [Registry((), broken=(str(error),))]
+        return [Registry((), broken=(BrokenPlugin.package(str(error)),))]
     names = [
         entry.name
         for distribution in distributions(path=[str(site)])
@@ -252,7 +249,7 @@ def _install(folder: Path, site: Path) -> None:
         if done.returncode == 0:
             (site / _INSTALLED).touch()
             return
-    raise PluginError(f"package does not build: {_last_line(done.stderr or done.stdout)}")
+    raise PluginError(_last_line(done.stderr or done.stdout))
 
 
 def _pip(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":

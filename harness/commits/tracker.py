@@ -33,7 +33,7 @@ from ..runs.store import (
     write_text,
 )
 from .asv import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
-from .history import CONFIGURATION, asv_folders
+from .history import CONFIGURATION, asv_folders, broken_of
 from .repository import Commit, Repository
 from .snapshots import WORKING_TREE, store_of, version_of
 
@@ -375,7 +375,7 @@ def _has_file(configuration: Configuration, commit: Commit, order: Order) -> boo
 
 def _told(commit: Commit, folder: Path, state: State, seconds: float) -> Outcome:
     rows = list(read_rows(folder))
-    broken = tuple(read_run(folder).environment.get("broken") or ())
+    broken = tuple(map(str, broken_of(read_run(folder))))
     failed = sum(row["status"] in FAILURES for row in rows)
     nothing = not rows and not broken
     return Outcome(commit, "nothing" if nothing else state, len(rows), failed, broken, seconds=seconds)

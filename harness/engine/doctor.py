@@ -52,7 +52,7 @@ def examine(registry: Registry, threads: int = 1) -> Iterator[Finding]:
     for one in registry.unavailable:
         yield Finding("unavailable", one.family, one.reason)
     for mistake in registry.broken:
-        yield Finding("unavailable", mistake, "put the file right")
+        yield Finding("unavailable", str(mistake), "put the file right")
 
 
 def screen_of(findings: Sequence[Finding]) -> str:

@@ -22,6 +22,7 @@ from ..measure.stopwatch import Rival, Stopwatch
 from ..numerics.arrays import Array
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
+from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .guard_pages import at_an_edge
 from .kernel_call import Bound, KernelError, Output, bind, chained, guarded
@@ -113,7 +114,7 @@ class Host(Protocol):
     def implementation(self) -> Implementation:
         """Return the implementation."""
 
-    def refuses(self, problem: Problem) -> str | None:
+    def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why it does not support the problem, or None; raises `PluginError`."""
 
     def bind(
@@ -177,7 +178,7 @@ class LocalHost:
     def __init__(self, implementation: Implementation) -> None:
         self.implementation = implementation
 
-    def refuses(self, problem: Problem) -> str | None:
+    def refuses(self, problem: Problem) -> Unsupported | None:
         return self.implementation.refuses(problem)
 
     def bind(

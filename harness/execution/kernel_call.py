@@ -30,11 +30,15 @@ MOST_KEPT = 24
 
 
 class KernelError(Exception):
-    """Why there is no output, in one line; `status` is that of the record."""
+    """Why there is no output, in one line; `status` is that of the record.
 
-    def __init__(self, status: str, reason: str) -> None:
+    `signal` is the name of the signal that ended the process, such as SIGSEGV, if one did.
+    """
+
+    def __init__(self, status: str, reason: str, *, signal: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
+        self.signal = signal
 
     @classmethod
     def of(cls, error: BaseException) -> "KernelError":

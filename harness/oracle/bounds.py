@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..numerics.operands import Operands, generator, operands_of, reals
 from ..problems.problem import Problem
 from .bank import Probe
+from .trial import Trial
 from .verdict import Verdict
 
-if TYPE_CHECKING:
-    from .trial import Trial
 
-
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Compare on signed numbers, then on positive ones, whose sums show every rounding."""
     for draw in range(trial.draws):
         yield trial.judged("bound", _REALS, draw)

@@ -1,26 +1,13 @@
 """The contract layer: what a call may return, and what it must leave as it was."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..execution.kernel_call import Output
-from ..numerics.arrays import Array, dtype_of
-from ..numerics.operands import Operands
-from ..plugins.declaration import Implementation
-from ..problems.problem import Problem
+from .output import BreachError, checked_output, same_bits
+from .trial import Trial
 from .verdict import Verdict
 
-if TYPE_CHECKING:
-    from .trial import Trial
 
-
-class BreachError(Exception):
-    """How an output, or its making, breaks the contract."""
-
-
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Look at the first call: its output, what it leaves running, and what it changes for others."""
     operands, _ = trial.deal(trial.sharp)
     seen = trial.host.first_call(trial.problem, operands)
@@ -30,7 +17,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
         checked_output(trial.implementation, trial.problem, output, seen.given, operands)
         for output in (seen.output, seen.later)
     )
-    if not _same_bits(y, later):
+    if not same_bits(y, later):
         raise BreachError("went on writing its output after it had returned")
     if seen.opened:
         raise BreachError(f"{seen.opened}, want it untouched")
@@ -38,45 +25,3 @@ def check(trial: "Trial") -> Iterator[Verdict]:
         raise BreachError(f"changed {seen.called} for the whole process")
     trial.first[trial.sharp] = y
     yield Verdict("passed", seed=trial.bank.seed)
-
-
-def checked_output(
-    implementation: Implementation, problem: Problem, output: Output, given: Operands, pristine: Operands
-) -> Array:
-    """Return the numbers of an output that keeps the contract.
-
-    Raises `BreachError` with the reason where the contract is broken.
-    """
-    if output.y is None:
-        raise BreachError(f"returned {output.foreign}")
-    reason = _misfit(problem, output.y)
-    if reason is None and output.alias:
-        reason = f"returned memory of its input {output.alias}, want an output of its own"
-    reason = reason or _changed_input(given, pristine)
-    if reason is None and implementation.layout == "channels_last" and not output.channels_last:
-        reason = "returned another memory order than the declared channels_last"
-    if reason:
-        raise BreachError(reason)
-    return output.y
-
-
-def _changed_input(given: Operands, pristine: Operands) -> str | None:
-    """Return which input is no longer what it was, or None."""
-    before = pristine.items()
-    for name, array in given.items().items():
-        if not _same_bits(array, before[name]):
-            return f"changed its input {name}, want it untouched"
-    return None
-
-
-def _misfit(problem: Problem, y: Array) -> str | None:
-    if y.shape != problem.output_shape:
-        return f"returned shape {y.shape}, want {problem.output_shape}"
-    if y.dtype != dtype_of(problem.dtype):
-        return f"returned dtype {y.dtype}, want {problem.dtype}"
-    return None
-
-
-def _same_bits(a: Array, b: Array) -> bool:
-    """Say whether two arrays agree in every bit, those of a NaN included."""
-    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()

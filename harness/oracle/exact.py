@@ -1,23 +1,20 @@
 """The exact layer: integers whose sums no order of summation rounds, so that every element tells."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..numerics.operands import sparse_integers, wide_weight, wide_x
 from .bank import Probe
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 _WIDE_X = Probe(wide_x, exact=True)
 _WIDE_WEIGHT = Probe(wide_weight, exact=True)
 _SPARSE = Probe(sparse_integers, exact=True)
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Compare bit for bit; transforms, which round on any data, on sums that stay within one half."""
     for draw in range(trial.draws):
         if not trial.accuracy.exact:
@@ -28,7 +25,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
             yield trial.judged("exact", _WIDE_WEIGHT, draw)
 
 
-def is_exact(trial: "Trial") -> bool:
+def is_exact(trial: Trial) -> bool:
     """Say whether sums of integers come out exact, as they do where nothing is transformed."""
     operands, true = trial.deal(_WIDE_X)
     return bool(np.array_equal(trial.output(operands).astype(np.float64), true.y))

@@ -21,7 +21,7 @@ from ..problems.problem import Problem
 from ..problems.suite import Case, Example
 from . import bounds, contract, exact, layouts, memory, nonfinite, precision, state, values
 from .bank import Bank
-from .contract import BreachError
+from .output import BreachError
 from .room import too_large
 from .trial import LEVELS, Trial, reproduction
 from .verdict import Verdict
@@ -94,17 +94,17 @@ class Oracle:
         """
         try:
             host = self._host(implementation)
-            reason = _refusal(host, case)
+            refused = _refusal(host, case)
         except (PluginError, KernelError) as error:
             status = error.status if isinstance(error, KernelError) else "error"
             return Verdict(status, str(error), "contract", seed=self.seed)
-        if reason:
-            return Verdict("unsupported", reason)
+        if refused is not None:
+            return refused
         verdict = Verdict("passed", seed=self.seed)
         for index, problem in enumerate(case.problems):
             one = self._judge_problem(host, problem, case.example)
             if one.reason:
-                one = replace(one, reason=_in_layer(case, index, one.reason))
+                one = replace(one, reason=_in_layer(case, index, one.reason), cause=one.reason)
             verdict = verdict.and_(one)
             if verdict.failed:
                 return self._seen_alone(host, case, replace(verdict, printed=host.printed()))
@@ -224,14 +224,14 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
         yield "exact_on_integers", exact.is_exact(trial)
 
 
-def _refusal(host: Host, case: Case) -> str | None:
-    """Return why an implementation does not support a case, or None if it supports every layer.
+def _refusal(host: Host, case: Case) -> Verdict | None:
+    """Return that an implementation does not support a case, or None if it supports every layer.
 
     Raises `PluginError` if its own `when=` fails, and `KernelError` if it ends its process.
     """
     for index, problem in enumerate(case.problems):
-        if reason := host.refuses(problem):
-            return _in_layer(case, index, reason)
+        if refusal := host.refuses(problem):
+            return Verdict("unsupported", _in_layer(case, index, str(refusal)), cause=refusal.needs)
     return None
 
 

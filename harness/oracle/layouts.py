@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +10,14 @@ from ..numerics.arrays import Array, Subclass, adapter, aligned_copy, from_store
 from ..numerics.operands import Operands, wide_x
 from ..problems.problem import Problem
 from .bank import Probe
-from .contract import BreachError
+from .output import BreachError
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 Place = Callable[[Array], Array]
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Hand out the same numbers in one layout after the other."""
     trial = trial.small or trial
     operands, true = trial.deal(trial.sharp)
@@ -41,7 +38,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
         yield _empty_batch(trial)
 
 
-def _placements(trial: "Trial") -> Iterator[tuple[Place, Place]]:
+def _placements(trial: Trial) -> Iterator[tuple[Place, Place]]:
     yield _fortran, _stepped
     yield _reversed, _channels_last
     yield _window, _transposed
@@ -58,7 +55,7 @@ def _placements(trial: "Trial") -> Iterator[tuple[Place, Place]]:
             yield _plain, on_axis
 
 
-def _placed(trial: "Trial", array: Array, place: Place, *, of_x: bool = False) -> Array:
+def _placed(trial: Trial, array: Array, place: Place, *, of_x: bool = False) -> Array:
     """Return a copy in a layout, or a plain one where the implementation's library has no such array."""
     layout = trial.implementation.layout if of_x else "contiguous"
     if layout != "contiguous":
@@ -181,7 +178,7 @@ def _read_only(array: Array) -> Array:
     return copy
 
 
-def _broadcast(trial: "Trial") -> Iterator[Verdict]:
+def _broadcast(trial: Trial) -> Iterator[Verdict]:
     """Hand out arrays some of whose elements are the same ones in memory, on one axis after the other."""
     if not trial.accuracy.exact or trial.problem.batch_size == 0:
         return
@@ -218,7 +215,7 @@ def _broadcast_on(axis: int) -> Place:
     return place
 
 
-def _subclass(trial: "Trial") -> Iterator[Verdict]:
+def _subclass(trial: Trial) -> Iterator[Verdict]:
     """Hand out a subclass of NumPy's array, and accept one back."""
     if trial.implementation.arrays != "numpy" or trial.implementation.layout != "contiguous":
         return
@@ -232,7 +229,7 @@ def _subclass(trial: "Trial") -> Iterator[Verdict]:
     yield trial.compared("layout", y, true, exact=True, given="its inputs subclasses of numpy.ndarray")
 
 
-def _empty_batch(trial: "Trial") -> Verdict:
+def _empty_batch(trial: Trial) -> Verdict:
     """Hand out no samples at all: the shape is all there is to be right, for who can do that."""
     problem = trial.problem.replace(batch_size=0)
     passed = Verdict("passed", seed=trial.bank.seed)

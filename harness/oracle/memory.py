@@ -1,24 +1,22 @@
 """The memory layer: nothing read beside the inputs, nothing written there, nothing used unwritten."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..execution.guard_pages import EDGES
 from ..numerics.arrays import Array, from_stored_order, in_stored_order, root_of
 from ..numerics.operands import Operands
-from .contract import BreachError
+from .output import BreachError
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 _CANARY_BYTES = 4096
 _POISONS = (np.nan, 1e30)
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Call between canaries, in poisoned memory, and at the edge of what may be read."""
     trial = trial.small or trial
     operands, true = trial.deal(trial.sharp)
@@ -37,7 +35,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
         yield _at_the_edge(trial, operands)
 
 
-def _between_canaries(trial: "Trial", operands: Operands, poison: float) -> Operands:
+def _between_canaries(trial: Trial, operands: Operands, poison: float) -> Operands:
     """Return the operands in the middle of larger blocks."""
 
     def surrounded(array: Array, layout: str = "contiguous") -> Array:
@@ -60,7 +58,7 @@ def _as_type(poison: float, dtype: np.dtype[Any]) -> float:
     return poison if np.isnan(poison) or dtype != np.float16 else 3e4
 
 
-def _at_the_edge(trial: "Trial", operands: Operands) -> Verdict:
+def _at_the_edge(trial: Trial, operands: Operands) -> Verdict:
     """Let the inputs end, then begin, where memory ends; one step beyond an edge can be seen."""
     for edge in EDGES:
         if signal := trial.host.at_the_edge(trial.problem, operands, edge):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,8 @@ from ..numerics.operands import Operands, reals
 from ..numerics.reference import convolve
 from ..problems.problem import Problem
 from .bank import Probe
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 Mask = NDArray[np.bool_]
 
@@ -42,7 +40,7 @@ class _Spot:
         return f"{self.operand}[{', '.join(map(str, self.index))}] = {self.value:+}".replace("+nan", "nan")
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Plant one such element after the other."""
     trial = trial.small or trial
     for spot in _spots(trial):
@@ -54,7 +52,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
         yield from _opposite_infinities(trial)
 
 
-def traits(trial: "Trial") -> dict[str, Any]:
+def traits(trial: Trial) -> dict[str, Any]:
     """Return how far a NaN in x spreads, and what becomes of an infinity."""
     trial = trial.small or trial
     place = _places(trial.problem)
@@ -70,7 +68,7 @@ def traits(trial: "Trial") -> dict[str, Any]:
     return {"locality": found, "infinity": "nan" if np.isnan(infinite).any() else "kept"}
 
 
-def _spots(trial: "Trial") -> Iterator[_Spot]:
+def _spots(trial: Trial) -> Iterator[_Spot]:
     problem = trial.problem
     places = _places(problem)
     if places is None or problem.batch_size == 0:
@@ -119,12 +117,12 @@ def _planted(operands: Operands, spot: _Spot) -> Operands:
     return Operands(named["x"], named["weight"], named.get("bias"))
 
 
-def _output(trial: "Trial", spot: _Spot) -> Array:
+def _output(trial: Trial, spot: _Spot) -> Array:
     operands, _ = trial.deal(_REALS)
     return trial.output(_planted(operands, spot)).astype(np.float64)
 
 
-def _judged(trial: "Trial", spot: _Spot) -> Verdict:
+def _judged(trial: Trial, spot: _Spot) -> Verdict:
     _, true = trial.deal(_REALS)
     y = _output(trial, spot)
     problem = trial.problem
@@ -151,7 +149,7 @@ def _judged(trial: "Trial", spot: _Spot) -> Verdict:
     return Verdict("passed", seed=trial.bank.seed)
 
 
-def _failure(trial: "Trial", spot: object, bad: Mask, y: Array, complaint: str) -> Verdict:
+def _failure(trial: Trial, spot: object, bad: Mask, y: Array, complaint: str) -> Verdict:
     where = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
     text = f"y[{', '.join(map(str, where))}] is {y[where]:.9g}, {complaint}"
     verdict = trial.failure("wrong", text, "non-finite", str(spot))
@@ -189,7 +187,7 @@ def _only(shape: tuple[int, ...], index: tuple[int, ...]) -> Array:
     return array
 
 
-def _may_reach(trial: "Trial", operand: str, index: tuple[int, ...], locality: str) -> Mask:
+def _may_reach(trial: Trial, operand: str, index: tuple[int, ...], locality: str) -> Mask:
     """Return the outputs to which an element may spread under a locality."""
     problem = trial.problem
     may = np.zeros(problem.output_shape, bool)
@@ -231,7 +229,7 @@ def _grown(mask: Mask, reach: int) -> Mask:
     return mask
 
 
-def _nothing_but_nan(trial: "Trial") -> Verdict:
+def _nothing_but_nan(trial: Trial) -> Verdict:
     """Ask with an x in which nothing is a number: every output that reads x is none."""
     operands, _ = trial.deal(_REALS)
     y = trial.output(replace(operands, x=np.full_like(operands.x, np.nan))).astype(np.float64)
@@ -241,7 +239,7 @@ def _nothing_but_nan(trial: "Trial") -> Verdict:
     return Verdict("passed", seed=trial.bank.seed)
 
 
-def _opposite_infinities(trial: "Trial") -> Iterator[Verdict]:
+def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
     """Ask for sums of +Inf and −Inf, which are not a number."""
     problem = trial.problem
     if problem.in_channels // problem.groups < 2:
@@ -256,7 +254,7 @@ def _opposite_infinities(trial: "Trial") -> Iterator[Verdict]:
         yield _failure(trial, "+inf and -inf in one window", kept, y, "want nan")
 
 
-def _products(trial: "Trial") -> Array:
+def _products(trial: Trial) -> Array:
     """Return how many elements of x each output reads."""
     problem = trial.problem
     return trial.bank.once(
@@ -265,7 +263,7 @@ def _products(trial: "Trial") -> Array:
     )
 
 
-def _overflows(trial: "Trial") -> Verdict:
+def _overflows(trial: Trial) -> Verdict:
     """Ask for sums that are larger than the type holds."""
     problem = trial.problem
     largest = 2.0 ** {"float16": 15, "float64": 1023}.get(problem.dtype, 127)

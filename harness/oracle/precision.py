@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,10 +20,8 @@ from ..numerics.operands import (
 from ..problems.problem import Problem
 from .bank import Probe
 from .comparison import significant_bits
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 _SHORT = 7
 """Significant bits of the inputs that a narrower type would keep."""
@@ -33,7 +30,7 @@ _BEYOND = {"float16": 0, "bfloat16": 0, "float32": 20, "float64": 48}
 """Binary places behind the leading bit of the change that a narrower type would not see."""
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Single products with full significands, saturated sums; of transforms, whether they listen."""
     if not trial.accuracy.exact:
         if trial.level != "quick":
@@ -71,7 +68,7 @@ def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     return whole_numbers(problem, x, weight, np.ones(problem.out_channels))
 
 
-def _listens(trial: "Trial") -> Iterator[Verdict]:
+def _listens(trial: Trial) -> Iterator[Verdict]:
     """Move the inputs by less than a narrower type can see: an output that stays did not look.
 
     Bounds of transforms are too wide to tell a rounding of the inputs from their own. But inputs of
@@ -108,7 +105,7 @@ def _short(problem: Problem, seed: int) -> Operands:
     return operands_of(problem, x * 2.0**-_SHORT, weight * 2.0**-_SHORT, np.zeros(problem.out_channels))
 
 
-def bits_of(trial: "Trial") -> int:
+def bits_of(trial: Trial) -> int:
     """Return about how many significant bits an implementation computes with."""
     probe = _FULL_X if trial.accuracy.exact else _IMPULSES
     operands, true = trial.deal(probe)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from ..numerics.reference import truth
 from ..problems.fields import PADDING_MODES
 from ..problems.problem import Problem
 from .bank import Probe
-from .contract import BreachError
+from .output import BreachError
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 _CALLS = {"standard": 24, "thorough": 150}
 _SECONDS = {"standard": 0.03, "thorough": 0.4}
@@ -35,7 +33,7 @@ _REPEATS = {"standard": 3, "thorough": 8}
 _REALS = Probe(reals)
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Call again: with the same, with other content in the same memory, with other shapes, at once."""
     trial = trial.small or trial
     yield from _repeats(trial)
@@ -55,7 +53,7 @@ Content = tuple[Operands, Truth]
 class _Session:
     """Calls on one set of buffers, the latest outputs kept."""
 
-    def __init__(self, trial: "Trial", operands: Operands) -> None:
+    def __init__(self, trial: Trial, operands: Operands) -> None:
         self._trial = trial
         self._bound = trial.bound(operands)
         self._kept: deque[Array] = deque(maxlen=MOST_KEPT)
@@ -144,7 +142,7 @@ class _Session:
                 raise BreachError("changed an output that it had returned before, want a new one every call")
 
 
-def _content(trial: "Trial", operands: Operands, word: str) -> Content:
+def _content(trial: Trial, operands: Operands, word: str) -> Content:
     """Return operands with their true output, made once per problem and kind of data."""
     key = ("state", word, trial.accuracy.bits, trial.accuracy.exact)
     return trial.bank.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
@@ -186,7 +184,7 @@ _CHANGES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 )
 
 
-def _repeats(trial: "Trial") -> Iterator[Verdict]:
+def _repeats(trial: Trial) -> Iterator[Verdict]:
     """Call on the same real numbers: bit for bit the same, unless it is declared otherwise."""
     operands, true = trial.deal(_REALS)
     bound = trial.bound(operands)
@@ -200,7 +198,7 @@ def _repeats(trial: "Trial") -> Iterator[Verdict]:
             yield trial.failure("wrong", reason, "state")
 
 
-def _other_problems(trial: "Trial", session: _Session) -> Iterator[Verdict]:
+def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
     """Call on a larger, a smaller and an otherwise different problem in between."""
     content = trial.deal(trial.sharp)
     for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
@@ -250,7 +248,7 @@ def _changed(problem: Problem, **changes: Any) -> Problem | None:
         return None
 
 
-def _at_once(trial: "Trial") -> Iterator[Verdict]:
+def _at_once(trial: Trial) -> Iterator[Verdict]:
     """Call from several threads at once, each with content of its own."""
     contents = [trial.deal(trial.sharp, draw) for draw in range(3)]
     contents.append(contents[0])

@@ -15,7 +15,7 @@ from ..numerics.reference import convolve, truth
 from ..problems.problem import Problem
 from .at_size import AtSize, is_decided_exactly
 from .comparison import Doubles, first_beyond
-from .contract import BreachError, checked_output
+from .output import BreachError, checked_output
 
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 

@@ -16,7 +16,7 @@ from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from .bank import Bank, Probe
 from .comparison import Comparison, compare, significant_bits
-from .contract import checked_output
+from .output import checked_output
 from .small import smaller
 from .verdict import Verdict
 

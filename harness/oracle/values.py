@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from math import ceil, log2, prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,16 +24,14 @@ from ..numerics.operands import (
 from ..problems.problem import Problem
 from .bank import Probe
 from .comparison import compare
+from .trial import Trial
 from .verdict import Verdict
-
-if TYPE_CHECKING:
-    from .trial import Trial
 
 _EXPONENTS = {"float16": (-14, 15), "bfloat16": (-126, 127), "float32": (-126, 127), "float64": (-1022, 1023)}
 """The exponents of the least and the largest normal numbers."""
 
 
-def check(trial: "Trial") -> Iterator[Verdict]:
+def check(trial: Trial) -> Iterator[Verdict]:
     """Compare on one kind of unusual numbers after the other."""
     trial = trial.small or trial
     for probe in _probes(trial):
@@ -43,7 +40,7 @@ def check(trial: "Trial") -> Iterator[Verdict]:
         yield trial.compared("values", y, true, exact=probe.exact, given=str(probe))
 
 
-def _probes(trial: "Trial") -> Iterator[Probe]:
+def _probes(trial: Trial) -> Iterator[Probe]:
     yield from _ALWAYS
     has_range = not _has_less_range(trial)
     if has_range:
@@ -58,12 +55,12 @@ def _probes(trial: "Trial") -> Iterator[Probe]:
             yield _OUTLIER
 
 
-def _has_less_range(trial: "Trial") -> bool:
+def _has_less_range(trial: Trial) -> bool:
     """Say whether the class has the bits of float32, and with them its range, behind float64."""
     return trial.problem.dtype == "float64" and trial.accuracy.bits is not None
 
 
-def keeps_subnormals(trial: "Trial") -> bool:
+def keeps_subnormals(trial: Trial) -> bool:
     """Say whether results below the normal numbers come out as they should."""
     operands, true = trial.deal(Probe(subnormal_outputs))
     return compare(trial.output(operands), true, trial.accuracy, exact_data=False).where is None

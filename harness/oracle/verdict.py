@@ -25,6 +25,7 @@ FAILURES = frozenset({"imprecise", "wrong", "contract", "memory", "timeout", "er
 class Verdict:
     """A status with its reason, the layer that saw it, and the errors in figures.
 
+    `cause` is the part of the reason that is the same for other problems, None where that is all of it.
     `error_u` is the largest error in units of u·max(|x|⋆|w| + |b|), with u the unit roundoff of the
     data type, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
     of the first bad element, `values` an implementation's own output on a worked example, `printed`
@@ -43,6 +44,7 @@ class Verdict:
     reproduce: str | None = None
     values: Any = None
     printed: str | None = None
+    cause: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
 
     @property

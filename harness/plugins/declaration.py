@@ -15,12 +15,13 @@ from ..numerics import accuracy_classes
 from ..numerics.accuracy import LOCALITIES, Accuracy
 from ..numerics.arrays import LAYOUTS
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
-from ..problems.fields import DIRECTIONS, DTYPES, PADDING_MODES, SPATIAL_FIELDS
+from ..problems.fields import DIRECTIONS, DTYPES, PADDING_MODES
 from ..problems.problem import FIELDS, Problem
+from .support import Unsupported, allows, needs, refused_by_signature
 
 Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
-Reason = Callable[[Problem], str | None]
+Condition = Callable[[Problem], str | None]
 
 PARAMETERS = (
     "x",
@@ -130,7 +131,7 @@ class Implementation:
     constraints: Mapping[str, Any]
     dtypes: tuple[str, ...]
     direction: str
-    when: Reason | None = field(repr=False)
+    when: Condition | None = field(repr=False)
     accuracy: Accuracy
     locality: str
     flushes_subnormals: bool
@@ -149,20 +150,20 @@ class Implementation:
         """Return the name that it has in its own file: that of one of several versions ends in `@version`."""
         return self.name.removesuffix(f"@{self.version}")
 
-    def refuses(self, problem: Problem) -> str | None:
+    def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why this implementation does not support the problem, or None if it does.
 
         Raises `PluginError` if its `when=` raises, or returns anything but a text or None.
         """
         for name, allowed in (("dtype", self.dtypes), ("direction", self.direction)):
-            if not _allows(name, allowed, problem):
-                return _needs(name, allowed, problem)
+            if not allows(name, allowed, problem):
+                return needs(name, allowed, problem)
         for name, allowed in self.constraints.items():
-            if not _allows(name, allowed, problem):
-                return _needs(name, allowed, problem)
-        return self._refuses_by_signature(problem) or self._refuses_by_when(problem)
+            if not allows(name, allowed, problem):
+                return needs(name, allowed, problem)
+        return refused_by_signature(self.parameters, problem) or self._refuses_by_when(problem)
 
-    def _refuses_by_when(self, problem: Problem) -> str | None:
+    def _refuses_by_when(self, problem: Problem) -> Unsupported | None:
         if self.when is None:
             return None
         try:
@@ -173,30 +174,7 @@ class Implementation:
             raise PluginError(f"its when= raised {type(error).__name__}: {error}") from error
         if reason is not None and not isinstance(reason, str):
             raise PluginError(f"its when= returned {reason!r}; it must be a reason, or None")
-        return reason or None
-
-    def _refuses_by_signature(self, problem: Problem) -> str | None:
-        """Return which of the things that the signature leaves out the problem has."""
-        asked = set(self.parameters)
-        if problem.bias and "bias" not in asked:
-            return "takes no bias"
-        if "problem" in asked:
-            return None
-        for name, default in (("stride", 1), ("dilation", 1), ("groups", 1)):
-            if name not in asked and not _allows(name, default, problem):
-                return _needs(name, default, problem)
-        return _refuses_padding(asked, problem)
-
-
-def _refuses_padding(asked: set[str], problem: Problem) -> str | None:
-    if not asked & {"padding", "pads"} and any(any(pair) for pair in problem.pads):
-        return _needs("padding", 0, problem)
-    if "pads" not in asked and any(before != after for before, after in problem.pads):
-        return f"needs symmetric padding, got {problem.padding}"
-    # Where nothing is padded the mode says nothing.
-    if "padding_mode" not in asked and any(max(pair) > 0 for pair in problem.pads):
-        return None if problem.padding_mode == "zeros" else _needs("padding_mode", "zeros", problem)
-    return None
+        return Unsupported.read(reason) if reason else None
 
 
 def declare(
@@ -296,28 +274,6 @@ def _refuse_no_number(name: str, value: Any) -> None:
         raise PluginError(f"declares {name}={value!r}, which allows nothing")
 
 
-def _allows(name: str, allowed: Any, problem: Problem) -> bool:
-    """Say whether the problem's field has an allowed value.
-
-    For a spatial field an int means all axes alike and a tuple one value per axis, so alternatives
-    are a list there; for any other field every collection lists alternatives.
-    """
-    value = getattr(problem, name)
-    spatial = name in SPATIAL_FIELDS
-    if isinstance(allowed, (list, set, frozenset, range)) or (isinstance(allowed, tuple) and not spatial):
-        return any(_allows(name, one, problem) for one in allowed)
-    if spatial and isinstance(allowed, int):
-        return bool(value == (allowed,) * problem.ndim)
-    return bool(value == allowed)
-
-
-def _needs(name: str, allowed: Any, problem: Problem) -> str:
-    one_value = isinstance(allowed, str) or (isinstance(allowed, tuple) and name in SPATIAL_FIELDS)
-    if isinstance(allowed, Iterable) and not one_value:
-        allowed = " or ".join(str(one) for one in allowed)
-    return f"needs {name} {allowed}, got {getattr(problem, name)}"
-
-
 def _known(keyword: str, value: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return one value or a collection of them as a tuple of known ones."""
     values = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
@@ -352,8 +308,8 @@ def _yes_or_no(keyword: str, value: Any) -> bool:
     return value
 
 
-def _callable(keyword: str, value: Any) -> Reason | None:
+def _callable(keyword: str, value: Any) -> Condition | None:
     if value is not None and not callable(value):
         raise PluginError(f"declares {keyword}={value!r}; it must be a function of a problem")
-    reason: Reason | None = value
-    return reason
+    condition: Condition | None = value
+    return condition

@@ -13,12 +13,15 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..errors import PluginError, SelectionError, did_you_mean
+from .broken import BrokenPlugin, Kind, of_line
 from .declaration import Implementation, Mark, declare, mark_of
 from .lazy import lazy_import
 
@@ -46,6 +49,26 @@ class Unavailable:
         """Return what is missing and the command that installs it."""
         return missing(self.library)
 
+    @property
+    def subject(self) -> str:
+        """Return what is not available."""
+        return self.family
+
+    def __str__(self) -> str:
+        return f"{self.family} is not available: {self.reason}"
+
+    def takes_away(self, name: str) -> bool:
+        """Say whether an implementation is missing because its library is."""
+        return self.family == name.partition(".")[0]
+
+
+Unusable = BrokenPlugin | Unavailable
+
+
+def read_unavailable(stored: object) -> Unusable:
+    """Return what lacks a library from what a run has stored of it, as `read_broken` does."""
+    return of_line(stored) if isinstance(stored, str) else msgspec.convert(stored, Unavailable)
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -53,7 +76,7 @@ class Registry:
 
     implementations: tuple[Implementation, ...]
     unavailable: tuple[Unavailable, ...] = ()
-    broken: tuple[str, ...] = ()
+    broken: tuple[BrokenPlugin, ...] = ()
 
     def select(self, patterns: Sequence[str]) -> tuple[Implementation, ...]:
         """Return the implementations that match any of the globs; all without a glob.
@@ -173,7 +196,7 @@ class _Scan:
         self._examine = examine
         self._found: dict[str, Implementation] = {}
         self._unavailable: list[Unavailable] = []
-        self._broken: list[str] = []
+        self._broken: list[BrokenPlugin] = []
 
     def registry(self) -> Registry:
         found = tuple(self._found[name] for name in sorted(self._found))
@@ -185,29 +208,25 @@ class _Scan:
             module = _import_file(path, module_name)
         except ModuleNotFoundError as error:
             if error.name is None or is_installed(error.name):
-                self._broken.append(f"{path} does not import: {_last_line(error)}")
+                self._refuse("import", path, _last_line(error))
             elif _lies_beside(path, error.name):
-                advice = "a plugin is one file, or an installed package"
-                self._broken.append(f"{path} imports {error.name!r} from beside it; {advice}")
+                self._refuse("neighbour", path, error.name)
             else:
                 self._unavailable.append(Unavailable(path.stem, error.name, str(path)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 a plugin may raise anything
-            self._broken.append(f"{path} does not import: {_where(error, path)}{_last_line(error)}")
+            self._refuse("import", path, f"{_where(error, path)}{_last_line(error)}")
         else:
             self._collect(module, path.stem, path, origin)
 
     def plugin(self, path: Path) -> None:
         """Import a file that somebody named, which must therefore hold an implementation."""
         if not path.is_file():
-            what = (
-                f"{path} is a folder; name its files" if path.is_dir() else f"there is no plugin file {path}"
-            )
-            self._broken.append(what)
+            self._refuse("folder" if path.is_dir() else "absent", path)
             return
         if path.suffix != ".py":
-            self._broken.append(f"{path} is no Python file; a plugin's name ends in .py")
+            self._refuse("suffix", path)
             return
         if any(one.source and one.source.resolve() == path.resolve() for one in self._found.values()):
             return  # named twice, or one of the built-in files
@@ -218,11 +237,12 @@ class _Scan:
         resolved = path.resolve()
         self.file(path, f"convharness_plugin_{abs(hash(resolved))}_{path.stem}", "file")
         if counts == len(self._found) + len(self._unavailable) + len(self._broken):
-            self._broken.append(f"{path} marks no function; put @implementation above one")
+            self._refuse("unmarked", path)
 
     def entry_point(self, entry: "EntryPoint") -> None:
         """Import what an installed package offers."""
         source = f"entry point {entry.name} = {entry.value}"
+        broken = partial(BrokenPlugin, "import", source, entry.name)
         if self._examine is not None:
             self._take(self._examine(Path(entry.name), "installed", entry.name))
             return
@@ -231,26 +251,30 @@ class _Scan:
         except ModuleNotFoundError as error:
             own = entry.module.partition(".")[0]
             if error.name is None or is_installed(error.name) or error.name.partition(".")[0] == own:
-                self._broken.append(f"{source} does not import: {_last_line(error)}")
+                self._broken.append(broken(_last_line(error)))
             else:
                 self._unavailable.append(Unavailable(entry.name, error.name, source))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 a plugin may raise anything
-            self._broken.append(f"{source} does not import: {_last_line(error)}")
+            self._broken.append(broken(_last_line(error)))
         else:
             path = getattr(module, "__file__", None)
             self._collect(module, entry.name, Path(path) if path else None, "installed")
 
     def _collect(self, module: ModuleType, family: str, path: Path | None, origin: str) -> None:
-        self._broken += _defined_twice(path)
+        self._broken += _defined_twice(path, family)
         for function, mark in _marked(module):
             try:
                 found = declare(function, mark, family, path, origin)
             except PluginError as error:
-                self._broken.append(f"{path or family}: {error}")
+                self._broken.append(BrokenPlugin("declaration", str(path or family), family, str(error)))
                 continue
             self._add(found)
+
+    def _refuse(self, kind: Kind, path: Path, reason: str = "") -> None:
+        """Note what is wrong with a file."""
+        self._broken.append(BrokenPlugin(kind, str(path), path.stem, reason))
 
     def _take(self, registry: Registry) -> None:
         """Add what another process has found."""
@@ -268,8 +292,8 @@ class _Scan:
             )
 
 
-def _defined_twice(path: Path | None) -> Iterator[str]:
-    """Yield a complaint for every marked function of a file that a later one of its name replaces."""
+def _defined_twice(path: Path | None, family: str) -> Iterator[BrokenPlugin]:
+    """Yield every marked function of a file that a later one of its name replaces."""
     if path is None or path.suffix != ".py":
         return
     try:
@@ -280,8 +304,8 @@ def _defined_twice(path: Path | None) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and any(map(_is_mark, node.decorator_list)):
             if node.name in lines:
-                where = f"lines {lines[node.name]} and {node.lineno}"
-                yield f"{path} defines two implementations {node.name!r}, in {where}; rename one of them"
+                which = f"{node.name!r}, in lines {lines[node.name]} and {node.lineno}"
+                yield BrokenPlugin("twice", str(path), family, which)
             lines[node.name] = node.lineno
 
 

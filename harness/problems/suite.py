@@ -2,19 +2,18 @@
 
 import importlib.util
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, product
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from ..errors import ProblemError, SelectionError, SuiteError, did_you_mean
+from ..errors import Mistake, ProblemError, SelectionError, SuiteError, did_you_mean
 from .problem import FIELDS, REQUIRED_FIELDS, Problem
 
 _ABOUT = ("label", "weight", "description", "versus", "example", "problem", "layers")
 _MOST_POINTS = 100_000
-_NAMELESS = "a case without a label"
 _SECTIONS = ("description", "defaults", "case", "grid")
 
 
@@ -128,9 +127,9 @@ def load_suite(path: Path | str) -> Suite:
     try:
         return replace(parse_suite(path.stem, tomllib.loads(text)), source=str(path))
     except tomllib.TOMLDecodeError as error:
-        raise SuiteError([f"{path}: not valid TOML: {error}"]) from None
+        raise SuiteError([Mistake(f"not valid TOML: {error}", (str(path),))]) from None
     except SuiteError as error:
-        raise SuiteError([f"{path}: {mistake}" for mistake in error.mistakes]) from None
+        raise SuiteError([mistake.within(str(path)) for mistake in error.mistakes]) from None
 
 
 def parse_suite(name: str, content: Mapping[str, Any]) -> Suite:
@@ -138,7 +137,7 @@ def parse_suite(name: str, content: Mapping[str, Any]) -> Suite:
     reader = _Reader(content)
     cases = reader.cases()
     if not cases and not reader.mistakes:
-        reader.mistakes.append("it has no cases; write [[case]] or [[grid]] tables")
+        reader.refuse("it has no cases; write [[case]] or [[grid]] tables")
     if reader.mistakes:
         raise SuiteError(reader.mistakes)
     return Suite(name, tuple(cases), content.get("description", ""))
@@ -148,69 +147,77 @@ class _Reader:
     """Turns tables into cases and collects every mistake on the way."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
-        self.mistakes: list[str] = []
+        self.mistakes: list[Mistake] = []
         for key in content:
             if key not in _SECTIONS:
-                self.mistakes.append(f"unknown section {key!r}{did_you_mean(key, _SECTIONS)}")
+                self.refuse(f"unknown section {key!r}{did_you_mean(key, _SECTIONS)}")
         self._defaults = self._section(content, "defaults", dict, {})
         self._tables = self._section(content, "case", list, [])
         self._grids = self._section(content, "grid", list, [])
         self._section(content, "description", str, "")
         for key in [key for key in self._defaults if key not in FIELDS]:
-            self.mistakes.append(f"defaults: unknown field {key!r}{did_you_mean(key, FIELDS)}")
+            self.refuse(f"unknown field {key!r}{did_you_mean(key, FIELDS)}", "defaults")
         self._defaults = {key: value for key, value in self._defaults.items() if key in FIELDS}
+
+    def refuse(self, text: str, *where: str) -> None:
+        """Note a mistake, and the place of it within the file."""
+        self.mistakes.append(Mistake(text, where))
 
     def _section(self, content: Mapping[str, Any], name: str, kind: type, empty: Any) -> Any:
         value = content.get(name, empty)
         items = value if kind is list and isinstance(value, list) else []
         if not isinstance(value, kind) or not all(isinstance(item, dict) for item in items):
             form = {"case": "[[case]] tables", "grid": "[[grid]] tables", "defaults": "a [defaults] table"}
-            self.mistakes.append(f"{name} must be {form.get(name, 'a text')}, got {value!r}")
+            self.refuse(f"{name} must be {form.get(name, 'a text')}, got {value!r}")
             return empty
         return value
 
     def cases(self) -> list[Case]:
         """Return the cases that could be read; labels must differ."""
-        singles = (self._guarded(_case_of, *place) for place in enumerate(self._tables, start=1))
-        grids = (self._guarded(_cases_of_grid, *place) for place in enumerate(self._grids, start=1))
-        found = list(chain.from_iterable(chain(singles, grids)))
+        found = [*self._singles(), *self._points()]
         labels: set[str] = set()
         for case in found:
             if case.label in labels:
-                self.mistakes.append(f"case {case.label!r}: the label is used twice; labels must differ")
+                self.refuse("the label is used twice; labels must differ", _place(case.label))
             labels.add(case.label)
         for case in found:
             if case.versus == case.label:
-                self.mistakes.append(f"case {case.label!r}: versus names the case itself")
+                self.refuse("versus names the case itself", _place(case.label))
             elif case.versus is not None and case.versus not in labels and not self.mistakes:
                 hint = did_you_mean(case.versus, labels)
-                self.mistakes.append(f"case {case.label!r}: versus={case.versus!r} is no case{hint}")
+                self.refuse(f"versus={case.versus!r} is no case{hint}", _place(case.label))
         return found
 
-    def _guarded(self, read: Callable[..., list[Case]], place: int, table: Mapping[str, Any]) -> list[Case]:
-        try:
-            return read(table, self._defaults)
-        except SuiteError as error:
-            self.mistakes += [
-                mistake.replace(_NAMELESS, f"case number {place}", 1) for mistake in error.mistakes
-            ]
-        return []
+    def _singles(self) -> Iterator[Case]:
+        """Yield the cases of [[case]] tables."""
+        for number, table in enumerate(self._tables, start=1):
+            label = str(table.get("label", ""))
+            try:
+                yield _case(table, self._defaults, label)
+            except ProblemError as error:
+                self.refuse(str(error), _place(label, number))
+
+    def _points(self) -> Iterator[Case]:
+        """Yield the cases of [[grid]] tables; of a grid with a mistake there are none."""
+        for table in self._grids:
+            try:
+                yield from _cases_of_grid(table, self._defaults)
+            except SuiteError as error:
+                self.mistakes += error.mistakes
 
 
-def _case_of(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Case]:
-    return [_case(table, defaults, str(table.get("label", "")))]
+def _place(label: str, number: int = 0) -> str:
+    """Return how messages name a case: by its label or, without one, by its number in the file."""
+    return f"case {label!r}" if label else f"case number {number}"
 
 
 def _case(table: Mapping[str, Any], defaults: Mapping[str, Any], label: str) -> Case:
-    where = f"case {label!r}: " if label else f"{_NAMELESS}: "
-    try:
-        _refuse_unknown(table, (*FIELDS, *_ABOUT))
-        problems = _problems(table, defaults)
-        about = _about(table)
-        example = _example(table["example"], problems) if "example" in table else None
-        return Case(label=label or str(problems[0]), problems=problems, example=example, **about)
-    except ProblemError as error:
-        raise SuiteError([f"{where}{error}"]) from None
+    """Return the case of a table; raises `ProblemError`, which leaves the place to the caller."""
+    _refuse_unknown(table, (*FIELDS, *_ABOUT))
+    problems = _problems(table, defaults)
+    about = _about(table)
+    example = _example(table["example"], problems) if "example" in table else None
+    return Case(label=label or str(problems[0]), problems=problems, example=example, **about)
 
 
 def _problems(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -330,35 +337,47 @@ def _cases_of_grid(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> lis
     A table inside a list moves several fields at once; such an axis may have any name, and its
     tables a `name` for the label.
     """
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
     cases: list[Case] = []
     template = str(table.get("label", "{problem}"))
+    place = f"grid {template!r}"
     axes = {key: value for key, value in table.items() if isinstance(value, list)}
     fixed = {key: value for key, value in table.items() if key not in axes and key != "label"}
-    size = prod(len(values) for values in axes.values())
-    if size > _MOST_POINTS:
-        raise SuiteError(
-            [f"grid {template!r}: it spans {size:,} cases; at most {_MOST_POINTS:,} are a suite"]
-        )
-    empty = [key for key, values in axes.items() if not values]
-    if empty or not axes:
-        what = f"axis {empty[0]!r} has no values" if empty else "no field is a list, so it spans nothing"
-        raise SuiteError([f"grid {template!r}: {what}"])
-    for point in product(*axes.values()):
+    _refuse_empty_or_vast(place, axes)
+    for values in product(*axes.values()):
+        point = dict(zip(axes, values, strict=True))
+        fields, names = _point(point, fixed)
         try:
-            fields, names = _point(dict(zip(axes, point, strict=True)), fixed)
-            unlabelled = _case(fields, defaults, "")
-            label = _label(template, unlabelled.problems[0], names)
-            cases.append(_case(fields, defaults, label))
-        except SuiteError as error:
-            at = ", ".join(f"{key}={value}" for key, value in zip(axes, point, strict=True))
-            mistakes += [f"grid {template!r} at {at}: {text.split(': ', 1)[1]}" for text in error.mistakes]
+            case = _case(fields, defaults, "")
         except ProblemError as error:
-            mistakes.append(f"grid {template!r}: {error}")
+            at = ", ".join(f"{key}={value}" for key, value in point.items())
+            mistakes.append(Mistake(str(error), (f"{place} at {at}",)))
+            continue
+        try:
+            label = _label(template, case.problems[0], names)
+        except ProblemError as error:
+            mistakes.append(Mistake(str(error), (place,)))
+        else:
+            cases.append(replace(case, label=label or case.label))
     if mistakes:
         # The same mistake at every point of the grid is one mistake.
         raise SuiteError(list(dict.fromkeys(mistakes)))
     return cases
+
+
+def _refuse_empty_or_vast(place: str, axes: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse a grid without points, or with more than a suite can have."""
+    size = prod(len(values) for values in axes.values())
+    empty = [key for key, values in axes.items() if not values]
+    if size > _MOST_POINTS:
+        text = f"it spans {size:,} cases; at most {_MOST_POINTS:,} are a suite"
+    elif empty:
+        text = f"axis {empty[0]!r} has no values"
+    elif not axes:
+        text = "no field is a list, so it spans nothing"
+    else:
+        return
+    raise SuiteError([Mistake(text, (place,))])
 
 
 def _point(point: Mapping[str, Any], fixed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Stored records made ready for the views: every column there, one row per case and implementation."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -8,7 +9,9 @@ import pandas as pd
 
 from ..measure.decisions import PRECISION
 from ..numerics.arrays import LAYOUTS
+from ..plugins.support import Unsupported
 from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
+from .statuses import SKIPPED
 
 WARM, COLD = "warm", "cold"
 
@@ -48,6 +51,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     caches = zip(full["cache"], full["run"], strict=True)
     full["cache"] = [str(own or efforts.get(run, {}).get("cache") or WARM) for own, run in caches]
     full["precision"] = [float(efforts.get(run, {}).get("precision") or PRECISION) for run in full["run"]]
+    full["cause"] = _causes(full)
     full["label"] = _labels(full)
     return _newest(_without_speed(full))
 
@@ -103,6 +107,18 @@ def _without_speed(frame: pd.DataFrame) -> pd.DataFrame:
     samples = zip(frame["samples_s"], timed, strict=True)
     frame["samples_s"] = pd.Series([_list(values) if ok else [] for values, ok in samples], dtype=object)
     return frame
+
+
+_CHAIN_LAYER = re.compile(r"^layer \d+ \([^)]*\): ")
+
+
+def _causes(frame: pd.DataFrame) -> pd.Series:
+    """Return the causes of what was not judged; earlier versions stored them within the reason only."""
+    lacking = frame["cause"].isna() & frame["reason"].notna() & frame["status"].isin(SKIPPED)
+    lines = frame.loc[lacking, "reason"].astype(str)
+    return frame["cause"].where(
+        ~lacking, lines.map(lambda line: Unsupported.read(_CHAIN_LAYER.sub("", line)).needs)
+    )
 
 
 def _list(values: Any) -> list[float]:

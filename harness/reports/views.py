@@ -33,7 +33,6 @@ _IDENTITY = ("run", "suite", "case", "problem", "implementation")
 _COMPARED = ("run", "suite", "case", "problem", "label", "layout", "implementation")
 _COMPARED_NUMBERS = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", "detectable")
 
-_LAYER = r"^layer \d+ \([^)]*\): "
 _SAME_CASE = ["suite", "dtype", "direction", "threads", "machine", "implementation"]
 
 
@@ -413,22 +412,20 @@ def failures(frame: pd.DataFrame) -> pd.DataFrame:
 def skipped(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what was not judged, one row per status and reason, most frequent first.
 
-    Reasons that differ only in the value they got, or in the layer of a chain, are one reason.
+    Reasons that differ only in the value they got, or in the layer of a chain, have one cause.
     """
     frame = prepare(frame)
     rows = frame[frame["status"].isin(SKIPPED)]
-    reason = rows["reason"].fillna("no reason given").astype(str)
-    reason = reason.str.replace(_LAYER, "", regex=True).str.split(", got ", n=1).str[0]
-    groups = rows.assign(reason=reason).groupby(["status", "reason"], sort=False)
+    groups = rows.fillna({"cause": "no reason given"}).groupby(["status", "cause"], sort=False)
     table = pd.DataFrame(
         [
             {
                 "status": status,
-                "reason": reason,
+                "reason": cause,
                 "records": len(group),
                 "implementations": implementations(group),
             }
-            for (status, reason), group in groups
+            for (status, cause), group in groups
         ],
         columns=["status", "reason", "records", "implementations"],
     )

@@ -23,7 +23,7 @@ def framed(message: Any) -> bytes:
     try:
         body = _encode(message)
     except UnicodeEncodeError:
-        body = _encode(_readable(message))
+        body = _encode(_readable(msgspec.to_builtins(message, enc_hook=str)))
     return _LENGTH.pack(len(body)) + body
 
 

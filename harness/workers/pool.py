@@ -17,6 +17,7 @@ from ..execution.kernel_call import KernelError
 from ..machine import calibration
 from ..machine.ceilings import Ceilings
 from ..machine.interference import Conditions, Snapshot
+from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
 from ..plugins.facts import read_facts
 from ..plugins.registry import Registry, Unavailable
@@ -42,7 +43,7 @@ class Described(msgspec.Struct):
 
     implementations: list[dict[str, Any]]
     unavailable: list[tuple[str, str, str]]
-    broken: list[str]
+    broken: list[BrokenPlugin]
 
 
 class Staff:
@@ -251,6 +252,6 @@ def examined(source: Path, origin: str, family: str, site: str | None = None) ->
             tuple(found.broken),
         )
     except (KernelError, PluginError, KeyError, TypeError) as error:
-        return Registry((), broken=(f"{source} does not import: {error}",))
+        return Registry((), broken=(BrokenPlugin("import", str(source), family, str(error)),))
     finally:
         process.end()

@@ -371,7 +371,8 @@ class Process:
             return self._ended_by_us("crashed", "closed the harness's channel")
         self.end()
         if code < 0:
-            return KernelError("crashed", f"was ended by {_signal(-code)}")
+            name = _signal(-code)
+            return KernelError("crashed", f"was ended by {name}", signal=name)
         return KernelError("crashed", f"ended its own process, with exit code {code}")
 
 

@@ -15,6 +15,7 @@ from ..execution.kernel_call import MOST_KEPT, KernelError, Output
 from ..numerics.arrays import Array, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
+from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .process import START_S, Limits, Process
 from .rival import RemoteRival, Seconds
@@ -64,12 +65,12 @@ class RemoteHost:
         self._is_renewed = False
         self._printed: str | None = None
 
-    def refuses(self, problem: Problem) -> str | None:
+    def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why it does not support a problem; its own `when=` is asked where it is."""
         if self.implementation.when is None:
             return self.implementation.refuses(problem)
-        reason: str | None = self.ask("refuses", str | None, problem=str(problem))
-        return reason
+        refusal: Unsupported | None = self.ask("refuses", Unsupported | None, problem=str(problem))
+        return refusal
 
     def bind(
         self,
@@ -150,14 +151,14 @@ class RemoteHost:
         ]
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
-        """Call at the edge of memory: if that ends the worker, there will be another."""
+        """Call at the edge of memory: if a signal ends the worker, the next request starts another."""
         shared = _shared(self._running(), self.implementation, operands, None)
         try:
             self.ask("at_the_edge", problem=str(problem), operands=shared.specs, edge=edge)
         except KernelError as error:
-            if error.status != "crashed":
+            if error.signal is None:
                 raise
-            return str(error).removeprefix("was ended by ")
+            return error.signal
         return None
 
     def rival(self, name: str, chain: Sequence[Held], *, cold: bool = False) -> "RemoteRival":

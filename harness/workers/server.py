@@ -30,6 +30,7 @@ from ..numerics.operands import Operands
 from ..plugins.facts import written_facts
 from ..plugins.lazy import load_those_of
 from ..plugins.registry import Registry, held_by
+from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .channel import framed, receive
 from .process import die_with_parent
@@ -168,7 +169,7 @@ class _Servant:
         registry = self._held or held_by(Path(source), origin, family)
         one = next((one for one in registry.implementations if one.name == name), None)
         if one is None:
-            why = "; ".join(registry.broken) or f"{source} no longer holds {name}"
+            why = "; ".join(map(str, registry.broken)) or f"{source} no longer holds {name}"
             raise KernelError("error", why)
         if self._held is None or running > 1:  # a template has one thread, and so has its copy
             adapter(one.arrays).limit_threads(running)
@@ -185,10 +186,9 @@ class _Servant:
         limit_threads(running)
         return measure_here(running)
 
-    def refuses(self, problem: str) -> str | None:
+    def refuses(self, problem: str) -> Unsupported | None:
         """Say why it does not support a problem."""
-        reason = self._host.refuses(Problem.parse(problem))
-        return reason and reason[:_LONGEST_TEXT]
+        return self._host.refuses(Problem.parse(problem))
 
     def bind(self, bound: int, problem: str, operands: Sequence[Spec], poison: str | None) -> float | None:
         """Hand operands over, and plan; return the seconds that this took."""

@@ -83,6 +83,18 @@ def test_the_working_tree_is_a_version_too(repository):
     assert (0, {"mine.pointwise": ["faster"]}) == (code, effects(output)), complaint
 
 
+def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path):
+    """On the terminal, and among the changes."""
+    made = Repository(tmp_path / "repository")
+    made.commit("Begin", mine=kernel(100), **{"my conv": "def"})
+    made.commit("Another", **{"my fft": "def"})
+    code, output, complaint = made.convharness("compare", "HEAD~1", "HEAD", *QUICK, "--format", "json")
+    reason = "implementations/my fft.py does not import: line 1: SyntaxError: invalid syntax"
+
+    assert (2, [reason]) == (code, [one["reason"] for one in json.loads(output)]), complaint
+    assert reason in complaint
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

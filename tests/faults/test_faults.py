@@ -161,7 +161,7 @@ def test_a_file_may_be_hostile_too(
     registry = examined(path, "file", "hostile")
 
     assert (1, ()) == (len(registry.broken), registry.implementations)
-    assert reason in registry.broken[0]
+    assert reason in str(registry.broken[0])
 
 
 def test_a_file_of_the_working_folder_shadows_nothing(
@@ -307,3 +307,34 @@ def test_what_a_plugin_cleans_up_at_the_end_is_cleaned_up(tmp_path: Path) -> Non
     (record,) = run([Suite("faults", (case_of("n1c2h5w6-o3k1"),))], [one])
 
     assert ("passed", False) == (record.verdict.status, left.exists())
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "reason"),
+    [
+        (
+            "os.kill(os.getpid(), signal.SIGUSR1)",
+            "crashed",
+            "was ended by SIGUSR1 when it read beyond the end",
+        ),
+        ("os._exit(3)", "crashed", "ended its own process, with exit code 3"),
+    ],
+)
+def test_what_ends_a_process_at_the_edge_of_memory_is_named(
+    ending: str, status: str, reason: str, tmp_path: Path
+) -> None:
+    """A signal is what reading beyond an input looks like; a process that ends itself has read nothing."""
+    path = tmp_path / "edgy.py"
+    path.write_text(
+        "import mmap, os, signal\nimport numpy as np\nfrom convharness import implementation\n\n\n"
+        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n"
+        "    if not (x.ctypes.data + x.nbytes) % mmap.PAGESIZE:\n"
+        f"        {ending}\n"
+        "    return np.einsum('nchw,oc->nohw', x, weight[:, :, 0, 0])\n",
+        "utf-8",
+    )
+    (one,) = examined(path, "file", "edgy").implementations
+    (record,) = run([Suite("faults", (case_of("n1c2h5w6-o3k1"),))], [one], Settings(level="thorough"))
+
+    assert status == record.verdict.status
+    assert (record.verdict.reason or "").startswith(reason)

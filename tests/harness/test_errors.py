@@ -3,7 +3,7 @@
 import pytest
 
 from convharness import HarnessError, PluginError, ProblemError, ResultsError, SelectionError, SuiteError
-from convharness.errors import did_you_mean
+from convharness.errors import Mistake, did_you_mean
 
 
 @pytest.mark.parametrize("error", [PluginError, ProblemError, ResultsError, SelectionError, SuiteError])
@@ -30,4 +30,12 @@ def test_a_suite_error_holds_every_mistake() -> None:
     """Mistakes are a line each."""
     error = SuiteError(["one", "two"])
 
-    assert ("one\ntwo", ("one", "two")) == (str(error), error.mistakes)
+    assert ("one\ntwo", ("one", "two")) == (str(error), tuple(map(str, error.mistakes)))
+
+
+def test_a_mistake_knows_its_place() -> None:
+    """The places are values that only the text joins, and what is wrong may look like a place itself."""
+    mistake = Mistake("case 'b': is an odd word", ("case 'a'",)).within("mine.toml")
+
+    assert ("mine.toml", "case 'a'") == mistake.where
+    assert "mine.toml: case 'a': case 'b': is an odd word" == str(SuiteError([mistake]))

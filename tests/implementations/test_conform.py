@@ -216,8 +216,8 @@ def test_the_convolution_by_hand_is_there_for_square_images() -> None:
     reasons = [manual.refuses(Problem.parse(text)) for text in ("c1h5w5-o1k3", "c2h5w5-o1k3", "c1h5w6-o1k3")]
 
     assert None is reasons[0]
-    assert "needs in_channels 1, got 2" == reasons[1]
-    assert "needs a square input, got (5, 6)" == reasons[2]
+    assert "needs in_channels 1, got 2" == str(reasons[1])
+    assert "needs a square input, got (5, 6)" == str(reasons[2])
 
 
 def test_the_bottleneck_is_right_layer_by_layer() -> None:

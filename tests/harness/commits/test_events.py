@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from convharness.commits.changes import Change
@@ -11,6 +12,8 @@ from convharness.commits.events import Event, Suspicion, events
 from convharness.commits.history import Tracked
 from convharness.commits.repository import Commit
 from convharness.measure.decisions import Decision
+from convharness.plugins.broken import BrokenPlugin
+from convharness.plugins.registry import Unavailable
 from convharness.runs.record import Run
 
 LINE = [
@@ -29,10 +32,10 @@ def tracked(
     status: str = "passed",
     error_u: float = 1.0,
     content: str | None = None,
-    broken: Sequence[str] = (),
+    broken: Sequence[str | BrokenPlugin] = (),
     names: Sequence[str] = ("mine.conv",),
     offered: Sequence[str] = (),
-    missing: Sequence[str] = (),
+    missing: Sequence[str | Unavailable] = (),
     problem: str = "c2h4w4-o2k1",
     machine: str = "here",
 ) -> Tracked:
@@ -46,8 +49,8 @@ def tracked(
     facts = {
         "machine": machine,
         "contents": dict.fromkeys((*names, *offered), content),
-        "broken": list(broken),
-        "unavailable": list(missing),
+        "broken": msgspec.to_builtins(broken),
+        "unavailable": msgspec.to_builtins(missing),
     }
     rows: list[dict[str, Any]] = [
         {
@@ -63,6 +66,11 @@ def tracked(
         for name in names
     ]
     return Tracked(LINE[number], number, Run(f"run-{number}", "", "", facts, {}), rows)
+
+
+def unimported(name: str, where: str = "line 3") -> BrokenPlugin:
+    """Return the mistake of a file that does not import."""
+    return BrokenPlugin("import", f"implementations/{name}.py", name, where)
 
 
 def found(
@@ -177,9 +185,9 @@ def test_slower_and_less_exact_is_one_event() -> None:
 
 def test_what_does_not_import_is_named_once_and_its_absence_is_no_removal() -> None:
     """And when it is back it is not new."""
-    lines = ["", "mine.py does not import: line 3", "mine.py does not import: line 4", ""]
+    lines = ["", "line 3", "line 4", ""]
     some = [
-        tracked(n, broken=[line] if line else [], names=[] if line else ["mine.conv"])
+        tracked(n, broken=[unimported("mine", line)] if line else [], names=[] if line else ["mine.conv"])
         for n, line in enumerate(lines)
     ]
 
@@ -188,7 +196,7 @@ def test_what_does_not_import_is_named_once_and_its_absence_is_no_removal() -> N
 
 def test_what_has_gone_has_gone_whatever_else_does_not_import() -> None:
     """Only its own file explains its absence, or a package that does not build."""
-    mistakes = ["theirs.py does not import: line 3", "package does not build: no setup"]
+    mistakes = [unimported("theirs"), BrokenPlugin.package("no setup")]
     told = [
         found([tracked(0, names=["mine.conv", "yours.conv"]), tracked(1, names=[], broken=[mistake])])[0]
         for mistake in mistakes
@@ -197,12 +205,35 @@ def test_what_has_gone_has_gone_whatever_else_does_not_import() -> None:
     assert [[(1, ["broken"]), (1, ["removed"]), (1, ["removed"])], [(1, ["broken"])]] == told
 
 
+def test_files_with_spaces_in_their_names_are_told_apart() -> None:
+    """And each is named whole, at the first commit at which it does not import."""
+    conv, fft = unimported("my conv"), unimported("my fft")
+    told, _ = events([tracked(0), tracked(1, broken=[conv]), tracked(2, broken=[conv, fft])], LINE, {})
+
+    assert [
+        (LINE[1], "implementations/my conv.py does not import: line 3"),
+        (LINE[2], "implementations/my fft.py does not import: line 3"),
+    ] == [(one.commit, one.steps[0].reason) for one in told]
+
+
+def test_what_an_earlier_version_stored_as_a_line_is_read_as_what_it_is_about() -> None:
+    """A mistake goes on whichever version a commit was tracked with."""
+    old = ["implementations/theirs.py does not import: line 3", "implementations/mine.py: mine.f takes *x"]
+    new = [unimported("theirs"), BrokenPlugin("declaration", "implementations/mine.py", "mine", "mine.f")]
+    some = [tracked(0, broken=old), tracked(1, broken=new), tracked(2, broken=old)]
+    lacking = "mine is not available: nunpy is not installed; run: pip install nunpy"
+    gone = [tracked(0), tracked(1, names=[], missing=[lacking])]
+    package = [tracked(0), tracked(1, names=[], broken=["package does not build: no setup"])]
+
+    assert [[], [(1, ["broken"])], [(1, ["broken"])]] == [found(one)[0] for one in (some, gone, package)]
+
+
 def test_what_did_not_import_before_a_machine_came_is_no_news() -> None:
     """Files do not import on any machine; what the first of all commits lacks, nobody knows the cause of."""
     some = [
-        tracked(0, broken=["theirs.py does not import"]),
-        tracked(1, broken=["theirs.py does not import"], machine="there"),
-        tracked(2, broken=["theirs.py does not import", "mine.py does not import"], machine="there"),
+        tracked(0, broken=[unimported("theirs")]),
+        tracked(1, broken=[unimported("theirs")], machine="there"),
+        tracked(2, broken=[unimported("theirs"), unimported("mine")], machine="there"),
     ]
 
     assert [(2, ["broken"])] == found(some)[0]
@@ -250,11 +281,11 @@ def test_what_was_not_asked_for_has_not_gone_and_is_not_new() -> None:
 
 def test_what_lacks_a_library_does_not_import() -> None:
     """It may be a misspelt one."""
-    lacking = "mine is not available: nunpy is not installed"
+    lacking = Unavailable("mine", "nunpy", "implementations/mine.py")
     some = [tracked(0), tracked(1, names=[], missing=[lacking], offered=["theirs.conv"])]
     told, _ = events(some, LINE, {})
 
-    assert [("broken", lacking)] == [
+    assert [("broken", str(lacking))] == [
         (step.kind, step.reason) for one in told for step in one.steps if one.implementation == "mine.conv"
     ]
 

@@ -1,15 +1,17 @@
 """What is known over commits, from runs on disk."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from convharness import Measurement, Verdict
+from convharness import Measurement, ResultsError, Verdict
 from convharness.commits.history import COLUMNS, history, tracked
 from convharness.commits.repository import Commit
+from convharness.plugins.broken import BrokenPlugin
+from convharness.plugins.registry import Unavailable
 from convharness.runs.journal import RunWriter
 from convharness.runs.store import compact, new_run
 
@@ -63,6 +65,25 @@ def test_runs_of_one_commit_are_put_together_and_the_later_record_counts(tmp_pat
     assert [("c2h4w4-o2k1", "passed"), ("c2h4w4-o2k2", "wrong"), ("c2h4w4-o2k3", "passed")] == [
         (row["case"], row["status"]) for row in one.rows
     ]
+
+
+def test_what_was_broken_at_a_commit_is_read_back_as_it_was(tmp_path: Path) -> None:
+    """The file, the reason, and what lacks a library."""
+    mistake = BrokenPlugin("import", "implementations/my conv.py", "my conv", "line 3")
+    lacking = Unavailable("mine", "nunpy", "implementations/mine.py")
+    run_at(tmp_path, LINE[0], record(), broken=[asdict(mistake)], unavailable=[asdict(lacking)])
+    (one,) = tracked(tmp_path, LINE)
+
+    assert ((mistake,), (lacking,)) == (one.broken, one.missing)
+
+
+def test_a_run_that_stores_something_else_than_a_mistake_is_damaged(tmp_path: Path) -> None:
+    """It is named, as any damaged run is."""
+    run_at(tmp_path, LINE[0], record(), broken=[{"kind": "odd"}])
+    (one,) = tracked(tmp_path, LINE)
+
+    with pytest.raises(ResultsError, match=r"^run run-0 is damaged: what is broken: "):
+        _ = one.broken
 
 
 def test_machines_and_levels_are_places_of_their_own(tmp_path: Path) -> None:

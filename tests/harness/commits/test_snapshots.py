@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from convharness.commits.events import newly_broken
 from convharness.commits.repository import Repository
 from convharness.commits.snapshots import Version, content_of, offered, offers_entries, relevant
+from convharness.plugins.registry import Registry, Unavailable
 from tests.making import declared
 
 from ..runs.test_store import nothing
@@ -32,6 +34,11 @@ from convharness import implementation
 def pointwise(x, weight):
     pass
 """
+
+
+def complaints(registry: Registry) -> list[str]:
+    """Return what is said of the broken plugins."""
+    return [str(one) for one in registry.broken]
 
 
 def version(files: dict[str, str]) -> Version:
@@ -76,9 +83,34 @@ def test_files_of_the_folder_are_offered(tmp_path: Path) -> None:
     found = offered(tmp_path, tmp_path / "site")
 
     assert ["mine.pointwise"] == [one.name for one in found.implementations]
-    assert ("implementations/broken.py does not import: line 1: ZeroDivisionError: division by zero",) == (
-        found.broken
+    assert ["implementations/broken.py does not import: line 1: ZeroDivisionError: division by zero"] == (
+        complaints(found)
     )
+
+
+def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path: Path) -> None:
+    """Its name is a value beside the reason, and what was wrong with another such file is not known of it."""
+    folder = tmp_path / "implementations"
+    folder.mkdir()
+    for name in ("my conv", "my fft"):
+        (folder / f"{name}.py").write_text("1 / 0", "utf-8")
+    conv, fft = offered(tmp_path, tmp_path / "site").broken
+
+    assert ("implementations/my conv.py", "my conv", "import") == (conv.subject, conv.family, conv.kind)
+    assert "implementations/my conv.py does not import: line 1: ZeroDivisionError: division by zero" == str(
+        conv
+    )
+    assert [fft] == newly_broken([conv], [conv, fft])
+
+
+def test_what_lacks_a_library_has_its_path_inside(tmp_path: Path) -> None:
+    """The copy of a commit lies elsewhere for every commit."""
+    folder = tmp_path / "implementations"
+    folder.mkdir()
+    (folder / "mine.py").write_text("import no_such_library_here", "utf-8")
+    (one,) = offered(tmp_path, tmp_path / "site").unavailable
+
+    assert Unavailable("mine", "no_such_library_here", "implementations/mine.py") == one
 
 
 def test_a_folder_without_implementations_offers_nothing(tmp_path: Path) -> None:
@@ -94,8 +126,8 @@ def test_two_of_one_name_are_told(tmp_path: Path) -> None:
         (tmp_path / "implementations" / f"{name}.py").write_text(text, "utf-8")
     found = offered(tmp_path, tmp_path / "site")
 
-    assert (1, ("two implementations are called 'same'; rename one of them with name=",)) == (
-        len(found.implementations), found.broken,
+    assert (1, ["two implementations are called 'same'; rename one of them with name="]) == (
+        len(found.implementations), complaints(found),
     )  # fmt: skip
 
 

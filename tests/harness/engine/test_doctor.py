@@ -3,8 +3,10 @@
 import pytest
 
 from convharness.engine.doctor import Finding, examine, screen_of
+from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Registry, Unavailable
 
+BROKEN = BrokenPlugin("unmarked", "mine.py", "mine")
 SUBJECTS = [
     "machine",
     "caches",
@@ -20,14 +22,16 @@ SUBJECTS = [
 
 def test_every_subject_has_its_findings_and_in_order() -> None:
     """What is missing comes last, with the command that gets it."""
-    missing = Registry((), (Unavailable("xla", "jax", "xla.py"),), ("mine.py does not import",))
+    missing = Registry((), (Unavailable("xla", "jax", "xla.py"),), (BROKEN,))
     findings = list(examine(missing))
     subjects = list(dict.fromkeys(one.about for one in findings))
 
     assert [*SUBJECTS, "unavailable"] == subjects
     assert [
         Finding("unavailable", "xla", "jax is not installed; run: pip install jax"),
-        Finding("unavailable", "mine.py does not import", "put the file right"),
+        Finding(
+            "unavailable", "mine.py marks no function; put @implementation above one", "put the file right"
+        ),
     ] == findings[-2:]
 
 

@@ -87,6 +87,20 @@ def test_a_chain_is_unsupported_where_a_layer_is() -> None:
     verdict = Oracle().judge(declared(pointwise), CHAIN)
     expected = "layer 2 (n1c3h4w4-o2k3-float32): needs kernel_size 1, got (3, 3)"
     assert ("unsupported", expected) == (verdict.status, verdict.reason)
+    assert "needs kernel_size 1" == verdict.cause
+
+
+def test_the_cause_of_what_proves_nothing_in_a_chain_is_without_the_layer() -> None:
+    """So that reports count it together with that of other cases."""
+    chain = Case("chain", (Problem.parse("n1c1h1w1-o1k3p1"), Problem.parse("n1c1h1w1-o1k1s3p2")))
+    verdict = Oracle(level="quick").judge(RIGHT, chain)
+    cause = "every output reads nothing but padding"
+
+    assert ("mistrusted", f"layer 2 (n1c1h1w1-o1k1s3p2-float32): {cause}", cause) == (
+        verdict.status,
+        verdict.reason,
+        verdict.cause,
+    )
 
 
 EXAMPLE = Example(x=[[0, 1, 2], [3, 4, 5], [6, 7, 8]], weight=[[0, 1], [2, 3]], y=[[19, 25], [37, 43]])

@@ -5,11 +5,18 @@ from typing import Any
 
 import pytest
 
-from convharness import PluginError, Problem, implementation, plan
+from convharness import Implementation, PluginError, Problem, implementation, plan
 from convharness.plugins.declaration import mark_of
+from convharness.plugins.support import Unsupported
 from tests.making import declared
 
 PLAIN = Problem.parse("c4h8w8-o4k3")
+
+
+def reason_of(one: Implementation, problem: Problem) -> str | None:
+    """Return why an implementation does not support a problem, as people read it, or None."""
+    refusal = one.refuses(problem)
+    return None if refusal is None else str(refusal)
 
 
 def test_a_marked_function_is_still_callable_as_itself() -> None:
@@ -102,7 +109,7 @@ def test_what_a_signature_leaves_out_is_not_supported(changes: dict, reason: str
     @implementation
     def bare(x, weight): ...
 
-    assert reason == declared(bare).refuses(PLAIN.replace(**changes))
+    assert reason == reason_of(declared(bare), PLAIN.replace(**changes))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +127,33 @@ def test_who_asks_for_padding_gets_one_int_per_axis(changes: dict, reason: str |
     @implementation
     def symmetric(x, weight, padding): ...
 
-    assert reason == declared(symmetric).refuses(PLAIN.replace(**changes))
+    assert reason == reason_of(declared(symmetric), PLAIN.replace(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"stride": (2, 1)}, Unsupported("needs stride 1", "(2, 1)", "stride")),
+        ({"padding": ((1, 2), 0)}, Unsupported("needs symmetric padding", "((1, 2), 0)", "padding")),
+        ({"bias": True}, Unsupported("takes no bias", None, "bias")),
+        ({"groups": 4}, Unsupported("needs at most 2 groups", "4")),
+        ({"groups": 3, "in_channels": 3, "out_channels": 3}, Unsupported("has an odd number")),
+    ],
+)
+def test_a_refusal_is_a_value_whose_need_is_the_same_for_all_problems(
+    changes: dict, expected: Unsupported
+) -> None:
+    """What was got is apart, also in the line that a plugin's own condition gives."""
+
+    def few(problem: Problem) -> str | None:
+        if problem.groups == 3:
+            return "has an odd number"
+        return f"needs at most 2 groups, got {problem.groups}" if problem.groups > 2 else None
+
+    @implementation(when=few)
+    def grouped(x, weight, padding, groups): ...
+
+    assert expected == declared(grouped).refuses(PLAIN.replace(**changes))
 
 
 @pytest.mark.parametrize("parameters", ["everything", "problem"])
@@ -150,7 +183,7 @@ def test_the_problem_does_not_stand_for_the_bias() -> None:
     @implementation
     def whole(x, weight, problem): ...
 
-    assert "takes no bias" == declared(whole).refuses(PLAIN.replace(bias=True))
+    assert "takes no bias" == reason_of(declared(whole), PLAIN.replace(bias=True))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +212,7 @@ def test_keywords_narrow_further(keywords: dict, changes: dict, reason: str | No
     """An int means all axes alike, a tuple one per axis, a list alternatives."""
     one = declared(implementation(**keywords)(_fresh()))
 
-    assert reason == one.refuses(PLAIN.replace(**changes))
+    assert reason == reason_of(one, PLAIN.replace(**changes))
 
 
 def _fresh() -> Any:
@@ -206,7 +239,9 @@ def test_two_axes_are_the_default(keywords: dict, refused: list[int]) -> None:
 
 def test_the_reason_for_a_number_of_axes_names_what_is_needed() -> None:
     """A 1-D problem is not for a 2-D function."""
-    assert "needs ndim 2, got 1" == declared(implementation(_fresh())).refuses(Problem.parse("c1w4-o1k1"))
+    one = declared(implementation(_fresh()))
+
+    assert "needs ndim 2, got 1" == reason_of(one, Problem.parse("c1w4-o1k1"))
 
 
 def _takes_paddin(x, weight, paddin): ...

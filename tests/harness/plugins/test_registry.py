@@ -14,6 +14,11 @@ GOOD = "from convharness import implementation\n\n\n@implementation\ndef {name}(
 Write = Callable[..., Path]
 
 
+def complaints(registry: Registry) -> list[str]:
+    """Return what is said of the broken plugins."""
+    return [str(one) for one in registry.broken]
+
+
 def names(registry: Registry) -> list[str]:
     """Return the names of what was found."""
     return [one.name for one in registry.implementations]
@@ -86,7 +91,7 @@ def test_an_installed_package_that_does_not_load_is_told(
     assert unavailable == [
         one.library.partition(".")[0] for one in registry.unavailable if one.source == source
     ]
-    assert [f"{source} does not import: {text}" for text in broken] == list(registry.broken)
+    assert [f"{source} does not import: {text}" for text in broken] == complaints(registry)
     assert "one.f" in names(registry)
 
 
@@ -147,7 +152,7 @@ def test_a_file_that_does_not_import_is_broken_and_spoils_nothing(
     registry = discover([bad, good], folder=tmp_path / "none", entry_points=False)
 
     assert 1 == len(registry.broken)
-    assert registry.broken[0].startswith(f"{bad} does not import: {where}")
+    assert str(registry.broken[0]).startswith(f"{bad} does not import: {where}")
     assert ["good.f"] == names(registry)
 
 
@@ -159,7 +164,7 @@ def test_the_line_is_told_of_a_file_named_by_a_relative_path(
     monkeypatch.chdir(tmp_path)
     registry = discover([Path("mine.py")], folder=tmp_path / "none", entry_points=False)
 
-    assert ("mine.py does not import: line 3: ZeroDivisionError: division by zero",) == registry.broken
+    assert ["mine.py does not import: line 3: ZeroDivisionError: division by zero"] == complaints(registry)
 
 
 def test_the_line_of_a_syntax_error_is_told(write_plugin: Write, tmp_path: Path) -> None:
@@ -167,7 +172,7 @@ def test_the_line_of_a_syntax_error_is_told(write_plugin: Write, tmp_path: Path)
     path = write_plugin("x = 1\ndef f(:\n")
     registry = discover([path], folder=tmp_path / "none", entry_points=False)
 
-    assert (f"{path} does not import: line 2: SyntaxError: invalid syntax",) == registry.broken
+    assert [f"{path} does not import: line 2: SyntaxError: invalid syntax"] == complaints(registry)
 
 
 def test_a_declaration_that_makes_no_sense_spoils_only_itself(write_plugin: Write, tmp_path: Path) -> None:
@@ -177,7 +182,7 @@ def test_a_declaration_that_makes_no_sense_spoils_only_itself(write_plugin: Writ
     registry = discover([path], folder=tmp_path / "none", entry_points=False)
 
     message = f"{path}: mine.g takes an unknown parameter 'paddin'; did you mean 'padding'?"
-    assert ((message,), ["mine.f"]) == (registry.broken, names(registry))
+    assert ([message], ["mine.f"]) == (complaints(registry), names(registry))
 
 
 @pytest.mark.parametrize(
@@ -194,9 +199,9 @@ def test_a_named_file_must_hold_an_implementation(
     """A file that was named for nothing is a mistake."""
     path = tmp_path / name if text is None else write_plugin(text, name)
 
-    assert (message.format(path=path),) == discover(
-        [path], folder=tmp_path / "none", entry_points=False
-    ).broken
+    assert [message.format(path=path)] == complaints(
+        discover([path], folder=tmp_path / "none", entry_points=False)
+    )
 
 
 def test_a_file_that_only_imports_an_implementation_does_not_offer_it_again(

@@ -20,7 +20,7 @@ def mistakes(text: str) -> list[str]:
     """Return what is wrong with a TOML text."""
     with pytest.raises(SuiteError) as refused:
         read(text)
-    return list(refused.value.mistakes)
+    return [str(one) for one in refused.value.mistakes]
 
 
 def strings(text: str) -> dict[str, str]:
@@ -220,6 +220,32 @@ def test_a_mistake_is_named_with_its_label_and_what_would_be_right(text: str, mi
     assert [mistake] == mistakes(text)
 
 
+@pytest.mark.parametrize("words", ["a case without a label", "case number 1", "case 'a': weight"])
+def test_a_case_without_a_label_is_named_by_its_number(words: str) -> None:
+    """Its place is a value of its own: what is wrong is told letter by letter, whatever it looks like."""
+    with pytest.raises(SuiteError) as refused:
+        read(f'[[case]]\nlabel="a"\n{ONE}[[case]]\n{ONE}"{words}" = 1')
+    (mistake,) = refused.value.mistakes
+
+    assert ("case number 2",) == mistake.where
+    assert mistake.text.startswith(f"unknown field {words!r}")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('label="g: h"\nweight=0\ndtype=["float32"]', ("grid 'g: h' at dtype=float32",)),
+        ('label="g: h"\ndtype=[]', ("grid 'g: h'",)),
+    ],
+)
+def test_a_grid_s_mistake_has_the_grid_or_its_point_as_its_place(text: str, where: tuple[str, ...]) -> None:
+    """A label may hold a colon."""
+    with pytest.raises(SuiteError) as refused:
+        read(f"[[grid]]\n{ONE}{text}")
+
+    assert [where] == [mistake.where for mistake in refused.value.mistakes]
+
+
 @pytest.mark.parametrize("padding", ["1.5", "{before = 1}", "true", '"sam"', "[[1, 2, 3], [1, 2, 3]]"])
 def test_nonsense_in_a_field_is_a_mistake_in_the_file(padding: str) -> None:
     """Whatever TOML can hold in a field is read or is a mistake with the label of its case."""
@@ -293,7 +319,7 @@ def test_mistakes_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as refused:
         load_suite(path)
 
-    assert [True, True] == [mistake.startswith(f"{path}: ") for mistake in refused.value.mistakes]
+    assert [True, True] == [str(mistake).startswith(f"{path}: ") for mistake in refused.value.mistakes]
 
 
 def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:

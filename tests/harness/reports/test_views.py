@@ -251,6 +251,22 @@ def test_skipped_layers() -> None:
     assert list(views.skipped(frame)["reason"]) == ["needs stride 1"]
 
 
+def test_skipped_is_grouped_by_what_is_stored_as_the_cause() -> None:
+    """Whatever the reason looks like; a record of an earlier version, which has none, is read for it."""
+    causes = [("needs one of odd, got or even", "(2, 2)"), ("needs one of odd, got or even", "(4, 4)")]
+    rows = [
+        record("a.a", str(place), "unsupported", cause=cause, reason=f"layer 1 (odd): {cause}, got {value}")
+        for place, (cause, value) in enumerate(causes)
+    ]
+    rows.append(record("a.a", "new", "unsupported", cause="needs stride 1", reason="needs stride 1, got 2"))
+    rows.append(record("a.a", "old", "unsupported", reason="needs stride 1, got (2, 2)"))
+    skipped = views.skipped(pd.DataFrame(rows))
+
+    assert [("needs one of odd, got or even", 2), ("needs stride 1", 2)] == list(
+        zip(skipped["reason"], skipped["records"], strict=True)
+    )
+
+
 def test_counts(frame: pd.DataFrame) -> None:
     """Statuses are counted in their own order."""
     assert views.counts(frame) == {"passed": 9, "wrong": 1, "unsupported": 1, "unavailable": 3}

@@ -1,5 +1,7 @@
 """Records: flat columns, all of them, in order, with their units."""
 
+from dataclasses import replace
+
 import pytest
 
 from convharness import Case, Measurement, Problem, Record, Run, Verdict, implementation
@@ -71,6 +73,20 @@ def test_a_row_says_where_it_comes_from() -> None:
         row["machine"],
         row["commit"],
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "cause"),
+    [
+        (Verdict("unsupported", "needs stride 1, got (2, 2)", cause="needs stride 1"), "needs stride 1"),
+        (Verdict("unavailable", "jax is not installed"), "jax is not installed"),
+        (Verdict("wrong", "y[0] is 1", cause="y[0] is 1"), None),
+        (Verdict("passed"), None),
+    ],
+)
+def test_what_was_not_judged_has_a_cause(verdict: Verdict, cause: str | None) -> None:
+    """It is all of the reason where that is the same for every problem."""
+    assert cause == RUN.row(replace(record(), verdict=verdict))["cause"]
 
 
 def test_rates_follow_from_times_and_counts() -> None:

@@ -1,0 +1,55 @@
+"""What an output must be: of the right type, shape and dtype, in memory of its own, the inputs untouched."""
+
+import numpy as np
+
+from ..execution.kernel_call import Output
+from ..numerics.arrays import Array, dtype_of
+from ..numerics.operands import Operands
+from ..plugins.declaration import Implementation
+from ..problems.problem import Problem
+
+
+class BreachError(Exception):
+    """How an output, or its making, breaks the contract."""
+
+
+def checked_output(
+    implementation: Implementation, problem: Problem, output: Output, given: Operands, pristine: Operands
+) -> Array:
+    """Return the numbers of an output that keeps the contract.
+
+    Raises `BreachError` with the reason where the contract is broken.
+    """
+    if output.y is None:
+        raise BreachError(f"returned {output.foreign}")
+    reason = _misfit(problem, output.y)
+    if reason is None and output.alias:
+        reason = f"returned memory of its input {output.alias}, want an output of its own"
+    reason = reason or _changed_input(given, pristine)
+    if reason is None and implementation.layout == "channels_last" and not output.channels_last:
+        reason = "returned another memory order than the declared channels_last"
+    if reason:
+        raise BreachError(reason)
+    return output.y
+
+
+def _changed_input(given: Operands, pristine: Operands) -> str | None:
+    """Return which input is no longer what it was, or None."""
+    before = pristine.items()
+    for name, array in given.items().items():
+        if not same_bits(array, before[name]):
+            return f"changed its input {name}, want it untouched"
+    return None
+
+
+def _misfit(problem: Problem, y: Array) -> str | None:
+    if y.shape != problem.output_shape:
+        return f"returned shape {y.shape}, want {problem.output_shape}"
+    if y.dtype != dtype_of(problem.dtype):
+        return f"returned dtype {y.dtype}, want {problem.dtype}"
+    return None
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Say whether two arrays agree in every bit, those of a NaN included."""
+    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
