@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from .plugins.padding import pad
     from .plugins.registry import Registry, discover
     from .problems.problem import Problem
-    from .problems.suite import Case, Suite, find_suite, load_suite
+    from .problems.suite import Case, Suite
+    from .problems.suite_files import find_suite, load_suite
     from .runs.record import Measurement, Record, Run
 
 _HOMES = {
@@ -51,12 +52,12 @@ _HOMES = {
     "asv_benchmarks": "commits.asv",
     "check_implementation": "oracle.conformance",
     "discover": "plugins.registry",
-    "find_suite": "problems.suite",
+    "find_suite": "problems.suite_files",
     "implementation": "plugins.declaration",
     "introduce_machine": "commits.asv_environment",
     "lazy_import": "plugins.lazy",
     "load_history": "commits.history",
-    "load_suite": "problems.suite",
+    "load_suite": "problems.suite_files",
     "pad": "plugins.padding",
     "plan": "plugins.declaration",
     "read_samples": "commits.asv",

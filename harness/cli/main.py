@@ -359,7 +359,7 @@ def suite_list(format_name: str) -> int:
 @options.format_of("table", "json")
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
-    from ..problems.suite import find_suite
+    from ..problems.suite_files import find_suite
     from ..reports.listing import case_rows
 
     _show_rows(case_rows(find_suite(name)), format_name)

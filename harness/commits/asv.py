@@ -200,7 +200,7 @@ def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
 
     Raises `SuiteError`.
     """
-    from ..problems.suite import find_suite
+    from ..problems.suite_files import find_suite
 
     manifest = Manifest.read(folder)
     return [find_suite(manifest.source_of(module, folder)) for module in modules or manifest.modules]
@@ -407,7 +407,7 @@ def asv_benchmarks(module_file: str) -> dict[str, type]:
 
     Raises `SuiteError`.
     """
-    from ..problems.suite import find_suite
+    from ..problems.suite_files import find_suite
 
     path = Path(module_file).resolve()
     manifest = Manifest.read(path.parent)

@@ -22,7 +22,7 @@ import msgspec
 from ..errors import CommitError, HarnessError, ResultsError, SuiteError
 from ..oracle.verdict import FAILURES
 from ..plugins.registry import is_installed, is_wanted
-from ..problems.suite import find_suite
+from ..problems.suite_files import find_suite
 from ..runs.store import (
     encode_rows,
     is_finished,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..plugins.declaration import Implementation, declare, mark_of
-from ..problems.suite import Case, find_suite
+from ..problems.suite import Case
+from ..problems.suite_files import find_suite
 from . import Oracle
 
 

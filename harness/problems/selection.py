@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from ..errors import SelectionError, did_you_mean
 from .fields import DTYPES
 from .problem import Problem
-from .suite import Case, Suite, find_suite
+from .suite import Case, Suite
+from .suite_files import find_suite
 
 COMMAND_LINE = "command-line"
 """The name of the suite that holds the problems of the command line."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from convharness import Case, Problem, ProblemError, SelectionError, Suite, SuiteError, find_suite, load_suite
-from convharness.problems.suite import parse_suite, suite_names
+from convharness.problems.suite_files import parse_suite, suite_names
 
 ONE = "in_channels = 1\ninput_size = 3\nout_channels = 1\nkernel_size = 2\n"
 
