@@ -12,7 +12,7 @@ _ABOUT = ("label", "weight", "description", "versus", "example", "problem", "lay
 
 
 def case_of(table: Mapping[str, Any], defaults: Mapping[str, Any], label: str) -> Case:
-    """Return the case of a table; raises `ProblemError`, which leaves the place to the caller."""
+    """Return the case of a table; raises `ProblemError`, to which the caller adds the place."""
     _refuse_unknown(table, (*FIELDS, *_ABOUT))
     problems = _problems(table, defaults)
     about = _about(table)
@@ -35,9 +35,9 @@ def _problems(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[Pr
     problems: list[Problem] = []
     for layer in layers:
         _refuse_unknown(layer, FIELDS)
-        # What a layer gives is what the next one takes, so only the first layer has to say it.
-        given = _output_of(problems[-1]) if problems else {}
-        problems.append(_problem({**defaults, **own, **given, **layer}))
+        # The output of a layer is the input of the next, so only the first layer has to state its input.
+        inputs = _output_of(problems[-1]) if problems else {}
+        problems.append(_problem({**defaults, **own, **inputs, **layer}))
     return tuple(problems)
 
 
@@ -64,7 +64,7 @@ def _refuse_unknown(table: Iterable[str], known: Sequence[str]) -> None:
 
 
 def _about(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a table says about its case beside the problem."""
+    """Return the fields of a case other than its problem."""
     weight = table.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
         raise ProblemError(f"weight must be a number above 0, got {weight!r}")
@@ -97,7 +97,7 @@ def _example(table: Any, problems: tuple[Problem, ...]) -> Example:
 
 
 def _refuse_misfit(name: str, values: Any, shape: tuple[int, ...]) -> None:
-    """Refuse numbers that do not have the shape; axes of length 1 may be left out, or all of them."""
+    """Refuse numbers that are not in the shape; axes of length 1 may be left out, or the nesting."""
     count = sum(1 for _ in _numbers(name, values))
     if count != prod(shape):
         raise ProblemError(f"its example's {name} has {count} numbers; shape {shape} needs {prod(shape)}")
@@ -105,7 +105,7 @@ def _refuse_misfit(name: str, values: Any, shape: tuple[int, ...]) -> None:
     wanted = tuple(size for size in shape if size != 1)
     if nested is None or tuple(size for size in nested if size != 1) not in (wanted, (prod(shape),)):
         raise ProblemError(
-            f"its example's {name} is not nested as shape {shape}; nest it so, or write one list"
+            f"its example's {name} is not nested as shape {shape}; nest it like that, or write one flat list"
         )
 
 
@@ -117,7 +117,7 @@ def _numbers(name: str, values: Any) -> Iterator[float]:
         yield values
     else:
         raise ProblemError(
-            f"its example's {name} holds {values!r}; it takes whole numbers, which no order of sums rounds"
+            f"its example's {name} holds {values!r}; it takes whole numbers: their sums are exact"
         )
 
 

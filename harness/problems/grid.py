@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import Mistake, ProblemError, SuiteError, did_you_mean
 from .case_table import case_of
+from .notation import spatial_text
 from .problem import FIELDS, Problem
 from .suite import Case
 
@@ -49,11 +50,11 @@ def cases_of_grid(table: Mapping[str, Any], defaults: Mapping[str, Any]) -> list
 
 
 def _refuse_empty_or_vast(place: str, axes: Mapping[str, Sequence[Any]]) -> None:
-    """Refuse a grid without points, or with more than a suite can have."""
+    """Refuse a grid without points, or with too many."""
     size = prod(len(values) for values in axes.values())
     empty = [key for key, values in axes.items() if not values]
     if size > _MOST_POINTS:
-        text = f"it spans {size:,} cases; at most {_MOST_POINTS:,} are a suite"
+        text = f"it spans {size:,} cases; a grid has at most {_MOST_POINTS:,}"
     elif empty:
         text = f"axis {empty[0]!r} has no values"
     elif not axes:
@@ -64,7 +65,7 @@ def _refuse_empty_or_vast(place: str, axes: Mapping[str, Sequence[Any]]) -> None
 
 
 def _point(point: Mapping[str, Any], fixed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a point's fields, and what its label may name."""
+    """Return a point's fields, and the names of its axes for the label."""
     fields, names = dict(fixed), {}
     for key, value in point.items():
         if isinstance(value, dict):
@@ -77,7 +78,11 @@ def _point(point: Mapping[str, Any], fixed: Mapping[str, Any]) -> tuple[dict[str
 
 
 def _label(template: str, problem: Problem, names: Mapping[str, Any]) -> str:
-    words = {name: _word(getattr(problem, name)) for name in FIELDS}
+    values = {name: getattr(problem, name) for name in FIELDS}
+    words = {
+        name: spatial_text(value) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+    }
     words |= {"problem": str(problem), **names}
     try:
         return template.format_map(words)
@@ -85,12 +90,6 @@ def _label(template: str, problem: Problem, names: Mapping[str, Any]) -> str:
         name = str(error.args[0])
         raise ProblemError(f"its label names an unknown {name!r}{did_you_mean(name, words)}") from None
     except (ValueError, IndexError, AttributeError) as error:
-        raise ProblemError(f"its label is no template: {error}; write it like 'k{{kernel_size}}'") from None
-
-
-def _word(value: Any) -> str:
-    """Return a field for a label: equal axes collapsed, others joined by x."""
-    if not isinstance(value, tuple):
-        return str(value)
-    tokens = [":".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in value]
-    return tokens[0] if len(set(tokens)) == 1 else "x".join(tokens)
+        raise ProblemError(
+            f"its label is not a template: {error}; write it like 'k{{kernel_size}}'"
+        ) from None

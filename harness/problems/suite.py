@@ -1,4 +1,4 @@
-"""Suites: named, ordered lists of cases, read from TOML files; problems only, no implementations."""
+"""Suites: named, ordered lists of cases; problems only, no implementations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from .problem import Problem
 
 @dataclass(frozen=True)
 class Example:
-    """A worked example: given data and the output that belongs to it, to the digit.
+    """A worked example: data and their exact output.
 
-    Nested lists in the shapes of the problem, or flat lists of as many numbers.
+    Nested lists in the shapes of the problem, or flat lists of the same numbers.
     """
 
     x: Any
@@ -23,7 +23,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Case:
-    """A label and a chain of one or more problems; of a chain each layer is judged, the whole timed.
+    """A label and a chain of one or more problems; each layer is judged, the whole chain is timed.
 
     `weight` says how often the layer occurs in its network; `versus` names the case of the same
     suite that this one is an alternative to.
@@ -53,15 +53,15 @@ class Case:
 
     @property
     def min_bytes(self) -> int:
-        """Return the bytes that the layers must touch; what passes between them is counted twice."""
+        """Return the bytes that the layers must touch; those passed between two layers count twice."""
         return self.total("min_bytes")
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A named, ordered list of cases with labels of their own.
+    """A named, ordered list of cases with different labels.
 
-    `source` is what finds it again: the name of a suite that comes with convharness, or a file.
+    `source` is the name of a suite that comes with convharness, or the path of a suite file.
     """
 
     name: str

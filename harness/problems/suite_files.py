@@ -1,4 +1,4 @@
-"""Suite files: those that come with convharness, and TOML files of users, read into suites."""
+"""Suite files: those that come with convharness and users' TOML files, read into suites."""
 
 import importlib.util
 import tomllib
@@ -32,7 +32,7 @@ def suite_names() -> list[str]:
 def find_suite(name_or_file: str) -> Suite:
     """Return a suite that comes with convharness, by name, or one of a file, by path.
 
-    Raises `SelectionError` for a name that is none, `SuiteError` for mistakes in the file.
+    Raises `SelectionError` for an unknown name, `SuiteError` for mistakes in the file.
     """
     path = Path(name_or_file)
     if path.suffix != ".toml" and len(path.parts) == 1:
@@ -46,8 +46,8 @@ def find_suite(name_or_file: str) -> Suite:
 def load_suite(path: Path | str) -> Suite:
     """Read a suite file.
 
-    Raises `SelectionError` where there is no such file and `SuiteError`, which holds every mistake
-    with the file's name and the case's label, where it makes no sense.
+    Raises `SelectionError` where the file cannot be read and `SuiteError`, which holds every mistake
+    in it with its place.
     """
     path = Path(path)
     try:
@@ -91,7 +91,7 @@ class _Reader:
         self._defaults = {key: value for key, value in self._defaults.items() if key in FIELDS}
 
     def refuse(self, text: str, *where: str) -> None:
-        """Note a mistake, and the place of it within the file."""
+        """Note a mistake and its place within the file."""
         self.mistakes.append(Mistake(text, where))
 
     def _section(self, content: Mapping[str, Any], name: str, kind: type, empty: Any) -> Any:
@@ -116,7 +116,7 @@ class _Reader:
                 self.refuse("versus names the case itself", _place(case.label))
             elif case.versus is not None and case.versus not in labels and not self.mistakes:
                 hint = did_you_mean(case.versus, labels)
-                self.refuse(f"versus={case.versus!r} is no case{hint}", _place(case.label))
+                self.refuse(f"versus={case.versus!r} is not a case{hint}", _place(case.label))
         return found
 
     def _singles(self) -> Iterator[Case]:
