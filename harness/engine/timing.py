@@ -21,7 +21,7 @@ from ..machine.interference import Conditions, Snapshot, alone, processors_in_tu
 from ..measure.rounds import Samples, measure
 from ..measure.stopwatch import Effort
 from ..numerics.operands import Operands, timed, timed_integers
-from ..oracle.timed import Expected, Layers
+from ..oracle.timed_output import Chain, Expected
 from ..plugins.declaration import Implementation
 from ..plugins.registry import held_by
 from ..problems.problem import Problem
@@ -99,7 +99,7 @@ class _Contest:
     """All rivals of a case, pass by pass."""
 
     def __init__(
-        self, layers: Layers, make: Make, effort: Effort, seed: int, random: Random, staff: Staff
+        self, layers: Chain, make: Make, effort: Effort, seed: int, random: Random, staff: Staff
     ) -> None:
         self._layers = layers
         self._make = make

@@ -4,7 +4,7 @@ It draws the data, holds the expected values and never times anything. The first
 names itself in the verdict.
 """
 
-from .judge import LAYERS, Oracle
+from .oracle import LAYERS, Oracle
 from .trial import LEVELS
 
 __all__ = ["LAYERS", "LEVELS", "Oracle"]

@@ -1,4 +1,4 @@
-"""The check at size: outputs too large for another convolution in float64 for each of them.
+"""The check at size: for outputs too large to compute each of them again in float64.
 
 Convolution is linear in x and in the weights, so that any weighted sum of its outputs over samples
 and channels is the convolution of weighted sums:
@@ -47,7 +47,7 @@ class AtSize:
         self._elements = _elements(problem, operands, self._places)
 
     def complaint(self, y: Array) -> str | None:
-        """Return what is wrong with an output, or None; not-a-number is wrong."""
+        """Return what is wrong with an output, or None; a NaN is wrong."""
         got = y.astype(np.float64)
         off = np.flatnonzero(~(got[self._places] == self._elements))
         if off.size:

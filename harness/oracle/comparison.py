@@ -1,4 +1,4 @@
-"""Comparison of an output with the true one: errors in figures, first bad element, kind of failure."""
+"""Comparison of an output with the true one: its errors, its first bad element, the kind of failure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +31,10 @@ class Comparison:
 
 
 _SPARED = 8
+"""Rounding spares few elements: at least one in eight has an error comparable with the largest."""
+
 _COMPARABLE = 64
-"""Rounding errors of one computation differ by about as much, relative to what was added up."""
+"""Rounding errors of one computation, relative to what was added up, differ by about this factor."""
 
 _EQUAL = Comparison(0.0, 0.0, 0.0, 0.0, where=None, reason=None, imprecise=False)
 
@@ -42,8 +44,8 @@ def compare(
 ) -> Comparison:
     """Compare an output with the true one, elementwise, against the bound of an accuracy class.
 
-    `flushes` allows for subnormal numbers that become zero on the way. Whatever is not within its
-    bound is bad, so that not-a-number never passes.
+    `flushes` allows for subnormal numbers that become zero on the way. An element that is not within its
+    bound is bad, so that a NaN never passes.
     """
     got = y.astype(np.float64)
     if exact_data and np.array_equal(got, truth.y):
@@ -77,8 +79,8 @@ def compare(
 def _is_imprecise(error: Doubles, truth: Truth, *, normwise: bool) -> bool:
     """Say whether an output looks like the right one, computed with fewer bits.
 
-    All of it is then as close as that would make it, and rounding spares few elements that add
-    anything up: at least one in eight has an error that can be compared with the largest. A single
+    Every element is then as close as that would make it, and at least one in eight of those that
+    add something up has an error comparable with the largest, because rounding spares few. A single
     element that is a little off is wrong. Transforms spread their errors over all outputs, whatever
     the size of each (`normwise`).
     """
@@ -111,7 +113,7 @@ def significant_bits(y: Array, truth: Truth) -> int:
 
 
 def _largest(values: Any) -> float:
-    """Return the largest value, not-a-number if there is one, 0 if there is nothing."""
+    """Return the largest value, NaN if there is one, 0 if there are no values."""
     return float(np.max(values)) if np.size(values) else 0.0
 
 

@@ -10,7 +10,7 @@ from ..problems.problem import Problem
 
 
 class BreachError(Exception):
-    """How an output, or its making, breaks the contract."""
+    """An output, or the call that made it, breaks the contract; the message says how."""
 
 
 def checked_output(
@@ -18,7 +18,7 @@ def checked_output(
 ) -> Array:
     """Return the numbers of an output that keeps the contract.
 
-    Raises `BreachError` with the reason where the contract is broken.
+    `given` are the inputs after the call, `pristine` their numbers before it. Raises `BreachError`.
     """
     if output.y is None:
         raise BreachError(f"returned {output.foreign}")
@@ -34,7 +34,7 @@ def checked_output(
 
 
 def _changed_input(given: Operands, pristine: Operands) -> str | None:
-    """Return which input is no longer what it was, or None."""
+    """Return the complaint about an input that is not what it was, or None."""
     before = pristine.items()
     for name, array in given.items().items():
         if not same_bits(array, before[name]):

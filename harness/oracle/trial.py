@@ -1,10 +1,9 @@
-"""One implementation on trial on one problem: runs it, compares, and words what is wrong."""
+"""The trial of an implementation on one problem: runs it, compares its output, and says what is wrong."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 from ..errors import PluginError
 from ..execution.host import Held, Host
@@ -14,15 +13,13 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from .bank import Bank, Probe
+from ..problems.reduced import smaller
 from .comparison import Comparison, compare, significant_bits
 from .output import checked_output
-from .small import smaller
+from .probe_data import Probe, ProbeData
 from .verdict import Verdict
 
 LEVELS = ("quick", "standard", "thorough")
-
-_LATE = ("layout", "state", "memory")
 
 _SHARP = Probe(wide_x, exact=True)
 _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
@@ -30,18 +27,21 @@ _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
 
 @dataclass(frozen=True)
 class Trial:
-    """What the layers of the oracle share: whom they judge, on what, and how hard.
+    """What the layers of the oracle ask with: the implementation, the problem with its data, the level.
 
-    `bank` holds the data; `banks` finds those of other problems.
+    `data` is that of the problem; `data_on` finds that of another one.
     """
 
     host: Host
-    bank: Bank
+    data: ProbeData
     level: str
-    banks: Any = field(repr=False)
-    """Called with a problem, returns its bank."""
+    data_on: Callable[[Problem], ProbeData] = field(repr=False)
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
-    """The output of the first call, by what it was asked with."""
+    """The output of the first call, by the probe that it was called with; used once instead of a call."""
+    layer: str | None = None
+    """The name of the layer that asks, which its verdicts bear."""
+    may_be_imprecise: bool = True
+    """Whether that layer calls imprecise what looks like the right output in a lower precision."""
 
     @property
     def implementation(self) -> Implementation:
@@ -51,7 +51,7 @@ class Trial:
     @property
     def problem(self) -> Problem:
         """Return the problem."""
-        return self.bank.problem
+        return self.data.problem
 
     @property
     def accuracy(self) -> Accuracy:
@@ -60,12 +60,12 @@ class Trial:
 
     @property
     def draws(self) -> int:
-        """Return how often a layer draws its data anew."""
+        """Return how many times a layer draws its data."""
         return 3 if self.level == "thorough" else 1
 
     @property
     def is_thorough(self) -> bool:
-        """Say whether every probe is wanted."""
+        """Say whether every probe is asked for."""
         return self.level == "thorough"
 
     @property
@@ -74,7 +74,7 @@ class Trial:
 
         Such instructions (AVX512-BF16, AMX) flush subnormals, and multiply in pairs that are filled
         up with zeros, through which a NaN reaches an output next to those that read it. No kernel
-        that uses them can help it.
+        that uses them can avoid that.
         """
         return self.problem.dtype == "bfloat16" or self.accuracy.bits is not None
 
@@ -92,40 +92,35 @@ class Trial:
         return _SHARP if self.accuracy.exact else _SHARP_FOR_TRANSFORMS
 
     @cached_property
-    def small(self) -> "Trial | None":
+    def reduced(self) -> "Trial":
         """Return the same trial on a problem so small that many calls cost little.
 
-        It is the problem itself where that is small, else a smaller one of its kind, and None where
-        the implementation supports none.
+        It is this trial where the problem is small, or where the implementation supports no smaller one.
         """
         problem = smaller(self.problem)
-        if problem == self.problem:
-            return self
-        if self.refuses(problem):
-            return None
-        return self.on(problem)
+        return self if problem == self.problem or self.refuses(problem) else self.on(problem)
 
     def refuses(self, problem: Problem) -> bool:
-        """Say whether a problem that nobody but the oracle has thought of is out of reach."""
+        """Say whether the implementation refuses a problem that the oracle made up."""
         try:
             return bool(self.host.refuses(problem))
-        except PluginError:  # its `when=` knows the problems that it was written for
+        except PluginError:  # its `when=` may be written for the problems of its own suite only
             return True
 
     def on(self, problem: Problem) -> "Trial":
         """Return the same trial on another problem."""
-        return replace(self, bank=self.banks(problem), first={})
+        return replace(self, data=self.data_on(problem), first={})
 
-    def deal(self, probe: Probe, draw: int = 0) -> tuple[Operands, Truth]:
+    def data_of(self, probe: Probe, draw: int = 0) -> tuple[Operands, Truth]:
         """Return a probe's operands and their true output."""
-        return self.bank.deal(probe, self.accuracy, draw)
+        return self.data.of(probe, self.accuracy, draw)
 
     def bound(self, operands: Operands, given: Operands | None = None) -> Held:
         """Return the implementation bound to operands; raises `KernelError`."""
         return self.host.bind(self.problem, operands, given)
 
     def output(self, operands: Operands, given: Operands | None = None, poison: float | None = None) -> Array:
-        """Return what one call gives, if it keeps the contract; with `poison` in memory full of that.
+        """Return the output (N, O, *size) of one call; with `poison`, in fresh memory that is full of it.
 
         Raises `KernelError` and `BreachError`.
         """
@@ -133,34 +128,34 @@ class Trial:
         return checked_output(self.implementation, self.problem, output, handed, operands)
 
     def checked(self, bound: Held, output: Output, operands: Operands) -> Array:
-        """Return an output's numbers, if it keeps the contract; raises `BreachError`."""
+        """Return the numbers of an output that keeps the contract; raises `BreachError`."""
         return checked_output(self.implementation, self.problem, output, bound.given, operands)
 
-    def judged(self, layer: str, probe: Probe, draw: int = 0) -> Verdict:
+    def judged(self, probe: Probe, draw: int = 0) -> Verdict:
         """Run once on a probe's data and compare."""
-        operands, true = self.deal(probe, draw)
+        operands, true = self.data_of(probe, draw)
         y = self.first.pop(probe, None) if draw == 0 else None
-        return self.compared(layer, self.output(operands) if y is None else y, true, exact=probe.exact)
+        return self.compared(self.output(operands) if y is None else y, true, exact=probe.exact)
 
-    def compared(self, layer: str, y: Array, true: Truth, *, exact: bool, given: str = "") -> Verdict:
+    def compared(self, y: Array, true: Truth, *, exact: bool, given: str = "") -> Verdict:
         """Return the verdict on an output; `given` says what was unusual about the call."""
         flushes = self.implementation.flushes_subnormals
         found = compare(y, true, self.accuracy, exact_data=exact, flushes=flushes)
         if found.where is None:
-            return _with_errors(Verdict("passed", seed=self.bank.seed), found)
+            return _with_errors(Verdict("passed", seed=self.data.seed), found)
         status, reason = "wrong", found.reason or ""
-        # How precise it is was settled before those layers, on numbers of the same kind.
-        if found.imprecise and layer not in _LATE:
+        if found.imprecise and self.may_be_imprecise:
             status = "imprecise"
             bits = significant_bits(y, true)
             if bits < (self.accuracy.bits or accumulator_bits(self.problem.dtype)):
                 reason += f"; as exact as some {bits} significant bits"
-        verdict = self.failure(status, reason, layer, given)
+        verdict = self.failure(status, reason, given)
         return _with_errors(replace(verdict, where=str(list(found.where))), found)
 
-    def failure(self, status: str, reason: str, layer: str | None, given: str = "") -> Verdict:
-        """Return a failed verdict with the command that shows it again."""
-        return Verdict(status, f"with {given}: {reason}" if given else reason, layer, seed=self.bank.seed)
+    def failure(self, status: str, reason: str, given: str = "") -> Verdict:
+        """Return a failed verdict in the name of the layer that asks."""
+        reason = f"with {given}: {reason}" if given else reason
+        return Verdict(status, reason, self.layer, seed=self.data.seed)
 
 
 def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:
@@ -176,9 +171,9 @@ def _with_errors(verdict: Verdict, found: Comparison) -> Verdict:
 def reproduction(
     command: str, implementation: Implementation, what: Sequence[str], level: str, seed: int
 ) -> str:
-    """Return the command line that runs an implementation again, on the same data.
+    """Return the command line that runs an implementation again on the same data.
 
-    `what` are the words that select it: `--problem` with a canonical string, or a suite's case.
+    `what` are the words that select the problem: `--problem` with a canonical string, or a suite's case.
     """
     words = ["convharness", command, "--implementation", implementation.own_name, *what]
     if implementation.origin in ("file", "folder"):

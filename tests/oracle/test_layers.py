@@ -8,8 +8,8 @@ import pytest
 
 from convharness import implementation
 from convharness.oracle import LAYERS, LEVELS, Oracle
-from convharness.oracle.small import smaller
 from convharness.problems.problem import Problem
+from convharness.problems.reduced import smaller
 from convharness.zoo.convolution import Asked, convolve, made, rounded
 from tests.making import case_of, declared
 
@@ -38,6 +38,14 @@ def test_every_layer_can_be_asked_alone() -> None:
     seen = Oracle(level="thorough").seen_by(made(negative), Problem.parse(PLAIN))
     assert list(LAYERS) == list(seen)
     assert {"contract"} == {name for name, verdict in seen.items() if not verdict.failed}
+
+
+@pytest.mark.parametrize(("level", "count"), [("quick", 4), ("standard", 9), ("thorough", 9)])
+def test_a_level_asks_the_layers_that_are_part_of_it(level: str, count: int) -> None:
+    """The quick one those that call a kernel once or twice, the others all."""
+    seen = Oracle(level=level).seen_by(made(convolve), Problem.parse(PLAIN))
+
+    assert LAYERS[:count] == tuple(seen)
 
 
 def test_traits_say_what_a_kernel_is_free_to_do() -> None:
@@ -200,6 +208,19 @@ def test_a_small_problem_stays_as_it_is() -> None:
     problem = Problem.parse(PLAIN)
 
     assert problem is smaller(problem)
+
+
+def test_a_stride_that_is_misread_says_how_the_inputs_lay() -> None:
+    """Both operands, in words."""
+
+    def misreading(asked: Asked) -> Any:
+        """Take every x for contiguous."""
+        memory = asked.x.ravel(order="K").reshape(asked.x.shape)
+        return convolve(asked.but(x=memory))
+
+    verdict = verdict_of(misreading)
+    words = "with x in fortran's order and weight with gaps between its elements: y["
+    assert ("wrong", "layout", words) == (verdict.status, verdict.layer, (verdict.reason or "")[: len(words)])
 
 
 def _transformed(asked: Asked, dtype: type) -> Any:

@@ -7,25 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.accuracy import LOCALITIES, Truth
-from ..numerics.arrays import Array
-from ..numerics.operands import Operands, reals
-from ..numerics.reference import convolve
-from ..problems.problem import Problem
-from .bank import Probe
-from .trial import Trial
-from .verdict import Verdict
+from ...numerics.accuracy import LOCALITIES, Truth
+from ...numerics.arrays import Array
+from ...numerics.operands import Operands, reals
+from ...numerics.reference import convolve
+from ...problems.problem import Problem
+from ..probe_data import Probe
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
 
 Mask = NDArray[np.bool_]
 
 _TILE = 8
-"""How many outputs of an axis a tile is taken to have where the class does not say."""
+"""Outputs of a tile along an axis where the accuracy class does not say."""
 
 _REALS = Probe(reals)
 
 
 _NEGATIVE_NAN, _LOADED_NAN = np.array([0xFFF8000000000000, 0x7FFA200000000000], np.uint64).view(np.float64)
-"""Processors make the first of Inf − Inf, and carry the second along; some tests overlook both."""
+"""Processors make the first of Inf − Inf, and keep the payload of the second; some checks overlook both."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class _Spot:
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Plant one such element after the other."""
-    trial = trial.small or trial
+    """Call with one non-finite element at a time, then with sums that overflow."""
+    trial = trial.reduced
     for spot in _spots(trial):
         yield _judged(trial, spot)
     if trial.problem.batch_size:
@@ -52,9 +53,12 @@ def check(trial: Trial) -> Iterator[Verdict]:
         yield from _opposite_infinities(trial)
 
 
+LAYER = Layer("non-finite", level="standard", measures=False, may_be_imprecise=False, check=check)
+
+
 def traits(trial: Trial) -> dict[str, Any]:
     """Return how far a NaN in x spreads, and what becomes of an infinity."""
-    trial = trial.small or trial
+    trial = trial.reduced
     place = _places(trial.problem)
     if place is None:
         return {}
@@ -118,23 +122,23 @@ def _planted(operands: Operands, spot: _Spot) -> Operands:
 
 
 def _output(trial: Trial, spot: _Spot) -> Array:
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     return trial.output(_planted(operands, spot)).astype(np.float64)
 
 
 def _judged(trial: Trial, spot: _Spot) -> Verdict:
-    _, true = trial.deal(_REALS)
+    _, true = trial.data_of(_REALS)
     y = _output(trial, spot)
     problem = trial.problem
-    must, positive, negative = trial.bank.once(("reach", str(spot)), lambda: _reach(problem, true, spot))
-    may = trial.bank.once(
+    must, positive, negative = trial.data.once(("reach", str(spot)), lambda: _reach(problem, true, spot))
+    may = trial.data.once(
         ("may", spot.operand, spot.index, trial.locality, trial.accuracy.tile),
         lambda: _may_reach(trial, spot.operand, spot.index, trial.locality) | must,
     )
     swallowed = must & (~np.isnan(y) if np.isnan(spot.value) else np.isfinite(y))
     if swallowed.any():
         return _failure(trial, spot, swallowed, y, "want it not finite")
-    # An infinity may become not a number on the way (compensated sums, transforms), never its opposite.
+    # An infinity may become NaN on the way (compensated sums, transforms), never its opposite.
     opposite = (positive & (y == -np.inf)) | (negative & (y == np.inf))
     if opposite.any():
         return _failure(trial, spot, opposite, y, "want the opposite sign")
@@ -146,25 +150,25 @@ def _judged(trial: Trial, spot: _Spot) -> Verdict:
         moved = ~may & ~(error <= trial.accuracy.bound(true))
     if moved.any():
         return _failure(trial, spot, moved, y, "which it must not move")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)
 
 
 def _failure(trial: Trial, spot: object, bad: Mask, y: Array, complaint: str) -> Verdict:
     where = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
     text = f"y[{', '.join(map(str, where))}] is {y[where]:.9g}, {complaint}"
-    verdict = trial.failure("wrong", text, "non-finite", str(spot))
+    verdict = trial.failure("wrong", text, str(spot))
     return Verdict(**{**vars(verdict), "where": str(list(where))})
 
 
 def _reach(problem: Problem, true: Truth, spot: _Spot) -> tuple[Mask, Mask, Mask]:
-    """Return the outputs that an element must reach, and those where its products have one sign."""
+    """Return the outputs that an element must reach, and those where its products are all + or all −."""
     x = np.ones(problem.input_shape)
     weight = np.ones(problem.weight_shape)
     if spot.operand == "bias":
         must = np.zeros(problem.output_shape, bool)
         must[:, spot.index[0]] = True
         return must, must & (spot.value > 0), must & (spot.value < 0)
-    # Where the other operand is zero the product may be skipped, or be not a number.
+    # Where the other operand is zero the product may be skipped, or be NaN.
     if spot.operand == "x":
         x = _only(problem.input_shape, spot.index)
         weight = true.weight.astype(np.float64)
@@ -230,21 +234,21 @@ def _grown(mask: Mask, reach: int) -> Mask:
 
 
 def _nothing_but_nan(trial: Trial) -> Verdict:
-    """Ask with an x in which nothing is a number: every output that reads x is none."""
-    operands, _ = trial.deal(_REALS)
+    """Call with an x that is all NaN: every output that reads x must be NaN."""
+    operands, _ = trial.data_of(_REALS)
     y = trial.output(replace(operands, x=np.full_like(operands.x, np.nan))).astype(np.float64)
     swallowed = (_products(trial) > 0) & ~np.isnan(y)
     if swallowed.any():
         return _failure(trial, "x all nan", swallowed, y, "want nan")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)
 
 
 def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
-    """Ask for sums of +Inf and −Inf, which are not a number."""
+    """Call for sums of +Inf and −Inf, which are NaN."""
     problem = trial.problem
     if problem.in_channels // problem.groups < 2:
         return
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     x = operands.x.reshape(problem.batch_size, problem.groups, -1, *problem.input_size).copy()
     x[:, :, 0], x[:, :, 1] = np.inf, -np.inf
     y = trial.output(Operands(x.reshape(problem.input_shape), np.abs(operands.weight), operands.bias))
@@ -257,25 +261,25 @@ def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
 def _products(trial: Trial) -> Array:
     """Return how many elements of x each output reads."""
     problem = trial.problem
-    return trial.bank.once(
+    return trial.data.once(
         "products",
         lambda: convolve(problem, np.ones(problem.input_shape), np.ones(problem.weight_shape), None),
     )
 
 
 def _overflows(trial: Trial) -> Verdict:
-    """Ask for sums that are larger than the type holds."""
+    """Call for sums that are larger than the type holds."""
     problem = trial.problem
     largest = 2.0 ** {"float16": 15, "float64": 1023}.get(problem.dtype, 127)
-    operands, _ = trial.deal(_REALS)
+    operands, _ = trial.data_of(_REALS)
     huge = Operands(
         np.full_like(operands.x, largest),
         np.full_like(operands.weight, -4),
         None if operands.bias is None else np.zeros_like(operands.bias),
     )
     y = trial.output(huge).astype(np.float64)
-    # Transforms may overflow on the way, to either side; what only adds up cannot.
+    # Transforms may overflow on the way, to either side; direct sums cannot.
     kept = (_products(trial) > 0) & (np.isfinite(y) | ((y == np.inf) & trial.accuracy.exact))
     if kept.any():
         return _failure(trial, "sums beyond the largest number", kept, y, "want -inf")
-    return Verdict("passed", seed=trial.bank.seed)
+    return Verdict("passed", seed=trial.data.seed)

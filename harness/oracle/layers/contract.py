@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from .output import BreachError, checked_output, same_bits
-from .trial import Trial
-from .verdict import Verdict
+from ..output import BreachError, checked_output, same_bits
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Look at the first call: its output, what it leaves running, and what it changes for others."""
-    operands, _ = trial.deal(trial.sharp)
+    """Look at the first call: its output, what it leaves running, and what it changes in the process."""
+    operands, _ = trial.data_of(trial.sharp)
     seen = trial.host.first_call(trial.problem, operands)
     if seen.planned:
         raise BreachError(f"changed {seen.planned} for the whole process")
@@ -24,4 +25,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     if seen.called:
         raise BreachError(f"changed {seen.called} for the whole process")
     trial.first[trial.sharp] = y
-    yield Verdict("passed", seed=trial.bank.seed)
+    yield Verdict("passed", seed=trial.data.seed)
+
+
+LAYER = Layer("contract", level="quick", measures=False, may_be_imprecise=False, check=check)

@@ -1,4 +1,4 @@
-"""Whether there is room for a problem: to be asked before the system ends the whole run."""
+"""Whether a problem fits into memory: checked before the system would end the whole run."""
 
 from math import prod
 

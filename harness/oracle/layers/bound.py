@@ -3,22 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..numerics.operands import Operands, generator, operands_of, reals
-from ..problems.problem import Problem
-from .bank import Probe
-from .trial import Trial
-from .verdict import Verdict
+from ...numerics.operands import Operands, generator, operands_of, reals
+from ...problems.problem import Problem
+from ..probe_data import Probe
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Compare on signed numbers, then on positive ones, whose sums show every rounding."""
     for draw in range(trial.draws):
-        yield trial.judged("bound", _REALS, draw)
+        yield trial.judged(_REALS, draw)
         if trial.level != "quick":
-            yield trial.judged("bound", _POSITIVE, draw)
+            yield trial.judged(_POSITIVE, draw)
     if trial.is_thorough:
-        yield trial.judged("bound", _NEGATIVE)
-        yield trial.judged("bound", _NEGATIVE_WEIGHTS)
+        yield trial.judged(_NEGATIVE)
+        yield trial.judged(_NEGATIVE_WEIGHTS)
+
+
+LAYER = Layer("bound", level="quick", measures=True, may_be_imprecise=True, check=check)
 
 
 def positive(problem: Problem, seed: int) -> Operands:

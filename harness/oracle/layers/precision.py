@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..numerics.accuracy import PRECISION
-from ..numerics.operands import (
+from ...numerics.accuracy import PRECISION
+from ...numerics.operands import (
     Operands,
     full_weight,
     full_x,
@@ -17,44 +17,48 @@ from ..numerics.operands import (
     operands_of,
     whole_numbers,
 )
-from ..problems.problem import Problem
-from .bank import Probe
-from .comparison import significant_bits
-from .trial import Trial
-from .verdict import Verdict
+from ...problems.problem import Problem
+from ..comparison import significant_bits
+from ..probe_data import Probe
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
 
 _SHORT = 7
-"""Significant bits of the inputs that a narrower type would keep."""
+"""Significant bits of the inputs before they move: a narrower type keeps them all."""
 
 _BEYOND = {"float16": 0, "bfloat16": 0, "float32": 20, "float64": 48}
-"""Binary places behind the leading bit of the change that a narrower type would not see."""
+"""The inputs move by 2^-places of themselves, which is less than a narrower type can hold; 0 asks nothing."""
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Single products with full significands, saturated sums; of transforms, whether they listen."""
+    """Compare single products with full significands and saturated sums; transforms, whether they respond."""
     if not trial.accuracy.exact:
         if trial.level != "quick":
-            yield trial.judged("precision", _IMPULSES)
-        yield from _listens(trial)
+            yield trial.judged(_IMPULSES)
+        yield from _responds(trial)
         return
-    yield trial.judged("precision", _FULL_X)
-    yield trial.judged("precision", _FULL_WEIGHT)
+    yield trial.judged(_FULL_X)
+    yield trial.judged(_FULL_WEIGHT)
     if trial.level == "quick":
         return
     # Sums and single products need no large problem to show how many bits they have.
-    small = trial.small or trial
-    yield small.judged("precision", _IMPULSES)
-    yield small.judged("precision", _SATURATED)
+    small = trial.reduced
+    yield small.judged(_IMPULSES)
+    yield small.judged(_SATURATED)
     for draw in range(1, trial.draws):
-        yield trial.judged("precision", _FULL_X, draw)
-        yield trial.judged("precision", _FULL_WEIGHT, draw)
+        yield trial.judged(_FULL_X, draw)
+        yield trial.judged(_FULL_WEIGHT, draw)
+
+
+LAYER = Layer("precision", level="quick", measures=True, may_be_imprecise=True, check=check)
 
 
 def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     """Return positive odd integers whose sums fill the accumulator's significand.
 
-    All in the upper half of their range, so that every sum is between a quarter and all of what it
-    holds: whoever sums in fewer bits loses some of most sums.
+    All are in the upper half of their range, so that every sum is between a quarter and all of what
+    the accumulator holds: a kernel that sums in fewer bits loses bits of most sums.
     """
     random = generator(problem, "saturated", seed)
     held = 0.98 * 2.0 ** held_bits(problem, bits)
@@ -68,12 +72,12 @@ def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     return whole_numbers(problem, x, weight, np.ones(problem.out_channels))
 
 
-def _listens(trial: Trial) -> Iterator[Verdict]:
-    """Move the inputs by less than a narrower type can see: an output that stays did not look.
+def _responds(trial: Trial) -> Iterator[Verdict]:
+    """Move the inputs by less than a narrower type can hold: the output must move with them.
 
-    Bounds of transforms are too wide to tell a rounding of the inputs from their own. But inputs of
-    few bits, and the same with one bit far behind, become equal in any narrower type, by rounding
-    or by cutting, and then so do the outputs.
+    Bounds of transforms are too wide to tell a rounding of the inputs from that of the transform.
+    But inputs of few bits, and the same with one bit far behind the others, become equal in any
+    narrower type, by rounding or by truncation, and so do the outputs.
     """
     problem = trial.problem
     places = _BEYOND[problem.dtype]
@@ -81,7 +85,7 @@ def _listens(trial: Trial) -> Iterator[Verdict]:
         places = min(places, trial.accuracy.bits - 3)
     if not places or problem.batch_size == 0:
         return
-    short = trial.bank.once("short", lambda: _short(problem, trial.bank.seed))
+    short = trial.data.once("short", lambda: _short(problem, trial.data.seed))
     y = trial.output(short)
     if not y.any():
         return
@@ -93,9 +97,9 @@ def _listens(trial: Trial) -> Iterator[Verdict]:
         )
         if np.array_equal(trial.output(moved), y):
             reason = f"its output stays the same when every {name} moves by 2^-{places} of itself"
-            yield trial.failure("imprecise", reason, "precision")
+            yield trial.failure("imprecise", reason)
             return
-    yield Verdict("passed", seed=trial.bank.seed)
+    yield Verdict("passed", seed=trial.data.seed)
 
 
 def _short(problem: Problem, seed: int) -> Operands:
@@ -108,7 +112,7 @@ def _short(problem: Problem, seed: int) -> Operands:
 def bits_of(trial: Trial) -> int:
     """Return about how many significant bits an implementation computes with."""
     probe = _FULL_X if trial.accuracy.exact else _IMPULSES
-    operands, true = trial.deal(probe)
+    operands, true = trial.data_of(probe)
     # Transforms spread an error over outputs that are nearly zero, so theirs is taken of the largest.
     if not trial.accuracy.exact:
         true = replace(true, magnitude=np.full_like(true.magnitude, true.magnitude.max(initial=0)))

@@ -1,4 +1,4 @@
-"""The inputs of one problem and their true outputs, made when first asked for and kept for all comers."""
+"""The inputs of one problem and their true outputs, made on first use, shared by all implementations."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Probe:
-    """One kind of data: who makes it, and whether all sums of it are exact in any order.
+    """One kind of data: the function that makes it, and whether its sums are exact in any order.
 
     `make` takes a problem and a seed, and for exact data the significand bits that an input may use.
     """
@@ -26,8 +26,10 @@ class Probe:
         return self.make.__name__.replace("_", " ")
 
 
-class Bank:
+class ProbeData:
     """The data of one problem, drawn from one seed."""
+
+    __test__ = False  # not a class of tests, which pytest takes it for by its name
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self.problem = problem
@@ -35,18 +37,21 @@ class Bank:
         self._kept: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what was made under a key, making it the first time."""
+        """Return the value of a key, made on first use."""
         if key not in self._kept:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
 
-    def deal(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
-        """Return a probe's operands and their true output; who keeps fewer bits gets data of so many."""
-        bits = accuracy.bits if probe.exact and accuracy.exact else None
-        return self.once((probe, draw, bits), lambda: self._deal(probe, draw, bits))
+    def of(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
+        """Return a probe's operands and their true output, on which an accuracy class can be judged.
 
-    def _deal(self, probe: Probe, draw: int, bits: int | None) -> tuple[Operands, Truth]:
+        Exact data has no more significant bits than the class keeps. `draw` numbers the drawings.
+        """
+        bits = accuracy.bits if probe.exact and accuracy.exact else None
+        return self.once((probe, draw, bits), lambda: self._made(probe, draw, bits))
+
+    def _made(self, probe: Probe, draw: int, bits: int | None) -> tuple[Operands, Truth]:
         if bits is None:
             operands = probe.make(self.problem, self.seed + draw)
         else:

@@ -1,16 +1,17 @@
-"""The memory layer: nothing read beside the inputs, nothing written there, nothing used unwritten."""
+"""The memory layer: no read or write beside the inputs, no use of memory before it is written."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..execution.guard_pages import EDGES
-from ..numerics.arrays import Array, from_stored_order, in_stored_order, root_of
-from ..numerics.operands import Operands
-from .output import BreachError
-from .trial import Trial
-from .verdict import Verdict
+from ...execution.guard_pages import EDGES
+from ...numerics.arrays import Array, from_stored_order, in_stored_order, root_of
+from ...numerics.operands import Operands
+from ..output import BreachError
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
 
 _CANARY_BYTES = 4096
 _POISONS = (np.nan, 1e30)
@@ -18,8 +19,8 @@ _POISONS = (np.nan, 1e30)
 
 def check(trial: Trial) -> Iterator[Verdict]:
     """Call between canaries, in poisoned memory, and at the edge of what may be read."""
-    trial = trial.small or trial
-    operands, true = trial.deal(trial.sharp)
+    trial = trial.reduced
+    operands, true = trial.data_of(trial.sharp)
     for poison in _POISONS[: 2 if trial.is_thorough else 1]:
         given = _between_canaries(trial, operands, poison)
         before = {name: root_of(array).tobytes() for name, array in given.items().items()}
@@ -27,12 +28,15 @@ def check(trial: Trial) -> Iterator[Verdict]:
         y = trial.checked(bound, bound.output(), operands)
         if any(bound.whole(name) != whole for name, whole in before.items()):
             raise BreachError("wrote into memory beside its inputs")
-        yield trial.compared("memory", y, true, exact=True, given=f"{poison} around its inputs")
+        yield trial.compared(y, true, exact=True, given=f"{poison} around its inputs")
     for poison in _POISONS[: 2 if trial.is_thorough else 1]:
         y = trial.output(operands, poison=poison)
-        yield trial.compared("memory", y, true, exact=True, given=f"{poison} in fresh memory")
+        yield trial.compared(y, true, exact=True, given=f"{poison} in fresh memory")
     if trial.is_thorough and operands.x.size:
         yield _at_the_edge(trial, operands)
+
+
+LAYER = Layer("memory", level="standard", measures=False, may_be_imprecise=False, check=check)
 
 
 def _between_canaries(trial: Trial, operands: Operands, poison: float) -> Operands:
@@ -59,11 +63,9 @@ def _as_type(poison: float, dtype: np.dtype[Any]) -> float:
 
 
 def _at_the_edge(trial: Trial, operands: Operands) -> Verdict:
-    """Let the inputs end, then begin, where memory ends; one step beyond an edge can be seen."""
+    """Let the inputs end, then begin, at pages that may not be touched: an access beyond them is a signal."""
     for edge in EDGES:
         if signal := trial.host.at_the_edge(trial.problem, operands, edge):
             beyond = "beyond the end" if edge == "end" else "before the start"
-            return trial.failure(
-                "crashed", f"was ended by {signal} when it read {beyond} of an input", "memory"
-            )
-    return Verdict("passed", seed=trial.bank.seed)
+            return trial.failure("crashed", f"was ended by {signal} when it read {beyond} of an input")
+    return Verdict("passed", seed=trial.data.seed)

@@ -1,4 +1,4 @@
-"""The state layer: many calls, of which none may leave anything behind for another."""
+"""The state layer: many calls, none of which may change the result of another."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -8,36 +8,37 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ProblemError
-from ..execution.kernel_call import MOST_KEPT, KernelError
-from ..numerics.accuracy import Truth
-from ..numerics.arrays import Array
-from ..numerics.operands import Operands, reals, wide_weight
-from ..numerics.reference import truth
-from ..problems.fields import PADDING_MODES
-from ..problems.problem import Problem
-from .bank import Probe
-from .output import BreachError
-from .trial import Trial
-from .verdict import Verdict
+from ...errors import ProblemError
+from ...execution.kernel_call import MOST_KEPT, KernelError
+from ...numerics.accuracy import Truth
+from ...numerics.arrays import Array
+from ...numerics.operands import Operands, reals, wide_weight
+from ...numerics.reference import truth
+from ...problems.fields import PADDING_MODES
+from ...problems.problem import Problem
+from ..output import BreachError
+from ..probe_data import Probe
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
 
 _CALLS = {"standard": 24, "thorough": 150}
 _SECONDS = {"standard": 0.03, "thorough": 0.4}
-"""Enough for one in a hundred calls to show, and no longer than a slow implementation is worth."""
+"""How long they may take: a fault in one call of a hundred shows, a slow kernel is called less often."""
 
 _CALLS_AT_ONCE = 6
 _LATE_S = 0.5
-"""How long threads that calls have left behind are waited for."""
+"""How long the check waits for threads that calls have left behind."""
 
 _REPEATS = {"standard": 3, "thorough": 8}
 _REALS = Probe(reals)
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Call again: with the same, with other content in the same memory, with other shapes, at once."""
-    trial = trial.small or trial
+    """Call again: on the same data, on other data in the same memory, on other shapes, from threads."""
+    trial = trial.reduced
     yield from _repeats(trial)
-    session = _Session(trial, trial.deal(trial.sharp)[0])
+    session = _Session(trial, trial.data_of(trial.sharp)[0])
     yield from session.refills()
     yield from session.survives_its_caller()
     yield from _other_problems(trial, session)
@@ -45,6 +46,9 @@ def check(trial: Trial) -> Iterator[Verdict]:
     session.compare_the_kept()
     if trial.is_thorough:
         yield from _at_once(trial)
+
+
+LAYER = Layer("state", level="standard", measures=False, may_be_imprecise=False, check=check)
 
 
 Content = tuple[Operands, Truth]
@@ -59,7 +63,7 @@ class _Session:
         self._kept: deque[Array] = deque(maxlen=MOST_KEPT)
 
     def call(self, operands: Operands) -> Array:
-        """Return what a call gives, and keep it."""
+        """Return the output of a call, and keep it."""
         y = self._trial.checked(self._bound, self._bound.output(), operands)
         self._kept.append(y)
         return y
@@ -68,10 +72,10 @@ class _Session:
         """Fill the buffers, call and compare."""
         operands, true = content
         self.fill(operands)
-        return self._trial.compared("state", self.call(operands), true, exact=True, given=given)
+        return self._trial.compared(self.call(operands), true, exact=True, given=given)
 
     def fill(self, operands: Operands) -> None:
-        """Put other content into the same memory; whoever plans, plans anew where weights change."""
+        """Put other content into the same memory; plan again where planned weights change."""
         given = self._bound.given.items()
         changed = [
             name for name, array in operands.items().items() if array.tobytes() != given[name].tobytes()
@@ -83,9 +87,9 @@ class _Session:
             self._kept.clear()
 
     def refills(self) -> Iterator[Verdict]:
-        """Change x, the weight and the bias in place: all of it, its signs, its size, one element."""
+        """Change x, the weight and the bias in place: all numbers, their signs, their size, one number."""
         trial = self._trial
-        first, second = trial.deal(trial.sharp)[0], trial.deal(trial.sharp, 1)[0]
+        first, second = trial.data_of(trial.sharp)[0], trial.data_of(trial.sharp, 1)[0]
         now = first
         for name, array in second.items().items():
             now = replace(now, **{name: array})
@@ -98,7 +102,7 @@ class _Session:
                 now = replace(now, **{name: change(array)})
                 yield self.judged(_content(trial, now, f"{word} {name}"), f"{word} in the same {name}")
         if trial.is_thorough and trial.accuracy.exact and now.weight.size:
-            wide = trial.deal(Probe(wide_weight, exact=True))
+            wide = trial.data_of(Probe(wide_weight, exact=True))
             yield self.judged(wide, "wide weights")
             moved = replace(wide[0], weight=_one_moved(wide[0].weight))
             yield self.judged(
@@ -106,8 +110,8 @@ class _Session:
             )
 
     def survives_its_caller(self) -> Iterator[Verdict]:
-        """Overwrite what was returned, as its owner may; call after a NaN has passed through."""
-        content = self._trial.deal(self._trial.sharp)
+        """Overwrite the last output, as its caller may, then call again; call again after a NaN."""
+        content = self._trial.data_of(self._trial.sharp)
         self.fill(content[0])
         self._bound.output()
         self._bound.overwrite()
@@ -119,11 +123,11 @@ class _Session:
             yield self.judged(content, "a NaN in the call before")
 
     def many(self) -> Iterator[Verdict]:
-        """Call on and on, x changing, until something happens or time is up."""
+        """Call many times with changing x, until a call fails or the time is up."""
         trial = self._trial
-        first = trial.deal(trial.sharp)[0]
+        first = trial.data_of(trial.sharp)[0]
         contents = [
-            _content(trial, replace(first, x=trial.deal(trial.sharp, draw)[0].x), f"x of draw {draw}")
+            _content(trial, replace(first, x=trial.data_of(trial.sharp, draw)[0].x), f"x of draw {draw}")
             for draw in range(3)
         ]
         end = perf_counter() + _SECONDS[trial.level]
@@ -132,10 +136,10 @@ class _Session:
             if verdict.failed or perf_counter() > end:
                 yield verdict
                 return
-        yield Verdict("passed", seed=trial.bank.seed)
+        yield Verdict("passed", seed=trial.data.seed)
 
     def compare_the_kept(self) -> None:
-        """Look at the latest outputs again: later calls must have left them alone, and threads too."""
+        """Compare the latest outputs with what they were: no later call and no thread may change them."""
         now = self._bound.kept(_LATE_S)
         for before, after in zip(reversed(self._kept), reversed(now), strict=False):
             if after.y is None or before.tobytes() != after.y.tobytes():
@@ -145,7 +149,7 @@ class _Session:
 def _content(trial: Trial, operands: Operands, word: str) -> Content:
     """Return operands with their true output, made once per problem and kind of data."""
     key = ("state", word, trial.accuracy.bits, trial.accuracy.exact)
-    return trial.bank.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
+    return trial.data.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
 
 
 def _negated(array: Array) -> Array:
@@ -157,7 +161,7 @@ def _halved(array: Array) -> Array:
 
 
 def _exchanged(array: Array) -> Array:
-    """Return an array with two elements exchanged: first, last, sum and norm stay as they were."""
+    """Return an array with two elements exchanged: its first, its last, its sum and its norm stay."""
     flat = array.reshape(-1).copy()
     middle = flat.size // 2
     others = np.flatnonzero(flat != flat[middle])
@@ -186,26 +190,26 @@ _CHANGES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 
 def _repeats(trial: Trial) -> Iterator[Verdict]:
     """Call on the same real numbers: bit for bit the same, unless it is declared otherwise."""
-    operands, true = trial.deal(_REALS)
+    operands, true = trial.data_of(_REALS)
     bound = trial.bound(operands)
     first = trial.checked(bound, bound.output(), operands)
-    yield trial.compared("state", first, true, exact=False)
+    yield trial.compared(first, true, exact=False)
     for count in range(_REPEATS[trial.level]):
         again = trial.checked(bound, bound.output(), operands)
-        yield trial.compared("state", again, true, exact=False, given=f"{count + 1} equal calls before")
+        yield trial.compared(again, true, exact=False, given=f"{count + 1} equal calls before")
         if trial.implementation.deterministic and not np.array_equal(first, again):
             reason = "gave two results for the same call; if it may, declare deterministic=False"
-            yield trial.failure("wrong", reason, "state")
+            yield trial.failure("wrong", reason)
 
 
 def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
     """Call on a larger, a smaller and an otherwise different problem in between."""
-    content = trial.deal(trial.sharp)
+    content = trial.data_of(trial.sharp)
     for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
         if problem is None or trial.refuses(problem):
             continue
         other = trial.on(problem)
-        operands, true = other.deal(other.sharp)
+        operands, true = other.data_of(other.sharp)
         if (problem.input_shape, problem.weight_shape) == (
             trial.problem.input_shape,
             trial.problem.weight_shape,
@@ -215,12 +219,12 @@ def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
             y = other.output(operands)
         except KernelError as error:
             raise KernelError(error.status, f"on {problem}: {error}") from None
-        yield other.compared("state", y, true, exact=True, given=f"{problem}, called in between")
+        yield other.compared(y, true, exact=True, given=f"{problem}, called in between")
         yield session.judged(content, f"{problem} called before")
 
 
 def _neighbours(problem: Problem, *, thorough: bool) -> Iterator[Problem | None]:
-    """Yield problems that somebody who remembers the wrong things would take for this one."""
+    """Yield problems that a cache with an incomplete key would take for this one."""
     longer = tuple(size + 2 * stride for size, stride in zip(problem.input_size, problem.stride, strict=True))
     yield problem.replace(input_size=longer, batch_size=problem.batch_size + 1)
     shorter = tuple(
@@ -250,7 +254,7 @@ def _changed(problem: Problem, **changes: Any) -> Problem | None:
 
 def _at_once(trial: Trial) -> Iterator[Verdict]:
     """Call from several threads at once, each with content of its own."""
-    contents = [trial.deal(trial.sharp, draw) for draw in range(3)]
+    contents = [trial.data_of(trial.sharp, draw) for draw in range(3)]
     contents.append(contents[0])
     held = [trial.bound(operands) for operands, _ in contents]
     for bound, (operands, true), outputs in zip(
@@ -258,4 +262,4 @@ def _at_once(trial: Trial) -> Iterator[Verdict]:
     ):
         for output in outputs:
             y = trial.checked(bound, output, operands)
-            yield trial.compared("state", y, true, exact=True, given=f"{len(held)} threads at once")
+            yield trial.compared(y, true, exact=True, given=f"{len(held)} threads at once")

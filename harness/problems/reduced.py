@@ -1,6 +1,6 @@
-"""A small problem of the same kind as a large one, for the layers that call a kernel many times."""
+"""A reduced problem of the same kind as a large one, on which many calls cost little."""
 
-from ..problems.problem import Problem
+from .problem import Problem
 
 _SMALL_MACS = 30_000
 _OUTPUTS = 4
@@ -8,10 +8,10 @@ _CHANNELS = 3
 
 
 def smaller(problem: Problem) -> Problem:
-    """Return the problem itself if it is small, else one with the same kernel and fewer of the rest.
+    """Return the problem itself if it is small, else one with fewer samples, channels and positions.
 
-    Stride, padding, dilation, padding mode, bias and data type stay, as does what is odd about the
-    groups: none, several, as many as channels.
+    Kernel size, stride, padding, dilation, padding mode, bias and data type stay, and so does the
+    kind of grouping: one group, several, one per channel.
     """
     if problem.dense_macs <= _SMALL_MACS:
         return problem
@@ -28,7 +28,7 @@ def smaller(problem: Problem) -> Problem:
 
 
 def _length(problem: Problem, axis: int) -> int:
-    """Return an input size that gives a few outputs and that the padding fits."""
+    """Return an input size that gives a few outputs and is large enough for the padding."""
     before, after = problem.pads[axis]
     needed = problem.kernel_span[axis] + (_OUTPUTS - 1) * problem.stride[axis] - before - after
     most = max(before, after, 0) + 1 if problem.padding_mode in ("reflect", "circular") else 1

@@ -1,4 +1,4 @@
-"""The check of what was timed: the output of a timed call, at the timed size, on data of its own."""
+"""The check of timed calls: their output, at the timed size, on data of its own."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,27 +19,28 @@ from .output import BreachError, checked_output
 
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 
-Layers = Sequence[tuple[Problem, Operands]]
+Chain = Sequence[tuple[Problem, Operands]]
+"""Problems with their operands, each of which is given the output of the one before as its input."""
 
 
 class Expected:
-    """What outputs on the timed data must be: made when first asked for, for all comers."""
+    """What outputs on the timed data must be: computed on first use, shared by all implementations."""
 
-    def __init__(self, layers: Layers, seed: int) -> None:
-        self._layers = layers
+    def __init__(self, chain: Chain, seed: int) -> None:
+        self._chain = chain
         self._seed = seed
         self._bounds: dict[Accuracy, tuple[Doubles, Doubles]] = {}
 
     @property
     def x(self) -> Array:
         """Return the input."""
-        return self._layers[0][1].x
+        return self._chain[0][1].x
 
     def failure(self, last: Held, output: Output) -> KernelError | None:
-        """Return what is wrong with an output, which is that of the last layer, or None."""
+        """Return what is wrong with an output of the last layer of the chain, or None."""
         one = last.implementation
         try:
-            y = checked_output(one, last.problem, output, last.given, self._layers[-1][1])
+            y = checked_output(one, last.problem, output, last.given, self._chain[-1][1])
         except BreachError as breach:
             return KernelError("contract", str(breach))
         reason = self.complaint(y, one.accuracy)
@@ -47,28 +48,28 @@ class Expected:
 
     @cached_property
     def _at_size(self) -> AtSize:
-        return AtSize(*self._layers[0], self._seed)
+        return AtSize(*self._chain[0], self._seed)
 
     def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
-        """Return what is wrong with an output of a class, or None."""
-        if len(self._layers) == 1 and is_decided_exactly(self._layers[0][0], accuracy):
+        """Return what is wrong with an output of an implementation of an accuracy class, or None."""
+        if len(self._chain) == 1 and is_decided_exactly(self._chain[0][0], accuracy):
             found = self._at_size.complaint(y)
             return f"{WRONG_WHEN_TIMED}: {found}" if found else None
         if accuracy not in self._bounds:
-            self._bounds[accuracy] = timed_truth(self._layers, accuracy)
+            self._bounds[accuracy] = timed_truth(self._chain, accuracy)
         return wrong_when_timed(y, self._bounds[accuracy])
 
 
-def timed_truth(layers: Layers, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
+def timed_truth(chain: Chain, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
     """Return the true output of a chain and how far, elementwise, an implementation's may be.
 
-    `layers` are (problem, operands), of which the first operands' x enters the chain. An error E of
-    a layer's input grows the next layer's: its own bound is that of inputs as large as |x| + E, and
-    |w|⋆E comes on top, because convolution is linear.
+    The x of the first operands enters the chain; both results have the shape of its last output. An
+    error E of a problem's input adds to its own: its bound is that of inputs as large as |x| + E,
+    and |w|⋆E comes on top, because convolution is linear.
     """
-    x: Array = layers[0][1].x.astype(np.float64)
+    x: Array = chain[0][1].x.astype(np.float64)
     error: Doubles = np.zeros_like(x)
-    for problem, operands in layers:
+    for problem, operands in chain:
         own = Operands(x, operands.weight, operands.bias)
         true = truth(problem, own)
         largest = truth(problem, replace(own, x=np.abs(x) + error))

@@ -1,0 +1,35 @@
+"""The exact layer: integers whose sums no order of summation rounds, so that every bit must be right."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ...numerics.operands import sparse_integers, wide_weight, wide_x
+from ..probe_data import Probe
+from ..trial import Trial
+from ..verdict import Verdict
+from .layer import Layer
+
+_WIDE_X = Probe(wide_x, exact=True)
+_WIDE_WEIGHT = Probe(wide_weight, exact=True)
+_SPARSE = Probe(sparse_integers, exact=True)
+
+
+def check(trial: Trial) -> Iterator[Verdict]:
+    """Compare bit for bit; transforms, which always round, where their bound is below one half."""
+    for draw in range(trial.draws):
+        if not trial.accuracy.exact:
+            yield trial.judged(_SPARSE, draw)
+            continue
+        yield trial.judged(_WIDE_X, draw)
+        if trial.level != "quick":
+            yield trial.judged(_WIDE_WEIGHT, draw)
+
+
+LAYER = Layer("exact", level="quick", measures=True, may_be_imprecise=True, check=check)
+
+
+def is_exact(trial: Trial) -> bool:
+    """Say whether sums of integers come out exact, as they do where nothing is transformed."""
+    operands, true = trial.data_of(_WIDE_X)
+    return bool(np.array_equal(trial.output(operands).astype(np.float64), true.y))
