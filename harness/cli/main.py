@@ -227,7 +227,7 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
 
     limit_threads(threads)
     from ..engine.doctor import examine, screen_of
-    from ..plugins.registry import discover
+    from ..plugins.discovery import discover
     from ..workers import examined
 
     with stdout_kept():

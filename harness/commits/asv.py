@@ -237,7 +237,8 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
 
     A commit without a folder of implementations or a package of them offers nothing.
     """
-    from ..plugins.registry import discover, is_wanted
+    from ..plugins.discovery import discover
+    from ..plugins.registry import is_wanted
     from ..workers import examined
     from .snapshots import content_of, files_of, offered
 

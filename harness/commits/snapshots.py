@@ -21,7 +21,8 @@ from typing import Any
 from ..errors import PluginError
 from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
-from ..plugins.registry import ENTRY_POINTS, Registry
+from ..plugins.discovery import ENTRY_POINTS
+from ..plugins.registry import Registry
 from ..runs.store import write_text
 from ..workers import examined
 from .repository import Commit, Repository

@@ -21,7 +21,8 @@ import msgspec
 
 from ..errors import CommitError, HarnessError, ResultsError, SuiteError
 from ..oracle.verdict import FAILURES
-from ..plugins.registry import is_installed, is_wanted
+from ..plugins.libraries import is_installed
+from ..plugins.registry import is_wanted
 from ..problems.suite_files import find_suite
 from ..runs.store import (
     encode_rows,

@@ -7,7 +7,7 @@ from typing import Any
 
 # By their installed names, as this file is loaded by its path.
 from convharness.numerics.reference import convolve  # type: ignore[import-not-found]
-from convharness.plugins.declaration import implementation  # type: ignore[import-not-found]
+from convharness.plugins.marks import implementation  # type: ignore[import-not-found]
 from convharness.problems.problem import Problem  # type: ignore[import-not-found]
 
 

@@ -13,7 +13,7 @@ from ..oracle.shrinking import shrunk
 from ..oracle.trial import reproduction
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
-from ..plugins.registry import is_installed, library_version, missing
+from ..plugins.libraries import is_installed, library_version, missing
 from ..problems.suite import Case, Suite
 from ..runs.record import Measurement, Record
 from ..workers import Limits, Staff, ceilings_of, measured_ceilings

@@ -21,7 +21,7 @@ from ..errors import HarnessError
 from ..measure.decisions import Decision, decide, noise_floor
 from ..measure.stopwatch import Effort
 from ..plugins.declaration import Implementation
-from ..plugins.registry import held_by
+from ..plugins.discovery import held_by
 from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement

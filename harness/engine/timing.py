@@ -23,7 +23,7 @@ from ..measure.stopwatch import Effort
 from ..numerics.operands import Operands, timed, timed_integers
 from ..oracle.timed_output import Chain, Expected
 from ..plugins.declaration import Implementation
-from ..plugins.registry import held_by
+from ..plugins.discovery import held_by
 from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement

@@ -12,7 +12,7 @@ import msgspec
 
 from ..numerics.accuracy import Accuracy
 from ..numerics.arrays import LIBRARIES, Adapter, adapter
-from ..plugins.registry import is_installed
+from ..plugins.libraries import is_installed
 from ..problems.fields import DTYPES, ITEM_SIZES
 from ..problems.problem import Problem
 from ..problems.suite import Case

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any
 
 from ..errors import PluginError, did_you_mean
 from ..numerics import accuracy_classes
@@ -17,10 +17,9 @@ from ..numerics.arrays import LAYOUTS
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
 from ..problems.fields import DIRECTIONS, DTYPES, PADDING_MODES
 from ..problems.problem import FIELDS, Problem
+from .marks import Function, Mark, name_of
 from .support import Unsupported, allows, needs, refused_by_signature
 
-Function = Callable[..., Any]
-F = TypeVar("F", bound=Function)
 Condition = Callable[[Problem], str | None]
 
 PARAMETERS = (
@@ -36,83 +35,8 @@ PARAMETERS = (
     "problem",
 )
 
-_MARK = "__convharness_mark__"
 _CONSTRAINTS = ("ndim", *(name for name in FIELDS if name not in ("direction", "dtype")))
 _FLOATS = ("float32", "float64")
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a decorator was told about its function."""
-
-    is_plan: bool
-    keywords: Mapping[str, Any]
-
-
-@overload
-def implementation(function: F, /) -> F: ...
-@overload
-def implementation(**keywords: Any) -> Callable[[F], F]: ...
-def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
-    """Mark a function from `x`, `weight` (and what else it asks for by name) to the output.
-
-    Its signature declares what it can do: any of `bias, stride, padding, pads, dilation, groups,
-    padding_mode` that it leaves out must have its default, unless it asks for the whole `problem`.
-    `padding` is one int per axis, `pads` one (before, after) pair per axis; meanings and shapes are
-    those of `torch.nn.functional.conv2d`.
-
-    Keywords narrow it further: any field of `Problem` (one value, or a list of allowed ones),
-    `ndim=` (default 2), `dtype=` (default float32 and float64), `direction=`,
-    `when=problem -> reason or None`; and describe it: `name=`, `arrays='numpy' | 'torch'`,
-    `layout='channels_last'`, `library=` (whose arithmetic it is, if not `arrays`).
-
-    What the oracle then holds it to is said by `accuracy=` ('direct', 'winograd(m,r)', 'fft',
-    'strassen(l)', 'low(p)'), `locality=` (how far a NaN spreads: 'window', 'hull', 'tile', 'group',
-    'sample', 'batch'; by default as far as the class makes it), `flushes_subnormals=True` and
-    `deterministic=False`.
-
-    Raises `PluginError` for a second mark; everything else is checked when it is discovered.
-    """
-    return _marker(function, keywords, is_plan=False)
-
-
-@overload
-def plan(function: F, /) -> F: ...
-@overload
-def plan(**keywords: Any) -> Callable[[F], F]: ...
-def plan(function: Function | None = None, /, **keywords: Any) -> Any:
-    """Mark a function that takes everything but `x` and returns the callable `x -> y`.
-
-    For what compiles, packs weights or builds a module: only `x -> y` is timed, and the planning
-    time is recorded beside it. Keywords are those of `implementation`.
-    """
-    return _marker(function, keywords, is_plan=True)
-
-
-def _marker(function: Function | None, keywords: Mapping[str, Any], *, is_plan: bool) -> Any:
-    def attach(function: Function) -> Function:
-        if hasattr(function, _MARK):
-            raise PluginError(
-                f"{getattr(function, '__name__', function)} is marked twice; one mark per function"
-            )
-        try:
-            setattr(function, _MARK, Mark(is_plan, keywords))
-        except (AttributeError, TypeError):
-            advice = "wrap it in a function of your own"
-            raise PluginError(f"{_name_of(function)} cannot be marked; {advice}") from None
-        return function
-
-    return attach if function is None else attach(function)
-
-
-def _name_of(function: Any) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def mark_of(candidate: object) -> Mark | None:
-    """Return the mark of a function, or None; anything may be asked, a stand-in for a module too."""
-    mark = getattr(candidate, "__dict__", {}).get(_MARK)
-    return mark if isinstance(mark, Mark) else None
 
 
 @dataclass(frozen=True)
@@ -187,7 +111,7 @@ def declare(
     Raises `PluginError`, naming the function, for a parameter or keyword that is not known.
     """
     keywords = dict(mark.keywords)
-    default_name = f"{family}.{_name_of(function)}"
+    default_name = f"{family}.{name_of(function)}"
     name = keywords.pop("name", default_name)
     try:
         return Implementation(

@@ -6,7 +6,8 @@ from io import StringIO
 from typing import Any
 
 from ..plugins.declaration import Implementation
-from ..plugins.registry import Registry, is_installed, library_version, missing
+from ..plugins.libraries import is_installed, library_version, missing
+from ..plugins.registry import Registry
 from ..problems.suite import Suite
 from ..problems.suite_files import find_suite, suite_names
 

@@ -17,7 +17,7 @@ from convharness.engine.timer_selftest import KERNELS, Marks, Trial, kernel_rows
 from convharness.measure.decisions import Decision, decide
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import Oracle
-from convharness.plugins.registry import held_by
+from convharness.plugins.discovery import held_by
 from convharness.zoo import paces as zoo
 from tests.making import case_of
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from convharness import Implementation, PluginError, Problem, implementation, plan
-from convharness.plugins.declaration import mark_of
+from convharness.plugins.marks import mark_of
 from convharness.plugins.support import Unsupported
 from tests.making import declared
 
