@@ -1,8 +1,4 @@
-"""The marks that make a function an implementation, and what its signature declares.
-
-A mark only attaches facts to a function, which stays callable as itself; nothing is registered here
-and nothing is run.
-"""
+"""What an implementation declares, by its signature and the keywords of its mark; nothing is run here."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +39,8 @@ _FLOATS = ("float32", "float64")
 class Implementation:
     """One way to convolve: a function or a plan, and what it declares.
 
-    Of one that is there in several versions, such as those of two commits, `version` says which it is,
-    and `site` in which folder its package lies, if not among the installed ones.
+    Where an implementation exists in several versions, such as those of two commits, `version` names
+    this one and `site` is the folder of its package, if it is not an installed one.
     """
 
     name: str
@@ -71,13 +67,13 @@ class Implementation:
 
     @property
     def own_name(self) -> str:
-        """Return the name that it has in its own file: that of one of several versions ends in `@version`."""
+        """Return the name in its own file, which does not end in `@version`."""
         return self.name.removesuffix(f"@{self.version}")
 
     def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why this implementation does not support the problem, or None if it does.
 
-        Raises `PluginError` if its `when=` raises, or returns anything but a text or None.
+        Raises `PluginError` if its `when=` raises, or returns something other than a text or None.
         """
         for name, allowed in (("dtype", self.dtypes), ("direction", self.direction)):
             if not allows(name, allowed, problem):
@@ -108,7 +104,7 @@ def declare(
 
     `origin` says how it was found: 'built-in', 'installed', 'file' or, of a repository, 'folder'.
 
-    Raises `PluginError`, naming the function, for a parameter or keyword that is not known.
+    Raises `PluginError`, naming the function, for an unknown parameter or keyword.
     """
     keywords = dict(mark.keywords)
     default_name = f"{family}.{name_of(function)}"
@@ -141,7 +137,7 @@ def declare(
 
 def _parameters(function: Function, *, is_plan: bool) -> tuple[str, ...]:
     if inspect.isclass(function) or not callable(function):
-        raise PluginError("is marked but is no function; mark the function that convolves")
+        raise PluginError("is marked but is not a function; mark the function that convolves")
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -183,12 +179,12 @@ def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
     _known("ndim", keywords.get("ndim", 2), (1, 2, 3))
     for name, value in keywords.items():
         if name not in ("padding_mode", "bias"):
-            _refuse_no_number(name, value)
+            _refuse_non_numbers(name, value)
     return {"ndim": 2, **keywords}
 
 
-def _refuse_no_number(name: str, value: Any) -> None:
-    """Refuse a constraint that no problem could meet: what is no int, nor per-axis ints, nor several."""
+def _refuse_non_numbers(name: str, value: Any) -> None:
+    """Refuse a constraint other than a whole number, one per axis, or several of these alternatives."""
     alternatives = list(value) if isinstance(value, (list, set, frozenset, range)) else [value]
     for one in alternatives:
         items = one if isinstance(one, tuple) else (one,)
@@ -214,7 +210,7 @@ def _text(keyword: str, value: Any) -> str:
     if not isinstance(value, str) or len(value.split()) != 1:
         raise PluginError(f"declares {keyword}={value!r}; it must be one word")
     if set(value) & set("*?[]"):
-        raise PluginError(f"declares {keyword}={value!r}; it may hold none of * ? [ ], which select names")
+        raise PluginError(f"declares {keyword}={value!r}; it must not contain * ? [ or ], which select names")
     return value
 
 

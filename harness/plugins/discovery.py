@@ -45,11 +45,12 @@ def discover(
     entry_points: bool = True,
     examine: "Examine | None" = None,
 ) -> Registry:
-    """Return what there is: the built-in files (or those of `folder`), installed packages, `plugins`.
+    """Return the implementations of built-in files (or those of `folder`), installed packages, `plugins`.
 
-    `examine` looks at what is not built in, for instance in another process; else it is imported here.
+    `examine` loads sources that are not built in, for instance in another process; by default they are
+    imported here.
 
-    Raises `PluginError` only where two implementations bear one name.
+    Raises `PluginError` only where two implementations have the same name.
     """
     scan = _Scan(examine)
     plugins = [plugins] if isinstance(plugins, (str, Path)) else plugins
@@ -64,9 +65,9 @@ def discover(
 
 
 def held_by(source: Path, origin: str, family: str) -> Registry:
-    """Return what one file, or for the origin 'installed' the entry of that name, offers.
+    """Return the implementations of one file or, for the origin 'installed', of the entry point `family`.
 
-    A file of a 'folder' may offer nothing.
+    A file of the origin 'folder' may be without implementations.
     """
     scan = _Scan()
     if origin in ("built-in", "folder"):
@@ -112,7 +113,7 @@ class _Scan:
             self._collect(module, path.stem, path, origin)
 
     def plugin(self, path: Path) -> None:
-        """Import a file that somebody named, which must therefore hold an implementation."""
+        """Import a file that the user named, which must contain an implementation."""
         if not path.is_file():
             self._refuse("folder" if path.is_dir() else "absent", path)
             return
@@ -131,7 +132,7 @@ class _Scan:
             self._refuse("unmarked", path)
 
     def entry_point(self, entry: "EntryPoint") -> None:
-        """Import what an installed package offers."""
+        """Import the entry point of an installed package."""
         source = f"entry point {entry.name} = {entry.value}"
         broken = partial(BrokenPlugin, "import", source, entry.name)
         if self._examine is not None:
@@ -164,11 +165,11 @@ class _Scan:
             self._add(found)
 
     def _refuse(self, kind: Kind, path: Path, reason: str = "") -> None:
-        """Note what is wrong with a file."""
+        """Note a mistake in a file."""
         self._broken.append(BrokenPlugin(kind, str(path), path.stem, reason))
 
     def _take(self, registry: Registry) -> None:
-        """Add what another process has found."""
+        """Add what another process found."""
         self._unavailable += registry.unavailable
         self._broken += registry.broken
         for found in registry.implementations:

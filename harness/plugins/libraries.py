@@ -9,12 +9,12 @@ from .lazy import lazy_import
 
 metadata = lazy_import("importlib.metadata")  # a worker with a plain file does not need it
 
-# Where the name to install differs from the name to import.
 _DISTRIBUTIONS = {"cv2": "opencv-python-headless", "sklearn": "scikit-learn"}
+"""The names to install that differ from the name to import."""
 
 
 def missing(library: str) -> str:
-    """Return the reason for a library that is not installed."""
+    """Return what to say of a library that is not installed, with the command that installs it."""
     top = library.partition(".")[0]
     return f"{top} is not installed; run: pip install {_DISTRIBUTIONS.get(top, top)}"
 
@@ -33,7 +33,7 @@ def is_installed(library: str) -> bool:
 
 @cache
 def library_version(library: str) -> str | None:
-    """Return the installed version of a library, or None where nothing tells."""
+    """Return the installed version of a library, or None if unknown."""
     top = library.partition(".")[0]
     if top == "python":
         return platform.python_version()

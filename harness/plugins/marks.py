@@ -18,7 +18,7 @@ _MARK = "__convharness_mark__"
 
 @dataclass(frozen=True)
 class Mark:
-    """What a decorator was told about its function."""
+    """The arguments of a decorator: whether it is `@plan`, and its keywords."""
 
     is_plan: bool
     keywords: Mapping[str, Any]
@@ -29,7 +29,7 @@ def implementation(function: F, /) -> F: ...
 @overload
 def implementation(**keywords: Any) -> Callable[[F], F]: ...
 def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
-    """Mark a function from `x`, `weight` (and what else it asks for by name) to the output.
+    """Mark a function from `x`, `weight` (and further arguments that it names) to the output.
 
     Its signature declares what it can do: any of `bias, stride, padding, pads, dilation, groups,
     padding_mode` that it leaves out must have its default, unless it asks for the whole `problem`.
@@ -41,12 +41,12 @@ def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
     `when=problem -> reason or None`; and describe it: `name=`, `arrays='numpy' | 'torch'`,
     `layout='channels_last'`, `library=` (whose arithmetic it is, if not `arrays`).
 
-    What the oracle then holds it to is said by `accuracy=` ('direct', 'winograd(m,r)', 'fft',
+    The standard that the oracle holds it to is declared by `accuracy=` ('direct', 'winograd(m,r)', 'fft',
     'strassen(l)', 'low(p)'), `locality=` (how far a NaN spreads: 'window', 'hull', 'tile', 'group',
-    'sample', 'batch'; by default as far as the class makes it), `flushes_subnormals=True` and
+    'sample', 'batch'; by default that of the class), `flushes_subnormals=True` and
     `deterministic=False`.
 
-    Raises `PluginError` for a second mark; everything else is checked when it is discovered.
+    Raises `PluginError` for a second mark; everything else is checked on discovery.
     """
     return _marker(function, keywords, is_plan=False)
 
@@ -58,7 +58,7 @@ def plan(**keywords: Any) -> Callable[[F], F]: ...
 def plan(function: Function | None = None, /, **keywords: Any) -> Any:
     """Mark a function that takes everything but `x` and returns the callable `x -> y`.
 
-    For what compiles, packs weights or builds a module: only `x -> y` is timed, and the planning
+    For code that compiles, packs weights or builds a module: only `x -> y` is timed, and the planning
     time is recorded beside it. Keywords are those of `implementation`.
     """
     return _marker(function, keywords, is_plan=True)
@@ -86,6 +86,6 @@ def name_of(function: Any) -> str:
 
 
 def mark_of(candidate: object) -> Mark | None:
-    """Return the mark of a function, or None; anything may be asked, a stand-in for a module too."""
+    """Return the mark of a function, or None; any object may be asked, also one of `lazy_import`."""
     mark = getattr(candidate, "__dict__", {}).get(_MARK)
     return mark if isinstance(mark, Mark) else None

@@ -16,7 +16,7 @@ from .marks import Mark, mark_of
 
 
 def defined_twice(path: Path | None, family: str) -> Iterator[BrokenPlugin]:
-    """Yield every marked function of a file that a later one of its name replaces."""
+    """Yield every marked function of a file that a later one of the same name replaces."""
     if path is None or path.suffix != ".py":
         return
     try:
@@ -39,7 +39,7 @@ def _is_mark(decorator: ast.expr) -> bool:
 
 
 def marked(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Mark]]:
-    """Yield what the module itself marks, once each, and not what it imports from another."""
+    """Yield the functions that the module itself marks, once each, without those that it imports."""
     seen: set[int] = set()
     for value in list(vars(module).values()):
         mark = mark_of(value)
@@ -74,7 +74,7 @@ def import_file(path: Path, name: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    # dataclasses and pickle look a class's module up by name, so it must be findable while it runs.
+    # dataclasses and pickle look up a class's module by name, so it must be registered while it runs.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -91,7 +91,7 @@ def lies_beside(path: Path, module: str) -> bool:
 
 
 def last_line(error: BaseException) -> str:
-    """Return what an error says, in one line."""
+    """Return an error's type and message in one line."""
     lines = traceback.format_exception_only(error)[-1].strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -1,8 +1,4 @@
-"""Finds implementations: built-in files, installed packages, files named on the command line.
-
-Marks are collected by a scan of modules; there is no global table, so that two registries can live
-side by side. What cannot be had is listed with the reason and never spoils the rest.
-"""
+"""The registry: the implementations that were found, and those that cannot be used, with the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +28,7 @@ class Unavailable:
 
     @property
     def subject(self) -> str:
-        """Return what is not available."""
+        """Return the name of the family that is not available."""
         return self.family
 
     def __str__(self) -> str:
@@ -47,20 +43,20 @@ Unusable = BrokenPlugin | Unavailable
 
 
 def read_unavailable(stored: object) -> Unusable:
-    """Return what lacks a library from what a run has stored of it, as `read_broken` does."""
+    """Return an unavailable family as a run stored it; earlier versions stored a line of text."""
     return of_line(stored) if isinstance(stored, str) else msgspec.convert(stored, Unavailable)
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Every implementation that was found, by name; what was not, and why."""
+    """Every implementation that was found, by name; what cannot be used, and why."""
 
     implementations: tuple[Implementation, ...]
     unavailable: tuple[Unavailable, ...] = ()
     broken: tuple[BrokenPlugin, ...] = ()
 
     def select(self, patterns: Sequence[str]) -> tuple[Implementation, ...]:
-        """Return the implementations that match any of the globs; all without a glob.
+        """Return the implementations that match any of the globs; without globs all of them.
 
         Raises `SelectionError` for a glob that matches nothing.
         """
@@ -74,7 +70,7 @@ class Registry:
         return tuple(one for one in self.implementations if not patterns or one.name in chosen)
 
     def of_file(self, path: Path) -> tuple[Implementation, ...]:
-        """Return the implementations that a file holds."""
+        """Return the implementations of a file."""
         wanted = path.resolve()
         return tuple(one for one in self.implementations if one.source and one.source.resolve() == wanted)
 
@@ -90,5 +86,5 @@ class Registry:
 
 
 def is_wanted(name: str, patterns: Sequence[str]) -> bool:
-    """Say whether an implementation's name matches any of some globs; without a glob all do."""
+    """Say whether an implementation's name matches any of the globs; without globs it always does."""
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)

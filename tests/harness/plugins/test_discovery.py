@@ -189,7 +189,7 @@ def test_a_declaration_that_makes_no_sense_spoils_only_itself(write_plugin: Writ
     ("name", "text", "message"),
     [
         ("mine.py", "x = 1\n", "{path} marks no function; put @implementation above one"),
-        ("mine.txt", "x = 1\n", "{path} is no Python file; a plugin's name ends in .py"),
+        ("mine.txt", "x = 1\n", "{path} is not a Python file; a plugin's name ends in .py"),
         ("mine.py", None, "there is no plugin file {path}"),
     ],
 )
