@@ -16,9 +16,9 @@ from convharness.measure.rounds import measure
 from convharness.measure.stopwatch import Effort, Stopwatch
 from convharness.oracle import Oracle
 from convharness.problems.suite import Case
-from convharness.reports import render
+from convharness.reports.formats import FORMATS, render
+from convharness.reports.report import Report
 from convharness.runs.record import Run
-from convharness.runs.store import frame_of
 
 REPETITIONS = 5
 
@@ -90,9 +90,9 @@ def reports():
     settings = Settings(timed=True, effort=Effort(rounds=6, warmup_s=0))
     rows = [this.row(record) for record in run([find_suite("features")], implementations, settings)]
     more = [{**row, "implementation": f"{row['implementation']}{copy}"} for row in rows for copy in range(10)]
-    for name in ("table", "csv", "markdown", "junit", "html"):
+    for name in ("table", "json", "csv", "markdown", "junit", "html"):
         times = [
-            seconds(lambda some=some, name=name: render(name, frame_of(some, [this])), 3)
+            seconds(lambda some=some, name=name: render(name, Report(some, [this]), FORMATS), 3)
             for some in (rows, more)
         ]
         small, large = (taken * 1e3 for taken in times)

@@ -14,8 +14,6 @@ from .console import Steps, say, show, stdout_kept
 from .session import FAILED, MISTAKE, PASSED, recorded, settings_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..commits.asv import Order
     from ..commits.changes import Change, Gate
     from ..commits.events import Event, Suspicion
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from ..commits.tracker import Configuration, Outcome
     from ..plugins.declaration import Implementation
     from ..plugins.registry import Registry, Unusable
+    from ..reports.report import Report
 
 CONFIRMED_S = 1.0
 """How long each implementation is timed where a suspicion is looked into."""
@@ -85,12 +84,14 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from ..commits.events import newly_broken
     from ..commits.repository import Repository
     from ..commits.snapshots import version_of
+    from ..files.atomic import write_text
     from ..problems.selection import select_suites
-    from ..reports.changes import render
-    from ..runs.store import write_text
+    from ..reports.changes import Comparison
+    from ..reports.formats import CHANGES, render
 
-    if format_name == "junit":
-        raise click.UsageError("two commits are not reported as junit; take table, markdown, json or csv")
+    if format_name not in CHANGES:
+        said = f"two commits are not reported as {format_name}; take table, markdown, json or csv"
+        raise click.UsageError(said)
     repository = Repository(Path.cwd())
     results = _placed(results, repository)
     with stdout_kept():
@@ -107,11 +108,11 @@ def compare_commits(  # noqa: PLR0913 what the options say
     labels = [one.label for one in versions]
     thresholds = gate.thresholds if gate is not None else Thresholds()
     found = changes(rows, labels[0], labels[1], thresholds)
-    titles = [one.title for one in versions]
     news = [str(one) for one in newly_broken(*broken)]
+    comparison = Comparison(found, [one.title for one in versions], same, news)
     if markdown is not None:
-        write_text(markdown, render("markdown", found, titles, same, news))
-    show(render(format_name, found, titles, same, news))
+        write_text(markdown, render("markdown", comparison, CHANGES))
+    show(render(format_name, comparison, CHANGES))
     return _verdict(found, gate, news)
 
 
@@ -473,41 +474,45 @@ def _publish(plan: "_Plan") -> None:
     """Let asv make its site and write our page of the history, and say where they are."""
     from ..commits.history import tracked
     from ..commits.tracker import published
-    from ..reports import render
-    from ..runs.store import load, make_folder, write_text
+    from ..files.atomic import write_text
+    from ..reports.formats import FORMATS, render
+    from ..reports.report import Report
+    from ..runs.store import make_folder
 
     known = tracked(plan.results, plan.line)
     if not known:
         raise ResultsError("there is nothing to publish: no commit of this line was tracked")
-    latest = load([plan.results / "runs" / known[-1].run.id])
-    frame = _with_history(latest, plan.repository, plan.results, plan.line)
+    latest = Report.of([plan.results / "runs" / known[-1].run.id])
+    report = _with_history(latest, plan.repository, plan.results, plan.line)
     page = make_folder(plan.results / "reports") / "history.html"
-    say(f"the history is {write_text(page, render('html', frame))}")
+    say(f"the history is {write_text(page, render('html', report, FORMATS))}")
     say(
         f"asv's site is {published(plan.configuration, plan.line)}; `asv preview` or any web server serves it"
     )
 
 
-def with_history(frame: "pd.DataFrame", results: Path) -> "pd.DataFrame":
-    """Return records that know what was tracked at other commits, if anything was, for the HTML report."""
+def with_history(report: "Report", results: Path) -> "Report":
+    """Return a report that knows what was tracked at other commits, if anything was, for HTML."""
     from ..commits.repository import Repository
 
     try:
         repository = Repository(Path.cwd())
-        return _with_history(frame, repository, results, repository.line("HEAD"))
+        return _with_history(report, repository, results, repository.line("HEAD"))
     except CommitError:
-        return frame
+        return report
 
 
 def _with_history(
-    frame: "pd.DataFrame", repository: "Repository", results: Path, line: "Sequence[Commit]"
-) -> "pd.DataFrame":
+    report: "Report", repository: "Repository", results: Path, line: "Sequence[Commit]"
+) -> "Report":
+    from dataclasses import replace
+
     from ..commits.history import history
 
     known = history(results, line)
-    if not known.empty:
-        frame.attrs |= {"history": known, "events": _events(repository, line, results, None)[0]}
-    return frame
+    if known.empty:
+        return report
+    return replace(report, history=known, events=_events(repository, line, results, None)[0])
 
 
 def _write_history(path: Path, repository: "Repository", results: Path, line: "Sequence[Commit]") -> None:
@@ -541,9 +546,10 @@ def _list(
 
 
 def _show_events(found: "Sequence[Event]", left: "Sequence[Suspicion]", format_name: str) -> None:
-    from ..reports.events import render
+    from ..reports.events import Regressions
+    from ..reports.formats import EVENTS, render
 
-    show(render(format_name, found, left))
+    show(render(format_name, Regressions(found, left), EVENTS))
 
 
 def _is_stopped(found: "Sequence[Event]", gate: "Gate | None") -> bool:

@@ -21,17 +21,15 @@ from .session import (
     PASSED,
     Row,
     check_baseline,
-    compared,
     discovered,
     recorded,
     selected,
     settings_of,
-    show_records,
 )
 
 if TYPE_CHECKING:
     from ..plugins.registry import Registry
-    from ..runs.record import Run
+    from ..reports.report import Report
 
 BUG, INTERRUPTED = 3, 130
 
@@ -119,11 +117,13 @@ def check(names: Sequence[str], **chosen: Any) -> int:
     """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
     if not names and chosen["resume"] is None:
         raise click.UsageError("name an implementation, or a plugin file")
+    from ..problems.suite_files import CONFORMANCE
+
     files = [name for name in names if name.endswith(".py")]
     patterns = [name for name in names if name not in files]
     return _run(
         timed=False,
-        suites=("features", "corner"),
+        suites=CONFORMANCE,
         plugins=files,
         patterns=patterns,
         only_plugins=bool(files),
@@ -156,9 +156,10 @@ def selftest(
     limit_threads(1)
     if timing:
         return _test_timer(seed, results, format_name, budget, repetitions)
+    from ..files.atomic import write_text
     from ..oracle import selftest as zoo
-    from ..reports.listing import text_of
-    from ..runs.store import make_folder, write_text
+    from ..reports.lists import comma_separated, table
+    from ..runs.store import make_folder
 
     found = []
     with stdout_kept(), progress(zoo.size()) as advance:
@@ -168,10 +169,10 @@ def selftest(
     reached = zoo.score(found)
     folder = make_folder(results / "selftest")
     matrix = zoo.rows(found)
-    stored = write_text(folder / f"{level}-{seed}.csv", text_of(matrix, "csv"))
+    stored = write_text(folder / f"{level}-{seed}.csv", comma_separated(matrix))
     if format_name == "table":
-        show(text_of(zoo.marks(found), "table"))
-        show(text_of(zoo.layer_rows(found), "table"))
+        show(table(zoo.marks(found)))
+        show(table(zoo.layer_rows(found)))
         show(str(reached))
     else:
         _show_rows(matrix, format_name)
@@ -184,9 +185,10 @@ def selftest(
 
 def _test_timer(seed: int, results: Path, format_name: str, budget: float, repetitions: int) -> int:
     from ..engine import timer_selftest
+    from ..files.atomic import write_text
     from ..machine import calibration
-    from ..reports.listing import text_of
-    from ..runs.store import make_folder, write_text
+    from ..reports.lists import comma_separated, table
+    from ..runs.store import make_folder
 
     found: list[timer_selftest.Trial] = []
     with (
@@ -206,9 +208,9 @@ def _test_timer(seed: int, results: Path, format_name: str, budget: float, repet
     calibration.write("timer", marks.threads, marks)
     rows = [one.row() for one in found]
     name = f"timing-{marks.measured_at.replace(':', '')}.csv"
-    stored = write_text(make_folder(results / "selftest") / name, text_of(rows, "csv"))
+    stored = write_text(make_folder(results / "selftest") / name, comma_separated(rows))
     if format_name == "table":
-        show(text_of(timer_selftest.kernel_rows(found), "table"))
+        show(table(timer_selftest.kernel_rows(found)))
         show(str(marks))
     else:
         _show_rows(rows, format_name)
@@ -305,19 +307,15 @@ def report(
     runs: Sequence[str], format_name: str, output: Path | None, baseline: str | None, results: Path
 ) -> int:
     """Report stored runs, by id or folder; the latest by default."""
-    from ..reports import render
-    from ..runs.store import encode_rows, find_run, load, read_rows, read_run, write_text
+    from ..files.atomic import write_text
+    from ..reports.formats import FORMATS, render
+    from ..reports.report import Report
+    from ..runs.store import find_run
 
-    folders = [find_run(name, results) for name in runs or ["latest"]]
-    if format_name in ("json", "jsonl"):
-        stored = [row for folder in folders for row in read_rows(folder)]
-        rows = compared(stored, [read_run(folder) for folder in folders], baseline)
-        text = encode_rows(rows, lines=format_name == "jsonl")
-    else:
-        frame = load(folders)
-        if format_name == "html":
-            frame = commits.with_history(frame, results)
-        text = render(format_name, frame, baseline=baseline)
+    shown = Report.of((find_run(name, results) for name in runs or ["latest"]), baseline)
+    if format_name == "html":
+        shown = commits.with_history(shown, results)
+    text = render(format_name, shown, FORMATS)
     if output is None:
         show(text)
     else:
@@ -397,6 +395,8 @@ def _run(  # noqa: PLR0913 what the options say
 
     limit_threads(threads)
     from ..problems.selection import select_suites
+    from ..reports.formats import FORMATS, render
+    from ..reports.report import Report
 
     with stdout_kept():
         wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
@@ -405,9 +405,10 @@ def _run(  # noqa: PLR0913 what the options say
         check_baseline(baseline, implementations)
         settings = settings_of(timed=timed, threads=threads, baseline=baseline, **judging)
         run, rows = recorded(wanted, implementations, settings, results, resumed)
-    show_records(rows, [run], format_name, baseline)
+    report = Report(rows, [run], baseline)
+    show(render(format_name, report, FORMATS))
     if with_reports:
-        _write_reports(rows, run, results, baseline)
+        _write_reports(report, run.id, results)
     return _exit_code(rows, registry)
 
 
@@ -449,15 +450,14 @@ def _resume(folder: Path, results: Path, format_name: str) -> int:
     return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
 
 
-def _write_reports(rows: "Sequence[Row]", run: "Run", results: Path, baseline: str | None) -> None:
-    from ..reports import render
-    from ..runs.store import frame_of, make_folder, write_text
+def _write_reports(report: "Report", name: str, results: Path) -> None:
+    from ..files.atomic import write_text
+    from ..reports.formats import FORMATS, render
+    from ..runs.store import make_folder
 
-    frame = frame_of(rows, [run])
     folder = make_folder(results / "reports")
     for format_name, suffix in (("markdown", "md"), ("csv", "csv"), ("html", "html")):
-        text = render(format_name, frame, baseline=baseline)
-        path = write_text(folder / f"{run.id}.{suffix}", text)
+        path = write_text(folder / f"{name}.{suffix}", render(format_name, report, FORMATS))
     say(f"the report is {path}")
 
 
@@ -470,11 +470,6 @@ def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
 
 
 def _show_rows(rows: Sequence[Row], format_name: str) -> None:
-    if format_name == "json":
-        from ..runs.store import encode_rows
+    from ..reports.formats import LISTS, render
 
-        show(encode_rows(rows))
-        return
-    from ..reports.listing import text_of
-
-    show(text_of(rows, format_name))
+    show(render(format_name, rows, LISTS))

@@ -8,10 +8,13 @@ from typing import Any
 
 import click
 
+from ..reports import formats
+
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 
-FORMATS = ("table", "json", "jsonl", "csv", "markdown", "junit")
+FORMATS = tuple(name for name in formats.FORMATS if name not in ("comparison", "html"))
+"""What a command prints of records; a comparison has two sides, and HTML is a file of its own."""
 
 
 def repeated(*names: str, metavar: str, help: str) -> Option:  # noqa: A002 click's word
@@ -310,7 +313,7 @@ def tracking(command: Command) -> Command:
             seed,
             _budget(0.3, "Time per implementation and case."),
             results,
-            format_of("table", "json", "markdown"),
+            format_of(*formats.EVENTS),
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import SelectionError, did_you_mean
-from .console import progress, say, show
+from .console import progress, say
 
 if TYPE_CHECKING:
     from ..engine.runner import Settings
@@ -166,28 +166,3 @@ def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
 def _elsewhere(results: Path) -> str:
     """Return the option that names a folder of results that is not the usual one."""
     return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
-
-
-def show_records(
-    rows: "Sequence[Row]", runs: "Sequence[Run]", format_name: str, baseline: str | None
-) -> None:
-    """Print records in a format."""
-    from ..runs.store import encode_rows, frame_of
-
-    if format_name in ("json", "jsonl"):
-        show(encode_rows(compared(rows, runs, baseline), lines=format_name == "jsonl"))
-        return
-    from ..reports import render
-
-    show(render(format_name, frame_of(rows, runs), baseline=baseline))
-
-
-def compared(rows: "Sequence[Row]", runs: "Sequence[Run]", baseline: str | None) -> "Sequence[Row]":
-    """Return records with how each compares with the baseline, if anything was timed."""
-    if not any(row.get("time_median_s") for row in rows):
-        return rows
-    from ..reports.views import comparison_of
-    from ..runs.store import frame_of
-
-    compared = comparison_of(frame_of(rows, runs), baseline)
-    return [{**row, **compared(row)} for row in rows]

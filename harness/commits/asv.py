@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ..errors import ResultsError, SuiteError
+from ..files.atomic import write_text
 
 if TYPE_CHECKING:
     from ..problems.suite import Suite
@@ -66,10 +67,8 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
         return found
 
     def write(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
-        part = folder / f".{MANIFEST}.{os.getpid()}.part"
-        part.write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
-        part.replace(folder / MANIFEST)
+        """Write it, whole or not at all; raises `ResultsError`."""
+        write_text(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(self)).decode() + "\n")
 
     @property
     def modules(self) -> list[str]:

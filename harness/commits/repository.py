@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CommitError
+from ..files.atomic import making_folder
 
 ABBREVIATED = 10
 """So many digits name a commit where people read it."""
@@ -114,20 +115,15 @@ class Repository:
         if _is_whole(folder, commit):
             return folder
         shutil.rmtree(folder, ignore_errors=True)
-        part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._git("clone", "--quiet", "--shared", "--no-checkout", str(self.root), str(part))
-            _git(part, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit)
-            if (part / ".gitmodules").exists():
-                _git(part, "submodule", "--quiet", "update", "--init", "--recursive")
-            part.rename(folder)
+            with making_folder(folder) as part:
+                self._git("clone", "--quiet", "--shared", "--no-checkout", str(self.root), str(part))
+                _git(part, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit)
+                if (part / ".gitmodules").exists():
+                    _git(part, "submodule", "--quiet", "update", "--init", "--recursive")
         except OSError as error:
-            if not _is_whole(folder, commit):  # else somebody else was faster
+            if not _is_whole(folder, commit):  # else another process was faster
                 raise CommitError(f"cannot check {commit} out into {folder}: {error.strerror}") from None
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         return folder
 
     def _listed(self, *words: str) -> list[Commit]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import CommitError, SuiteError
-from ..runs.store import write_text
+from ..files.atomic import write_text
 from .asv import MANIFEST, Manifest
 from .history import CONFIGURATION
 from .repository import Repository

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PluginError
+from ..files.atomic import write_text
 from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
 from ..plugins.discovery import ENTRY_POINTS
 from ..plugins.registry import Registry
-from ..runs.store import write_text
 from ..workers import examined
 from .repository import Commit, Repository
 

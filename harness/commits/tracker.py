@@ -20,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import CommitError, HarnessError, ResultsError, SuiteError
+from ..files.atomic import write_text
 from ..oracle.verdict import FAILURES
 from ..plugins.libraries import is_installed
 from ..plugins.registry import is_wanted
@@ -31,7 +32,6 @@ from ..runs.store import (
     read_rows,
     read_run,
     run_folders,
-    write_text,
 )
 from .asv import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
 from .history import CONFIGURATION, asv_folders, broken_of

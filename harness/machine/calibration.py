@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..files.atomic import replacing
 from .environment import libraries, machine
 
 Kind = TypeVar("Kind")
@@ -35,13 +36,9 @@ def write(what: str, threads: int, value: Any) -> None:
     """Store figures under a name; without a folder to write to, do nothing."""
     with contextlib.suppress(*_NO_PLACE):
         path = _path(what, threads)
-        part = path.with_suffix(f".{os.getpid()}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(msgspec.json.format(msgspec.json.encode(value)))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(value)))
 
 
 def _path(what: str, threads: int) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from ..plugins.declaration import Implementation, declare
 from ..plugins.marks import mark_of
 from ..problems.suite import Case
-from ..problems.suite_files import find_suite
+from ..problems.suite_files import CONFORMANCE, find_suite
 from . import Oracle
 
 
@@ -24,7 +24,7 @@ class Check:
 
 
 def check_implementation(
-    implementation: Any, *, suites: Sequence[str] = ("features", "corner"), level: str = "thorough"
+    implementation: Any, *, suites: Sequence[str] = CONFORMANCE, level: str = "thorough"
 ) -> list[Check]:
     """Return a check for every case of some suites that an implementation supports.
 

@@ -13,6 +13,9 @@ from .grid import cases_of_grid
 from .problem import FIELDS
 from .suite import Case, Suite
 
+CONFORMANCE = ("features", "corner")
+"""The suites that try everything that an implementation may declare."""
+
 _SECTIONS = ("description", "defaults", "case", "grid")
 
 

@@ -1,16 +1,16 @@
-"""What changed between two commits, for a terminal, for Markdown or as records."""
+"""What changed between two commits, for a terminal, for Markdown or as rows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
 from ..commits.changes import REGRESSIONS, Change, summary
-from ..errors import SelectionError
 from ..oracle.verdict import FAILURES
-from . import numbers
-from .markdown import plain_text, table_of
-from .screen import Block, table, text_of, titled
+from . import lists, numbers, screen
+from .markup import folded, plain_text, table_of
+from .screen import Block, text_of, titled
 
 _COLUMNS = {
     "case": "left",
@@ -48,67 +48,81 @@ STYLES = {
 }
 
 
-def render(
-    format_name: str,
-    found: Sequence[Change],
-    titles: Sequence[str],
-    same: Sequence[str],
-    broken: Sequence[str],
-) -> str:
-    """Return the changes in a format: 'comparison' or 'table', 'markdown', 'json', 'jsonl' or 'csv'.
+@dataclass(frozen=True)
+class Comparison:
+    """What changed between two commits, which `titles` name.
 
-    `titles` name the two versions, `same` the implementations that were not measured as they are equal,
-    `broken` what does not import afterwards, and did before.
+    `same` are the implementations that were not measured as they are equal, `broken` is what does not
+    import afterwards, and did before.
     """
-    rows = [*(one.row() for one in found), *map(_broken_row, broken)]
-    if format_name in ("json", "jsonl"):
-        from ..runs.store import encode_rows
 
-        return encode_rows(rows, lines=format_name == "jsonl")
-    if format_name == "csv":
-        import pandas as pd
+    changes: Sequence[Change]
+    titles: Sequence[str]
+    same: Sequence[str] = ()
+    broken: Sequence[str] = ()
 
-        flat = [{**row, "effects": " ".join(row["effects"])} for row in rows]
-        return pd.DataFrame(flat).to_csv(index=False, lineterminator="\n")
-    if format_name == "markdown":
-        return _markdown(found, titles, same, broken)
-    if format_name in ("comparison", "table"):
-        return text_of(_blocks(found, titles, same, broken))
-    raise SelectionError(
-        f"two commits are not reported as {format_name!r}; take table, markdown, json or csv"
-    )
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a change a row, and then what does not import."""
+        return [*(one.row() for one in self.changes), *map(_broken_row, self.broken)]
+
+    def ranked(self) -> list[Change]:
+        """Return the changes, the worst first."""
+        return sorted(self.changes, key=_rank)
+
+    @property
+    def title(self) -> str:
+        """Return what was compared with what."""
+        return f"{self.titles[1]} against {self.titles[0]}"
+
+    def sentence(self) -> str:
+        """Return in a sentence what changed."""
+        parts = [f"{count:,} {WORDS[effect]}" for effect, count in summary(self.changes).items()]
+        if self.broken:
+            parts.insert(0, f"{numbers.many(len(self.broken), 'file')} not importing")
+        said = ", ".join(parts) if parts else "no change that is worth a word"
+        judged = f"{numbers.many(len(self.changes), 'pair')} of implementation and case compared"
+        same = numbers.many(len(self.same), "implementation")
+        left = f"; {same} the same in both, not measured" if self.same else ""
+        return f"{judged}: {said}{left}."
+
+
+def table(comparison: Comparison) -> str:
+    """Return a line for each change, and a sentence, for a terminal."""
+    blocks: list[Block] = []
+    if comparison.changes:
+        shown = screen.table(_COLUMNS)
+        for one in comparison.ranked():
+            text, *cells = _cells(one)
+            style = next((STYLES.get(effect, "yellow") for effect in one.effects), "dim")
+            shown.add_row(one.case, Text(one.implementation, style="bold"), Text(text, style=style), *cells)
+        blocks += titled(comparison.title, shown)
+    blocks += [Text(f"does not import: {mistake}", style="red") for mistake in comparison.broken]
+    return text_of([*blocks, Text(comparison.sentence())])
+
+
+def comma_separated(comparison: Comparison) -> str:
+    """Return the rows as CSV."""
+    rows = comparison.rows()
+    return lists.comma_separated([{**row, "effects": " ".join(row["effects"])} for row in rows])
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return a section with what changed, and what did not in a part that is folded away."""
+    changed = [one for one in comparison.ranked() if one.effects]
+    alike = [one for one in comparison.ranked() if not one.effects]
+    lines = [f"### {comparison.title}", comparison.sentence()]
+    lines += [f"- does not import: `{mistake}`" for mistake in comparison.broken]
+    if changed:
+        lines.append(_rows(changed))
+    if alike:
+        lines.append(folded(f"{numbers.many(len(alike), 'pair')} without a change", _rows(alike)))
+    return "\n\n".join(lines) + "\n"
 
 
 def _broken_row(mistake: str) -> dict[str, Any]:
     """Return what does not import as a row beside those of changes, of which it has neither case nor name."""
     blank: dict[str, Any] = dict.fromkeys(_NOTHING.row())
     return {**blank, "effects": ["broken"], "reason": mistake}
-
-
-def sentence(found: Sequence[Change], same: Sequence[str], broken: Sequence[str]) -> str:
-    """Return in a sentence what changed."""
-    parts = [f"{count:,} {WORDS[effect]}" for effect, count in summary(found).items()]
-    if broken:
-        parts.insert(0, f"{numbers.many(len(broken), 'file')} not importing")
-    said = ", ".join(parts) if parts else "no change that is worth a word"
-    judged = f"{numbers.many(len(found), 'pair')} of implementation and case compared"
-    left = f"; {numbers.many(len(same), 'implementation')} the same in both, not measured" if same else ""
-    return f"{judged}: {said}{left}."
-
-
-def _blocks(
-    found: Sequence[Change], titles: Sequence[str], same: Sequence[str], broken: Sequence[str]
-) -> list[Block]:
-    blocks: list[Block] = []
-    if found:
-        shown = table(_COLUMNS)
-        for one in sorted(found, key=_rank):
-            text, *cells = _cells(one)
-            style = next((STYLES.get(effect, "yellow") for effect in one.effects), "dim")
-            shown.add_row(one.case, Text(one.implementation, style="bold"), Text(text, style=style), *cells)
-        blocks += titled(f"{titles[1]} against {titles[0]}", shown)
-    blocks += [Text(f"does not import: {mistake}", style="red") for mistake in broken]
-    return [*blocks, Text(sentence(found, same, broken))]
 
 
 def _rank(one: Change) -> tuple[int, str, str]:
@@ -140,22 +154,6 @@ def _unchanged(one: Change) -> str:
         return one.decision.word
     status = str((one.after or one.before or {}).get("status", numbers.MISSING))
     return f"{status}, as before" if status in FAILURES else status
-
-
-def _markdown(
-    found: Sequence[Change], titles: Sequence[str], same: Sequence[str], broken: Sequence[str]
-) -> str:
-    """Return a section with what changed, and what did not in a part that is folded away."""
-    changed = [one for one in sorted(found, key=_rank) if one.effects]
-    alike = [one for one in sorted(found, key=_rank) if not one.effects]
-    lines = [f"### {titles[1]} against {titles[0]}", sentence(found, same, broken)]
-    lines += [f"- does not import: `{mistake}`" for mistake in broken]
-    if changed:
-        lines.append(_rows(changed))
-    if alike:
-        summary_line = f"<details><summary>{numbers.many(len(alike), 'pair')} without a change</summary>"
-        lines += [summary_line, _rows(alike), "</details>"]
-    return "\n\n".join(lines) + "\n"
 
 
 def _rows(some: Sequence[Change]) -> str:

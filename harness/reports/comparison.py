@@ -6,9 +6,9 @@ import pandas as pd
 from rich.text import Text
 
 from . import numbers, sentences, views
-from .frames import prepare, records
-from .screen import Block, table, text_of, titled
-from .terminal import DECISION_STYLES, status, troubles
+from .frames import records
+from .screen import Block, table, titled
+from .terminal import DECISION_STYLES, drawn, status, troubles
 
 _COLUMNS = {
     "case": "left",
@@ -29,13 +29,10 @@ def render(
     color: bool | None = None,
 ) -> str:
     """Return a table of the timed cases for each layout, and one sentence; otherwise as `terminal`'s."""
-    rows = views.with_comparisons(prepare(frame), baseline)
-    return text_of(_blocks(rows, frame, baseline), width, color)
+    return drawn(_blocks, frame, baseline, width=width, color=color)
 
 
 def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
-    if rows.empty:
-        return [Text(sentences.NOTHING)]
     return [
         *_tables(rows[rows["label"].isin(rows.loc[rows["time_median_s"].notna(), "label"])], baseline),
         *troubles(rows, frame),

@@ -1,16 +1,17 @@
-"""What happened at which commit, for a terminal, for Markdown or as records."""
+"""What happened at which commit, for a terminal, for Markdown or as rows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.text import Text
 
 from ..commits.events import WORSE, Event, Step, Suspicion
 from ..commits.repository import ABBREVIATED
-from . import numbers
+from . import numbers, screen
 from .changes import STYLES, WORDS
-from .markdown import plain_text, table_of
-from .screen import Block, table, text_of
+from .markup import plain_text, table_of
+from .screen import Block, text_of
 
 COLUMNS = {
     "commit": "left",
@@ -26,23 +27,44 @@ COLUMNS = {
 }
 
 
-def render(format_name: str, found: Sequence[Event], left: Sequence[Suspicion]) -> str:
-    """Return what got worse, or is new, in a format: 'table', 'markdown' or 'json'.
+@dataclass(frozen=True)
+class Regressions:
+    """Of what happened that which got worse, or is new; `left` are suspicions that are still open."""
 
-    `left` are suspicions that nobody has looked into.
-    """
-    shown = [one for one in found if one.kinds & set(WORSE)]
-    if format_name == "json":
-        from ..runs.store import encode_rows
+    found: Sequence[Event]
+    left: Sequence[Suspicion]
 
-        return encode_rows([one.row() for one in shown])
-    shown = _with_places(shown)
-    rows = [(event, step) for event in shown for step in event.steps if step.kind in WORSE]
-    if format_name == "markdown":
-        body = [[plain_text(cell) for _, cell in cells(event, step)] for event, step in rows]
-        table_text = [table_of(list(COLUMNS), body)] if body else []
-        return "\n\n".join([*table_text, _sentence(shown, left)]) + "\n"
-    return text_of(_blocks(shown, rows, left))
+    def shown(self) -> list[Event]:
+        """Return the events that got worse, or brought something new."""
+        return [one for one in self.found if one.kinds & set(WORSE)]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return an event a row, with the steps nested."""
+        return [one.row() for one in self.shown()]
+
+
+def table(subject: Regressions) -> str:
+    """Return a line for each step, and a sentence, for a terminal."""
+    shown = _with_places(subject.shown())
+    blocks: list[Block] = []
+    if rows := _steps(shown):
+        lines = screen.table(COLUMNS)
+        for event, step in rows:
+            lines.add_row(*(Text(text, style=style) for style, text in cells(event, step)))
+        blocks += [lines, Text()]
+    return text_of([*blocks, Text(_sentence(shown, subject.left))])
+
+
+def markdown(subject: Regressions) -> str:
+    """Return a line for each step, and a sentence, as Markdown."""
+    shown = _with_places(subject.shown())
+    body = [[plain_text(cell) for _, cell in cells(event, step)] for event, step in _steps(shown)]
+    lines = [table_of(list(COLUMNS), body)] if body else []
+    return "\n\n".join([*lines, _sentence(shown, subject.left)]) + "\n"
+
+
+def _steps(shown: Sequence[Event]) -> list[tuple[Event, Step]]:
+    return [(event, step) for event in shown for step in event.steps if step.kind in WORSE]
 
 
 def _with_places(shown: Sequence[Event]) -> list[Event]:
@@ -56,18 +78,6 @@ def _with_places(shown: Sequence[Event]) -> list[Event]:
         )
         for one in shown
     ]
-
-
-def _blocks(
-    shown: Sequence[Event], rows: Sequence[tuple[Event, Step]], left: Sequence[Suspicion]
-) -> list[Block]:
-    blocks: list[Block] = []
-    if rows:
-        lines = table(COLUMNS)
-        for event, step in rows:
-            lines.add_row(*(Text(text, style=style) for style, text in cells(event, step)))
-        blocks += [lines, Text()]
-    return [*blocks, Text(_sentence(shown, left))]
 
 
 def cells(event: Event, step: Step) -> list[tuple[str, str]]:

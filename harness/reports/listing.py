@@ -1,8 +1,6 @@
-"""What there is to choose from, as rows: implementations, suites, cases; and rows as text."""
+"""What there is to choose from, as rows: implementations, suites, cases."""
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 from typing import Any
 
 from ..plugins.declaration import Implementation
@@ -74,47 +72,3 @@ def case_rows(suite: Suite) -> list[Row]:
 
 def _words(values: Any) -> str:
     return " ".join(map(str, values)) if not isinstance(values, (str, int)) else str(values)
-
-
-def text_of(rows: Sequence[Row], format_name: str) -> str:
-    """Return rows as 'table', 'csv' or 'markdown'."""
-    if format_name == "table":
-        return table(rows)
-    headers = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [["" if row.get(header) is None else str(row[header]) for header in headers] for row in rows]
-    if format_name == "csv":
-        out = StringIO()
-        csv.writer(out, lineterminator="\n").writerows([headers, *cells])
-        return out.getvalue()
-    lines = [headers, ["---"] * len(headers), *cells]
-    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Return rows as a plain text table, as wide as it needs to be."""
-    from rich.console import Console
-    from rich.table import Table
-
-    headers = list(dict.fromkeys(key for row in rows for key in row))
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        numeric = all(isinstance(row.get(header), (int, float)) for row in rows)
-        drawn.add_column(header, no_wrap=True, justify="right" if numeric else "left")
-    for row in rows:
-        drawn.add_row(*(_cell(row.get(header)) for header in headers))
-    console = Console(file=StringIO(), width=10_000)
-    width = console.measure(drawn).maximum
-    console = Console(file=StringIO(), width=width)
-    console.print(drawn)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-
-
-def _cell(value: Any) -> str:
-    from rich.markup import escape
-
-    if value is None:
-        return ""
-    if isinstance(value, (int, float)):
-        return f"{value:,g}" if isinstance(value, float) else f"{value:,}"
-    return escape(str(value))

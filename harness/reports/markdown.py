@@ -1,14 +1,14 @@
 """The report as GitHub Markdown, for a pull request or a job summary."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from . import measuring, numbers, sentences, views
 from .frames import prepare, records, runs
+from .markup import code, folded, plain_text, table_of
 from .statuses import GLYPHS
 
 MOST_FAILURES = 50
@@ -51,32 +51,6 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
         *_environments(frame),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def plain_text(value: Any) -> str:
-    """Return text that Markdown shows as it is, in a table cell too."""
-    plain = escape(" ".join(str(value).split()), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\|`*_[]~#" else letter for letter in plain)
-
-
-def _code(value: Any) -> str:
-    """Return text as inline code, whatever it contains."""
-    return f"<code>{_in_tag(value)}</code>"
-
-
-def _in_tag(value: Any) -> str:
-    text = escape(" ".join(str(value).split()), quote=False)
-    return text.replace("|", "&#124;").replace("`", "&#96;")
-
-
-def table_of(head: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> str:
-    """Return a table whose first columns are names, to the left, and the others numbers, to the right."""
-    rule = [*[":--"] * names, *["--:"] * (len(head) - names)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def _folded(summary: str, body: str) -> str:
-    return f"<details><summary>{_in_tag(summary)}</summary>\n\n{body}\n\n</details>"
 
 
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
@@ -136,7 +110,7 @@ def _compared(body: Sequence[Sequence[str]]) -> str:
     if len(_COMPARISON) * len(body) > MOST_LISTED:
         return f"{len(body):,} rows are too many to show here; the HTML report has them."
     shown = table_of(_COMPARISON, body, names=3)
-    return shown if len(body) <= MOST_ROWS else _folded(f"All {len(body):,} rows", shown)
+    return shown if len(body) <= MOST_ROWS else folded(f"All {len(body):,} rows", shown)
 
 
 def _comparison(row: dict[str, Any]) -> list[str]:
@@ -280,7 +254,7 @@ def _failures(rows: pd.DataFrame) -> list[str]:
 
 def _failure(row: dict[str, Any]) -> str:
     reason = f": {plain_text(row['reason'])}" if row["reason"] else ""
-    command = f"<br>{_code(row['reproduce'])}" if row["reproduce"] else ""
+    command = f"<br>{code(row['reproduce'])}" if row["reproduce"] else ""
     layer = f" ({row['layer']})" if row["layer"] else ""
     who = f"{plain_text(row['implementation'])} on {plain_text(row['label'])}"
     return f"- {row['status']}{layer}, {who}{reason}{command}"
@@ -290,7 +264,7 @@ def _skipped(rows: pd.DataFrame) -> list[str]:
     lines = [f"- {plain_text(line)}" for line in sentences.skipped(rows)]
     number = int(views.skipped(rows)["records"].sum())
     return (
-        [_folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))]
+        [folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))]
         if lines
         else []
     )
@@ -298,7 +272,7 @@ def _skipped(rows: pd.DataFrame) -> list[str]:
 
 def _environments(frame: pd.DataFrame) -> list[str]:
     return [
-        _folded(
+        folded(
             f"Environment of run {run.get('run', '')}",
             table_of(
                 ["what", "value"], [[plain_text(key), plain_text(value)] for key, value in facts.items()]

@@ -12,6 +12,9 @@ from .frames import prepare, records
 from .screen import Block, Forms, table, text_of, titled
 from .statuses import FAILURES, GLYPHS
 
+Drawing = Callable[[pd.DataFrame, pd.DataFrame, str | None], list[Block]]
+"""From prepared rows, the frame that they are of and a baseline to the parts of a report."""
+
 MOST_FAILURES = 10
 MOST_REASONS = 8
 MOST_DETAILS = 40
@@ -33,14 +36,20 @@ def render(
     color: bool | None = None,
 ) -> str:
     """Return the report as text; width and colour are those of standard output unless given."""
+    return drawn(_blocks, frame, baseline, width=width, color=color)
+
+
+def drawn(
+    draw: Drawing, frame: pd.DataFrame, baseline: str | None, *, width: int | None, color: bool | None
+) -> str:
+    """Return as text what is drawn of the records, or that there are none."""
     rows = views.with_comparisons(prepare(frame), baseline)
-    return text_of(_blocks(rows, frame, baseline), width, color)
+    blocks = [Text(sentences.NOTHING)] if rows.empty else draw(rows, frame, baseline)
+    return text_of(blocks, width, color)
 
 
 def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
     """Return the parts of the report; a list is one part, widest form first."""
-    if rows.empty:
-        return [Text(sentences.NOTHING)]
     return [
         *_rankings(rows, baseline),
         *_details(rows),

@@ -15,8 +15,10 @@ from typing import Any, Self
 import msgspec
 
 from ..errors import ResultsError
+from ..files.atomic import new_name, replacing
+from ..files.text import as_unicode
 from .record import Record, Run
-from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, new_name, plain, row_of, run_folders
+from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
 
 
 class RunWriter:
@@ -66,8 +68,7 @@ class RunWriter:
 
         Raises `ResultsError` where it cannot be written; what was written before stays whole.
         """
-        row: Row = _readable(self.run.row(record))
-        line = self._encoder.encode(row) + b"\n"
+        row, line = self._encoded(self.run.row(record))
         try:
             if os.fstat(self._file).st_size != len(self._lines) or self._is_elsewhere():
                 self._restore()
@@ -78,6 +79,14 @@ class RunWriter:
         self._lines += line
         self.rows.append(row)
         return row
+
+    def _encoded(self, row: Row) -> tuple[Row, bytes]:
+        """Return a row as it is stored, and its line; text that is not Unicode is made so."""
+        try:
+            return row, self._encoder.encode(row) + b"\n"
+        except UnicodeEncodeError:
+            row = as_unicode(row)
+            return row, self._encoder.encode(row) + b"\n"
 
     def _write(self, line: bytes) -> None:
         """Write a line whole, or not at all."""
@@ -119,27 +128,20 @@ class RunWriter:
         if self._path.is_dir() and not self._path.is_symlink():
             self._path.rename(new_name(self._path))
         self._write_header()
-        file = _new_file(part := new_name(self._path))
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.write(file, self._lines)
-        part.replace(self._path)
+        with replacing(self._path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(self._lines)
+            ours = os.dup(file.fileno())  # the lock stays with it
         os.close(self._file)
-        self._file = file
+        self._file = ours
 
     def _write_header(self) -> None:
-        file = _new_file(part := new_name(self.folder / RUN_FILE))
-        os.write(file, self._header)
-        os.close(file)
-        part.replace(self.folder / RUN_FILE)
+        with replacing(self.folder / RUN_FILE) as file:
+            file.write(self._header)
 
     def _is_header_changed(self) -> bool:
         path = self.folder / RUN_FILE
         return path.is_symlink() or not path.is_file() or path.read_bytes() != self._header
-
-
-def _new_file(path: Path) -> int:
-    """Return a file that was not there before, open for adding to it."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
 
 def interrupted_run(name: str | None, results: Path) -> Path | None:
@@ -179,10 +181,3 @@ def _opened(path: Path) -> int:
         os.close(file)
         raise ResultsError(f"{path.parent} is being written by another process; wait for it") from None
     return file
-
-
-def _readable(value: Any) -> Any:
-    """Return texts as Unicode: file names and messages may hold bytes that are none."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return {key: _readable(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ResultsError
+from ..files.atomic import making_folder, write_text
 from .store import (
     RECORDS_FILE,
     cannot,
     compact,
     encode_rows,
     is_finished,
-    new_name,
     read_rows,
     read_run,
     run_folders,
-    write_text,
 )
 
 ASV = "asv"
@@ -84,12 +83,10 @@ def _run(source: Path, target: Path, done: Merged) -> None:
     read_run(source)
     if not _is_run(target):
         rows = list(read_rows(source))
-        part = new_name(target)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, part)
-        if target.exists():
-            shutil.rmtree(target)
-        part.rename(target)
+        with making_folder(target) as part:
+            shutil.copytree(source, part)
+            if target.exists():
+                shutil.rmtree(target)
         done.runs += 1
         done.records += len(rows)
         return

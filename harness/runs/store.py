@@ -6,7 +6,6 @@ results/runs/<run id>/run.json          environment, settings, versions, commit
                       samples.parquet   raw samples: one row per sample
 """
 
-import os
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import ResultsError, did_you_mean
+from ..files.atomic import replacing, rewriting, write_text, writing
 from ..measure.stats import Pass
 from ..oracle.verdict import STATUSES
 from .record import COLUMNS, NESTED_COLUMNS, Run
@@ -63,7 +63,7 @@ def plain(value: Any) -> Any:
     raise NotImplementedError(f"{type(value).__name__} cannot be stored")
 
 
-def encode_rows(rows: Iterable[Row], *, lines: bool = False) -> str:
+def encode_rows(rows: Iterable[Mapping[str, Any]], *, lines: bool = False) -> str:
     """Return rows as one JSON array, or as JSON lines; not-a-number and infinity become null."""
     encoder = msgspec.json.Encoder(enc_hook=plain)
     if lines:
@@ -110,10 +110,9 @@ def compact(folder: Path) -> None:
         ("records.parquet", pa.Table.from_pylist(records)),
         ("samples.parquet", pa.Table.from_pylist(samples, sample_schema)),
     ):
-        part = new_name(folder / name)
         try:
-            pq.write_table(table, part, compression="zstd")
-            part.replace(folder / name)
+            with replacing(folder / name) as file:
+                pq.write_table(table, file, compression="zstd")
         except OSError as error:
             raise ResultsError(cannot("write", folder / name, error)) from None
 
@@ -126,11 +125,6 @@ def passes_of(row: Row) -> list[Pass]:
         passes.append((generation, samples[start : start + count]))
         start += count
     return passes
-
-
-def new_name(path: Path) -> Path:
-    """Return a name beside a file that nobody can have foreseen, for what is to take its place."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
 
 
 def _storable(value: Any) -> Any:
@@ -229,13 +223,6 @@ def find_run(name: str, results: Path) -> Path:
     raise ResultsError(f"there is no run {name!r} in {results / 'runs'}; the latest is {folders[-1].name}")
 
 
-def load(folders: Sequence[Path]) -> "pd.DataFrame":
-    """Return the records of runs as one frame, with the runs' own facts in `frame.attrs["runs"]`."""
-    runs = [read_run(folder) for folder in folders]
-    rows = [row for folder in folders for row in read_rows(folder)]
-    return frame_of(rows, runs)
-
-
 def frame_of(rows: Sequence[Row], runs: Sequence[Run]) -> "pd.DataFrame":
     """Return rows as a frame whose columns are always all there, numbers as numbers."""
     import pandas as pd
@@ -300,31 +287,6 @@ def write_frame(path: Path, frame: "pd.DataFrame") -> Path:
     """
     if path.suffix != ".parquet":
         return write_text(path, frame.to_csv(index=False, lineterminator="\n"))
-    part = new_name(path)
-    try:
-        frame.to_parquet(part)
-        part.replace(path)
-    except OSError as error:
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a report, whole or not at all, and return its path.
-
-    What a link points at is replaced and the link kept; what is no plain file, such as a device, is
-    written to as it is.
-
-    Raises `ResultsError` where it cannot be written.
-    """
-    target = path.resolve()
-    try:
-        if target.exists() and not target.is_file():
-            target.write_text(text, "utf-8")
-            return path
-        part = target.with_name(f"{target.name}.{os.getpid()}.part")
-        part.write_text(text, "utf-8")
-        part.replace(target)
-    except OSError as error:
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}") from None
+    with writing(path), rewriting(path) as file:
+        frame.to_parquet(file)
     return path

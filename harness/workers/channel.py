@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from ..files.text import as_unicode
+
 _LENGTH = struct.Struct("<I")
 
 LONGEST = 2**24
@@ -19,20 +21,12 @@ _decode = msgspec.json.Decoder().decode
 
 
 def framed(message: Any) -> bytes:
-    """Return a message as it is sent; texts that are no Unicode are made some."""
+    """Return a message as it is sent; text that is not Unicode is made so."""
     try:
         body = _encode(message)
     except UnicodeEncodeError:
-        body = _encode(_readable(msgspec.to_builtins(message, enc_hook=str)))
+        body = _encode(as_unicode(msgspec.to_builtins(message, enc_hook=str)))
     return _LENGTH.pack(len(body)) + body
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_readable(key): _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def unframed(received: bytearray) -> tuple[Any, int] | None:

@@ -19,7 +19,7 @@ IDS = [path.relative_to(HARNESS).as_posix() for path in FILES]
 
 # asv passes on what its cached set-up says on stdout, which is how a commit shows its progress.
 PRINTERS = {"cli/console.py", "commits/asv.py"}
-WRITERS = {"runs/journal.py", "machine/calibration.py", "runs/store.py", "commits/asv.py"}
+WRITERS = {"files/atomic.py", "runs/store.py", "commits/asv.py"}
 NO_FILES = {"write_text", "Path('/proc/self/clear_refs').write_text"}  # one of our own, and a switch of Linux
 HEAVY = {"torch", "asv", "asv_runner", "pandas", "scipy", "pyarrow", "rich", "jinja2", "psutil"}
 ASV = re.compile(

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from convharness import Settings, discover, find_suite, run
-from convharness.reports import render
-from convharness.runs.store import frame_of, new_run
+from convharness.reports import formats
+from convharness.reports.report import Report
+from convharness.runs.store import new_run
+from tests.harness.reports.conftest import render
 
 from .chromium import CHROMIUM, WHY_NOT, opened
 
@@ -23,7 +25,7 @@ def page(tmp_path_factory):
         this.row(record) for record in run([find_suite("seeds")], implementations, Settings(level="quick"))
     ]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render("html", frame_of(rows, [this])), "utf-8")
+    path.write_text(formats.render("html", Report(rows, [this]), formats.FORMATS), "utf-8")
     return path
 
 

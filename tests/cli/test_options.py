@@ -10,7 +10,7 @@ from convharness.cli import options
 from convharness.cli.main import cli, verify
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import LEVELS
-from convharness.reports import FORMATS
+from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
 
 
 def choices(command: click.Command, name: str) -> tuple[str, ...]:
@@ -30,9 +30,19 @@ def test_levels_are_those_of_the_oracle() -> None:
     assert LEVELS == choices(verify, "level")
 
 
-def test_formats_are_those_of_the_reports_and_the_two_of_json() -> None:
+def test_formats_are_those_of_the_reports() -> None:
     """HTML is a file of its own and belongs to `report` alone, and a comparison to `compare`."""
-    assert {*FORMATS, "json", "jsonl"} == {*options.FORMATS, "html", "comparison"}
+    assert set(FORMATS) == {*options.FORMATS, "html", "comparison"}
+    assert set(FORMATS) == set(choices(cli.commands["report"], "format_name"))
+
+
+def test_what_can_be_chosen_can_be_shown() -> None:
+    """Each command offers only formats that its subject has."""
+    lists = [choices(cli.commands[name], "format_name") for name in ("selftest", "doctor", "list")]
+
+    assert set() == {word for words in lists for word in words} - set(LISTS)
+    assert tuple(EVENTS) == choices(cli.commands["track"], "format_name")
+    assert {"junit"} == set(choices(cli.commands["compare"], "format_name")) - set(CHANGES)
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), (" 2% ", 0.02)])

@@ -6,7 +6,23 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from convharness.reports import formats
+from convharness.reports.report import Report
+
 MILLI = 1e-3
+
+
+class Shown(Report):
+    """A report of a frame, which may lack what stored records always have."""
+
+    def __init__(self, frame: pd.DataFrame, baseline: str | None) -> None:
+        super().__init__(frame.to_dict("records"), (), baseline)
+        self.__dict__["frame"] = frame
+
+
+def render(format_name: str, frame: pd.DataFrame, baseline: str | None = None) -> str:
+    """Return a frame in a format of records."""
+    return formats.render(format_name, Shown(frame, baseline), formats.FORMATS)
 
 
 def record(implementation: str, case: str, status: str = "passed", **columns: Any) -> dict[str, Any]:

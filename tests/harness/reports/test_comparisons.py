@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import comparison, render, sentences, terminal, views
+from convharness.reports import comparison, sentences, terminal, views
 from convharness.reports.frames import prepare
 
-from .conftest import NOISY, record, timed, twin
+from .conftest import NOISY, record, render, timed, twin
 
 
 def decisions(frame: pd.DataFrame, baseline: str | None = None) -> dict[tuple[str, str], str]:

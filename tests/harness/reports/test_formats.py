@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import FORMATS, render, terminal
+from convharness.reports import terminal
+from convharness.reports.formats import FORMATS
 
-from .conftest import record
+from .conftest import record, render
 
 HOSTILE = "x</script><img src=//evil onerror=alert(1)>\"'|`"
 
@@ -74,6 +75,7 @@ def test_empty_data() -> None:
     """Formats for machines stay readable without a record."""
     assert len(pd.read_csv(StringIO(render("csv", pd.DataFrame())))) == 0
     assert parse(render("junit", pd.DataFrame())).attrib["tests"] == "0"
+    assert ([], "") == (json.loads(render("json", pd.DataFrame())), render("jsonl", pd.DataFrame()))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,9 +1,9 @@
-"""Lists: what there is to choose from, as rows and as a table."""
+"""Lists: what there is to choose from, as rows."""
 
 from convharness import Registry, implementation
 from convharness.plugins.registry import Unavailable
 from convharness.problems.suite_files import find_suite, suite_names
-from convharness.reports.listing import case_rows, implementation_rows, suite_rows, table
+from convharness.reports.listing import case_rows, implementation_rows, suite_rows
 from tests.making import declared
 
 
@@ -62,16 +62,3 @@ def test_cases_are_listed_with_their_costs() -> None:
 
     assert (69_632, 589_824) == (rows["bottleneck"]["parameters"], rows["plain-3x3"]["parameters"])
     assert 3 == len(rows["bottleneck"]["problem"].split(" -> "))
-
-
-def test_a_table_has_a_line_per_row_and_numbers_to_the_right() -> None:
-    """Nothing is cut, nothing is coloured, nothing is taken for markup."""
-    text = table(
-        [{"name": "[red]a", "count": 1}, {"name": "b", "count": 1234567, "more": 0.5}, {"name": "c" * 300}]
-    )
-    lines = text.splitlines()
-
-    assert 4 == len(lines)
-    assert ["[red]a", "1"] == lines[1].split()
-    assert ["b", "1,234,567", "0.5"] == lines[2].split()
-    assert "c" * 300 == lines[3]

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from convharness.machine.ceilings import Ceilings
-from convharness.reports import measuring, render, sentences
+from convharness.reports import measuring, sentences
 
-from .conftest import record, timed, twin
+from .conftest import record, render, timed, twin
 
 CALM = {
     "foreign_processors": 0.12,

@@ -4,19 +4,23 @@ import doctest
 import subprocess
 import sys
 
-from convharness.reports import FORMATS, frames, numbers, statuses
+from convharness.reports import frames, numbers, statuses
+from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
 from convharness.runs.record import COLUMNS
 
 
 def test_formats() -> None:
-    """These are the formats."""
-    assert list(FORMATS) == ["table", "comparison", "csv", "markdown", "junit", "html"]
+    """These are the formats of each kind of subject."""
+    assert ["table", "json", "jsonl", "csv", "markdown", "junit", "comparison", "html"] == list(FORMATS)
+    assert ["comparison", "table", "json", "jsonl", "csv", "markdown"] == list(CHANGES)
+    assert ["table", "json", "markdown"] == list(EVENTS)
+    assert ["table", "json", "csv", "markdown"] == list(LISTS)
 
 
 def test_import_is_light() -> None:
     """Importing the package loads none of the libraries that its formats use."""
     heavy = "{'pandas', 'rich', 'jinja2', 'numpy'}"
-    code = f"import sys, convharness.reports; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, convharness.reports.formats; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

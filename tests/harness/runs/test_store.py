@@ -2,12 +2,12 @@
 
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
 
 from convharness import Measurement, Record, ResultsError, Verdict, implementation
+from convharness.reports.report import Report
 from convharness.runs.journal import RunWriter
 from convharness.runs.record import COLUMNS, NESTED_COLUMNS
 from convharness.runs.store import (
@@ -15,14 +15,11 @@ from convharness.runs.store import (
     encode_rows,
     find_run,
     frame_of,
-    load,
-    make_folder,
     new_run,
     passes_of,
     read_rows,
     read_run,
     run_folders,
-    write_text,
 )
 from tests.making import case_of, declared
 
@@ -182,13 +179,14 @@ def test_a_run_without_records_is_compacted_too(tmp_path: Path) -> None:
     """An interrupted run is a run."""
     folder = write(tmp_path)
     compact(folder)
+    frame = Report.of([folder]).frame
 
-    assert (0, [*COLUMNS, *NESTED_COLUMNS]) == (len(load([folder])), list(load([folder]).columns))
+    assert (0, [*COLUMNS, *NESTED_COLUMNS]) == (len(frame), list(frame.columns))
 
 
 def test_a_frame_has_numbers_where_numbers_are_missing_too(tmp_path: Path) -> None:
     """A column of figures is one of floats, whatever was not measured."""
-    frame = load([write(tmp_path, record(), record(measured=None))])
+    frame = Report.of([write(tmp_path, record(), record(measured=None))]).frame
 
     assert (0.25, True) == (frame["time_median_s"][0], math.isnan(frame["time_median_s"][1]))
     assert "float64" == str(frame["time_median_s"].dtype)
@@ -199,7 +197,7 @@ def test_several_runs_are_one_frame(tmp_path: Path) -> None:
     """Each row says from which run it is."""
     folders = [write(tmp_path, record()), write(tmp_path, record())]
 
-    assert [folder.name for folder in folders] == list(load(folders)["run"])
+    assert [folder.name for folder in folders] == list(Report.of(folders).frame["run"])
 
 
 def test_no_rows_are_a_frame_with_every_column() -> None:
@@ -280,40 +278,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_run(tmp_path
         RunWriter(tmp_path / "taken", new_run({}, {}, ""))
 
 
-def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Nothing but the file is left."""
-    path = write_text(make_folder(tmp_path / "deep") / "report.md", "text ⋆\n")
+def test_text_that_is_not_unicode_is_stored_readable(tmp_path: Path) -> None:
+    """A kernel may raise an exception with bytes of a file's name in it."""
+    folder = write(tmp_path, record(verdict=Verdict("error", "no file \udcff")))
 
-    assert ("text ⋆\n", [path]) == (path.read_text("utf-8"), list(path.parent.iterdir()))
-
-
-def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """The old file stays as it was."""
-    (tmp_path / "taken").write_text("old", "utf-8")
-
-    with pytest.raises(ResultsError, match=r"^cannot write .*taken/report\.md: Not a directory$"):
-        write_text(tmp_path / "taken" / "report.md", "new")
-
-    assert "old" == (tmp_path / "taken").read_text("utf-8")
-
-
-def test_a_link_is_kept_and_what_it_points_at_replaced(tmp_path: Path) -> None:
-    """Whoever linked to a report goes on reading the newest."""
-    (tmp_path / "real.md").write_text("old", "utf-8")
-    (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
-
-    write_text(tmp_path / "link.md", "new")
-
-    assert (True, "new") == ((tmp_path / "link.md").is_symlink(), (tmp_path / "real.md").read_text("utf-8"))
-
-
-def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
-    """A pipe stays a pipe."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-
-    write_text(pipe, "text")
-
-    assert (b"text", True) == (os.read(reader, 100), pipe.is_fifo())
-    os.close(reader)
+    assert ["no file \\udcff"] == [row["reason"] for row in read_rows(folder)]

@@ -1,0 +1,60 @@
+"""What a report is made of: the records as they were stored, and one frame of them."""
+
+from pathlib import Path
+
+from convharness import Measurement, Record, Verdict, implementation
+from convharness.reports.report import Report
+from convharness.runs.journal import RunWriter
+from convharness.runs.store import new_run
+from tests.making import case_of, declared
+
+
+@implementation
+def nothing(x, weight):
+    """Do nothing."""
+
+
+def record(measured: Measurement | None) -> Record:
+    """Return a record of a plugin that does nothing."""
+    return Record("suite", case_of("c2h4w4-o2k3"), declared(nothing), Verdict("passed"), measured)
+
+
+def run_of(results: Path, *records: Record) -> RunWriter:
+    """Return the writer of a run that is complete."""
+    with RunWriter(results, new_run({"machine": "m"}, {}, "")) as writer:
+        for one in records:
+            writer.append(one)
+    return writer
+
+
+def test_a_report_of_folders_has_their_runs_and_records(tmp_path: Path) -> None:
+    """In the order of the folders."""
+    writers = [run_of(tmp_path, record(None)) for _ in range(2)]
+    report = Report.of([one.folder for one in writers])
+
+    assert [one.run.id for one in writers] == [run.id for run in report.runs]
+    assert [one.run.id for one in writers] == [row["run"] for row in report.rows()]
+
+
+def test_records_that_were_not_timed_are_shown_as_stored(tmp_path: Path) -> None:
+    """There is nothing to compare."""
+    writer = run_of(tmp_path, record(None))
+
+    assert writer.rows == Report(writer.rows, [writer.run]).rows()
+
+
+def test_records_that_were_timed_say_how_they_compare(tmp_path: Path) -> None:
+    """Beside everything that is stored."""
+    writer = run_of(tmp_path, record(Measurement([(0, (0.25, 0.5))], [2])))
+    (row,) = Report(writer.rows, [writer.run]).rows()
+
+    assert writer.rows[0].items() <= row.items()
+    assert {"decision", "time_ratio"} <= row.keys() - writer.rows[0].keys()
+
+
+def test_the_frame_is_made_once(tmp_path: Path) -> None:
+    """It may be large."""
+    writer = run_of(tmp_path, record(None))
+    report = Report(writer.rows, [writer.run])
+
+    assert report.frame is report.frame
