@@ -13,7 +13,8 @@ from statistics import median
 from time import perf_counter
 
 from convharness import Problem, Settings, discover, find_suite, run
-from convharness.measure.stopwatch import Effort, Stopwatch, measure
+from convharness.measure.rounds import measure
+from convharness.measure.stopwatch import Effort, Stopwatch
 from convharness.oracle import Oracle
 from convharness.problems.suite import Case
 from convharness.reports.formats import FORMATS, render

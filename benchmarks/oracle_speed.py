@@ -14,7 +14,7 @@ from convharness import Case, Problem, discover
 from convharness.execution.kernel_call import KernelError, bind
 from convharness.machine.environment import limit_threads
 from convharness.numerics.arrays import adapter
-from convharness.numerics.operands import KINDS
+from convharness.numerics.operands import reals
 from convharness.oracle import LEVELS, Oracle
 from convharness.oracle.selftest import PROBLEMS as SELFTEST_PROBLEMS
 from convharness.zoo import RIGHT, WRONG
@@ -51,7 +51,7 @@ def usual_verdict(one, problem, seed=0):
     """Say whether one random draw compares close, with the default tolerances of torch.testing."""
     import torch
 
-    operands = KINDS["reals"](problem, seed)
+    operands = reals(problem, seed)
     try:
         y = adapter(one.arrays).take_back(bind(one, problem, operands).output())
         actual = adapter("torch").hand_over(y.copy())

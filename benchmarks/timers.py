@@ -372,7 +372,7 @@ def by_convharness(base, other, problem, budget_s, factor):
     from convharness.engine.timing import time_case
     from convharness.measure.decisions import decide, noise_floor
     from convharness.measure.stopwatch import Effort
-    from convharness.plugins.registry import held_by
+    from convharness.plugins.discovery import held_by
     from convharness.problems.suite import Case
     from convharness.workers import Staff
 

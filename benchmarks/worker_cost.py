@@ -15,7 +15,7 @@ import numpy as np
 from convharness import Case, Problem, discover
 from convharness.execution.host import LocalHost
 from convharness.machine.environment import limit_threads
-from convharness.numerics.operands import KINDS
+from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
 from convharness.workers import Limits, Staff
 from convharness.workers.remote import RemoteHost
@@ -42,14 +42,14 @@ def main() -> None:
 
     (one,) = registry.select(["numpy_arrays.tensordot"])
     host = RemoteHost(one, Limits(), 1)
-    host.bind(SMALL, KINDS["reals"](SMALL, 0))
+    host.bind(SMALL, reals(SMALL, 0))
     print("A round trip without payload")
     times = [seconds(lambda: host.ask("ping")) for _ in range(5000)]
     usual, most = (np.quantile(times, share) * 1e6 for share in (0.5, 0.95))
     print(f"  median {usual:.0f} µs, 95 % below {most:.0f} µs")
 
     print("Handing over, for a 1×1 convolution to one channel")
-    operands = KINDS["reals"](PAYLOAD, 0)
+    operands = reals(PAYLOAD, 0)
     size = operands.x.nbytes
     copy_s = median(operands.x.copy, 9)
     bind_s = median(lambda: host.bind(PAYLOAD, operands), 9)

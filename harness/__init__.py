@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     )
     from .oracle.conformance import check_implementation
     from .oracle.verdict import Verdict
-    from .plugins.declaration import Implementation, implementation, plan
+    from .plugins.declaration import Implementation
+    from .plugins.discovery import discover
     from .plugins.lazy import lazy_import
+    from .plugins.marks import implementation, plan
     from .plugins.padding import pad
-    from .plugins.registry import Registry, discover
+    from .plugins.registry import Registry
     from .problems.problem import Problem
-    from .problems.suite import Case, Suite, find_suite, load_suite
+    from .problems.suite import Case, Suite
+    from .problems.suite_files import find_suite, load_suite
     from .runs.record import Measurement, Record, Run
 
 _HOMES = {
@@ -50,15 +53,15 @@ _HOMES = {
     "Worktree": "commits.asv_environment",
     "asv_benchmarks": "commits.asv",
     "check_implementation": "oracle.conformance",
-    "discover": "plugins.registry",
-    "find_suite": "problems.suite",
-    "implementation": "plugins.declaration",
+    "discover": "plugins.discovery",
+    "find_suite": "problems.suite_files",
+    "implementation": "plugins.marks",
     "introduce_machine": "commits.asv_environment",
     "lazy_import": "plugins.lazy",
     "load_history": "commits.history",
-    "load_suite": "problems.suite",
+    "load_suite": "problems.suite_files",
     "pad": "plugins.padding",
-    "plan": "plugins.declaration",
+    "plan": "plugins.marks",
     "read_samples": "commits.asv",
     "record_commit": "commits.asv",
     "run": "engine.runner",

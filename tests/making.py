@@ -6,7 +6,8 @@ from typing import Any
 from convharness import Case, Implementation, Problem
 from convharness.oracle import Oracle
 from convharness.oracle.verdict import Verdict
-from convharness.plugins.declaration import declare, mark_of
+from convharness.plugins.declaration import declare
+from convharness.plugins.marks import mark_of
 
 
 def declared(function: Callable[..., Any], family: str = "test", **where: Any) -> Implementation:

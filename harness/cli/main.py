@@ -117,7 +117,7 @@ def check(names: Sequence[str], **chosen: Any) -> int:
     """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
     if not names and chosen["resume"] is None:
         raise click.UsageError("name an implementation, or a plugin file")
-    from ..problems.suite import CONFORMANCE
+    from ..problems.suite_files import CONFORMANCE
 
     files = [name for name in names if name.endswith(".py")]
     patterns = [name for name in names if name not in files]
@@ -229,7 +229,7 @@ def doctor(threads: int, plugins: Sequence[str], format_name: str) -> int:
 
     limit_threads(threads)
     from ..engine.doctor import examine, screen_of
-    from ..plugins.registry import discover
+    from ..plugins.discovery import discover
     from ..workers import examined
 
     with stdout_kept():
@@ -357,7 +357,7 @@ def suite_list(format_name: str) -> int:
 @options.format_of("table", "json")
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
-    from ..problems.suite import find_suite
+    from ..problems.suite_files import find_suite
     from ..reports.listing import case_rows
 
     _show_rows(case_rows(find_suite(name)), format_name)

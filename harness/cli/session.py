@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 def discovered(plugins: Sequence[str]) -> "Registry":
     """Return the registry, having told what could not be had and why."""
-    from ..plugins.registry import discover
+    from ..plugins.discovery import discover
     from ..workers import examined
 
     registry = discover(plugins, examine=examined)

@@ -168,7 +168,7 @@ def record_commit(folder: str | Path) -> None:
         seed=order.seed,
         threads=threads,
         timed=True,
-        yardstick=True,
+        reference=True,
         effort=Effort(budget_s=budget),
     )
     commit = os.environ.get("ASV_COMMIT")
@@ -199,7 +199,7 @@ def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
 
     Raises `SuiteError`.
     """
-    from ..problems.suite import find_suite
+    from ..problems.suite_files import find_suite
 
     manifest = Manifest.read(folder)
     return [find_suite(manifest.source_of(module, folder)) for module in modules or manifest.modules]
@@ -236,7 +236,8 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
 
     A commit without a folder of implementations or a package of them offers nothing.
     """
-    from ..plugins.registry import discover, is_wanted
+    from ..plugins.discovery import discover
+    from ..plugins.registry import is_wanted
     from ..workers import examined
     from .snapshots import content_of, files_of, offered
 
@@ -406,7 +407,7 @@ def asv_benchmarks(module_file: str) -> dict[str, type]:
 
     Raises `SuiteError`.
     """
-    from ..problems.suite import find_suite
+    from ..problems.suite_files import find_suite
 
     path = Path(module_file).resolve()
     manifest = Manifest.read(path.parent)

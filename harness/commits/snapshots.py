@@ -22,7 +22,8 @@ from ..errors import PluginError
 from ..files.atomic import write_text
 from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
-from ..plugins.registry import ENTRY_POINTS, Registry
+from ..plugins.discovery import ENTRY_POINTS
+from ..plugins.registry import Registry
 from ..workers import examined
 from .repository import Commit, Repository
 

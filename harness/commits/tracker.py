@@ -22,8 +22,9 @@ import msgspec
 from ..errors import CommitError, HarnessError, ResultsError, SuiteError
 from ..files.atomic import write_text
 from ..oracle.verdict import FAILURES
-from ..plugins.registry import is_installed, is_wanted
-from ..problems.suite import find_suite
+from ..plugins.libraries import is_installed
+from ..plugins.registry import is_wanted
+from ..problems.suite_files import find_suite
 from ..runs.store import (
     encode_rows,
     is_finished,

@@ -1,4 +1,4 @@
-"""The host explained: what it is and can do, what disturbs measurements on it, what to do about that."""
+"""The machine examined: what it is and can do, what disturbs measurements on it, what to do about that."""
 
 import os
 import time
@@ -28,7 +28,7 @@ _COARSE_S = 1e-6
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact of the host; `advice` is what to do where it harms measurements."""
+    """One fact of the machine; `advice` is what to do where it harms measurements."""
 
     about: str
     fact: str
@@ -40,11 +40,11 @@ class Finding:
 
 
 def examine(registry: Registry, threads: int = 1) -> Iterator[Finding]:
-    """Yield what is to be known of the host, in the order in which a reader asks for it."""
+    """Yield the facts of the machine, from what it is to how well it measures."""
     yield from _machine()
     yield from _clock()
     yield from _processors(threads)
-    yield from _company(threads)
+    yield from _other_load(threads)
     yield from _memory()
     yield from _libraries(threads)
     yield from _limits(ceilings_of(threads))
@@ -56,7 +56,7 @@ def examine(registry: Registry, threads: int = 1) -> Iterator[Finding]:
 
 
 def screen_of(findings: Sequence[Finding]) -> str:
-    """Return findings for people: a subject once, and below a fact what to do about it."""
+    """Return findings as text: each subject once, and advice below its fact."""
     lines = []
     before = ""
     for one in findings:
@@ -108,7 +108,9 @@ def _clock_step() -> float:
 def _processors(threads: int) -> Iterator[Finding]:
     allowed = len(os.sched_getaffinity(0))
     total = os.cpu_count() or allowed
-    few = f"more threads ({threads}) than processors: nothing can be timed so" if threads > allowed else None
+    few = (
+        f"use at most {allowed} threads: {threads} cannot run at the same time" if threads > allowed else None
+    )
     yield Finding("processors", f"{allowed} of {total} may be used", few)
     if limit := _cgroup_limit():
         yield Finding("processors", f"the container may use {limit:.2g} at a time", _too_few(limit, threads))
@@ -124,30 +126,27 @@ def _processors(threads: int) -> Iterator[Finding]:
 
 
 def _too_few(limit: float, threads: int) -> str | None:
-    return (
-        "the container is stopped whenever it has used its share; raise it" if limit < threads + 1 else None
-    )
+    return "the container is paused whenever it has used its share; raise it" if limit < threads + 1 else None
 
 
-def _company(threads: int) -> Iterator[Finding]:
-    """Yield what others do on this machine right now."""
+def _other_load(threads: int) -> Iterator[Finding]:
+    """Yield what other processes do on this machine right now."""
     before, own = Snapshot.now(), time.process_time()
     time.sleep(_LOOK_S)
     met = Conditions.between(before, Snapshot.now(), own_s=time.process_time() - own, threads=threads)
     busy = (
-        "end it, or come back later: samples that it disturbs are taken again"
-        if met.foreign > _BUSY
-        else None
+        "end it, or measure later: samples that it disturbs are taken again" if met.foreign > _BUSY else None
     )
-    yield Finding("company", f"others use {met.foreign:.2f} processors, load {met.load_after:.2f}", busy)
+    fact = f"other processes use {met.foreign:.2f} processors, load {met.load_after:.2f}"
+    yield Finding("other load", fact, busy)
     stolen = (
         "the host of this virtual machine is busy; nothing can be done here" if met.stolen > _STOLEN else None
     )
-    yield Finding("company", f"the hypervisor takes {met.stolen:.1%} of a processor", stolen)
+    yield Finding("other load", f"the hypervisor takes {met.stolen:.1%} of a processor", stolen)
     stalled = "not known" if met.stalled is None else f"{met.stalled:.1%} of the time"
-    yield Finding("company", f"somebody waits for a processor: {stalled}")
+    yield Finding("other load", f"a process waited for a processor: {stalled}")
     if met.throttled is not None:
-        yield Finding("company", f"slowed down by heat {met.throttled} times in {_LOOK_S:g} s")
+        yield Finding("other load", f"slowed down by heat {met.throttled} times in {_LOOK_S:g} s")
 
 
 def _memory() -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """Judging in several processes: the same verdicts, in the same order, sooner.
 
-Each of them is a judge with workers of its own; cases go there, verdicts come back. Each judge has
-its share of the implementations, so that most workers are started once, and helps out with another's
-when it has nothing left to do.
+Each process is a judge with workers of its own, which is sent cases and returns verdicts. Each judge
+has its share of the implementations, so that most workers are started once, and takes over another
+judge's when it has nothing left to do.
 """
 
 import multiprocessing
@@ -29,12 +29,12 @@ from ..workers import Limits, Staff, die_with_parent, end_marked
 Verdicts = Mapping[str, Verdict]
 
 _AT_HAND = 2
-"""Tasks that a judge has at hand: one that it does, and one so that it need not wait for the next."""
+"""How many tasks a judge has at hand: one being done, and the next one, so that it never waits."""
 
 
 @dataclass(frozen=True)
 class Judging:
-    """How every process judges."""
+    """The settings of every judge."""
 
     level: str
     seed: int
@@ -53,8 +53,8 @@ def judged_by_many(
 ) -> Iterator[Verdicts]:
     """Yield the verdicts on each case, by implementation, in the order of the cases.
 
-    `wanted` says, when a case is given out by its index, whom to judge on it; so many cases are given
-    out ahead.
+    `wanted` returns the implementations to judge on a case, given its index, when the case is given
+    out; that happens `ahead` cases before its verdicts are yielded.
 
     Raises `PluginError` where a judging process ends before its verdict.
     """
@@ -66,32 +66,11 @@ def judged_by_many(
             )
             for start in range(jobs)
         ]
-        backlog = _Backlog()
-        verdicts: list[dict[str, Verdict]] = []
-        missing: list[int] = []
-        given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
         stack.push(partial(_ended_early, judges))
+        schedule = _Schedule(judges, cases, wanted)
         try:
             for current in range(len(cases)):
-                while len(verdicts) < min(len(cases), current + ahead + 1):
-                    names = [one.name for one in wanted(len(verdicts))]
-                    backlog.add(len(verdicts), names)
-                    verdicts.append({})
-                    missing.append(len(names))
-                while True:
-                    for judge in judges:
-                        while judge.tasks < _AT_HAND and (task := backlog.take(judge)) is not None:
-                            judge.tasks += 1
-                            given[judge.submit(cases[task[0]], task[1])] = (judge, *task)
-                    if not missing[current]:
-                        break
-                    for future in wait(given, return_when=FIRST_COMPLETED).done:
-                        judge, index, name = given.pop(future)
-                        judge.tasks -= 1
-                        missing[index] -= 1
-                        verdicts[index][name] = future.result()
-                yield verdicts[current]
-                verdicts[current] = {}
+                yield schedule.verdicts_on(current, ahead)
         except BrokenProcessPool:
             raise PluginError(
                 "a judging process was ended from outside; go on with --resume, or with --jobs 1"
@@ -99,7 +78,7 @@ def judged_by_many(
 
 
 def _ended_early(judges: Sequence["_Judge"], kind: object, *_: object) -> None:
-    """End judges that nobody waits for any more, and their workers, whatever these are at."""
+    """End judges whose verdicts are no longer needed, and their workers, whatever they are doing."""
     if kind is None:
         return
     processes = [process for judge in judges for process in (judge.pool._processes or {}).values()]  # noqa: SLF001 public from Python 3.14 on
@@ -117,7 +96,7 @@ class _Judge:
     tasks: int = 0
 
     def submit(self, case: Case, name: str) -> "Future[Verdict]":
-        """Give it a task; what is started for it never hears the person's interrupt, which is for us."""
+        """Submit a task; a process that is started for it ignores Ctrl-C, which the parent handles."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self.pool.submit(_judge, case, name)
@@ -126,7 +105,7 @@ class _Judge:
 
 
 class _Backlog:
-    """What is still to be judged: the cases of each implementation, in order."""
+    """The cases that are still to be judged, by implementation, in order."""
 
     def __init__(self) -> None:
         self._cases: dict[str, deque[int]] = {}
@@ -137,9 +116,9 @@ class _Backlog:
             self._cases.setdefault(name, deque()).append(case)
 
     def take(self, judge: _Judge) -> tuple[int, str] | None:
-        """Return the judge's next task: the earliest of its own, else one of whoever is furthest behind.
+        """Return the judge's next task: the earliest of its own, else of the implementation furthest behind.
 
-        Who takes another's implementation over becomes an owner too, with a worker of his own.
+        A judge that takes over an implementation keeps it as its own too, with a worker of its own.
         """
         left = [name for name, cases in self._cases.items() if cases]
         own = [name for name in left if name in judge.own]
@@ -153,6 +132,59 @@ class _Backlog:
         return self._cases[name].popleft(), name
 
 
+class _Schedule:
+    """Which cases the judges have, and which verdicts are there."""
+
+    def __init__(
+        self,
+        judges: Sequence[_Judge],
+        cases: Sequence[Case],
+        wanted: Callable[[int], Sequence[Implementation]],
+    ) -> None:
+        self._judges = judges
+        self._cases = cases
+        self._wanted = wanted
+        self._backlog = _Backlog()
+        self._verdicts: list[dict[str, Verdict]] = []
+        self._missing: list[int] = []
+        self._given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
+
+    def verdicts_on(self, current: int, ahead: int) -> Verdicts:
+        """Return the verdicts on a case; give out as many cases beyond it as `ahead`."""
+        while len(self._verdicts) < min(len(self._cases), current + ahead + 1):
+            self._give_out_next()
+        self._fill_judges()
+        while self._missing[current]:
+            self._collect()
+            self._fill_judges()
+        verdicts, self._verdicts[current] = self._verdicts[current], {}
+        return verdicts
+
+    def _give_out_next(self) -> None:
+        """Put the next case into the backlog."""
+        index = len(self._verdicts)
+        names = [one.name for one in self._wanted(index)]
+        self._backlog.add(index, names)
+        self._verdicts.append({})
+        self._missing.append(len(names))
+
+    def _fill_judges(self) -> None:
+        """Submit tasks until every judge has enough at hand, or none are left."""
+        for judge in self._judges:
+            while judge.tasks < _AT_HAND and (task := self._backlog.take(judge)) is not None:
+                index, name = task
+                judge.tasks += 1
+                self._given[judge.submit(self._cases[index], name)] = (judge, index, name)
+
+    def _collect(self) -> None:
+        """Wait for at least one task, and keep the verdicts of those that are done."""
+        for future in wait(self._given, return_when=FIRST_COMPLETED).done:
+            judge, index, name = self._given.pop(future)
+            judge.tasks -= 1
+            self._missing[index] -= 1
+            self._verdicts[index][name] = future.result()
+
+
 def _pool(implementations: Sequence[Implementation], judging: Judging) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")
     facts = [written_facts(one) for one in implementations]
@@ -160,7 +192,7 @@ def _pool(implementations: Sequence[Implementation], judging: Judging) -> Proces
 
 
 _prepared: dict[str, Any] = {}
-"""What a judging process holds: the oracle, and the implementations by name."""
+"""The oracle and the implementations, by name, of a judging process."""
 
 
 def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:

@@ -1,13 +1,13 @@
 """The engine's own convolution as an implementation: a measure of the machine that no plugin can change.
 
-It is loaded as a plugin's file is, in processes of its own.
+It is loaded like a plugin's file, in processes of its own.
 """
 
 from typing import Any
 
 # By their installed names, as this file is loaded by its path.
 from convharness.numerics.reference import convolve  # type: ignore[import-not-found]
-from convharness.plugins.declaration import implementation  # type: ignore[import-not-found]
+from convharness.plugins.marks import implementation  # type: ignore[import-not-found]
 from convharness.problems.problem import Problem  # type: ignore[import-not-found]
 
 

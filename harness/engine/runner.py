@@ -1,4 +1,4 @@
-"""Cases × implementations → a stream of records; it never prints and never writes."""
+"""Cases × implementations → a stream of records; this module never prints and never writes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,11 +13,12 @@ from ..oracle.shrinking import shrunk
 from ..oracle.trial import reproduction
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
-from ..plugins.registry import is_installed, library_version, missing
+from ..plugins.libraries import is_installed, library_version, missing
 from ..problems.suite import Case, Suite
 from ..runs.record import Measurement, Record
 from ..workers import Limits, Staff, ceilings_of, measured_ceilings
-from .timing import TimingFailure, time_case
+from .contestant import TimingFailure
+from .timing import time_case
 
 Key = tuple[str, str, str]
 """Suite, case and implementation."""
@@ -27,12 +28,12 @@ Outcomes = Mapping[str, Measurement | TimingFailure]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to judge, and whether and how to time; `yardstick` as in `timing.time_case`.
+    """How to judge, and whether and how to time; `reference` as in `timing.time_case`.
 
-    `jobs` processes judge, one times; `baseline` is whom the others are measured against. With
-    `exit_first` an implementation is done with at its first failure; with `shrink` a failure is led
-    back to the smallest problem that shows it. `timeout_s` is what one call may take, `memory_bytes`
-    what the process of an implementation may.
+    `jobs` processes judge, one times; the others are measured against the implementation `baseline`.
+    With `exit_first` an implementation is left out after its first failure; with `shrink` a failure is
+    reduced to the smallest problem that shows it. One call may take `timeout_s`, and the process of an
+    implementation `memory_bytes`.
     """
 
     level: str = "standard"
@@ -44,13 +45,13 @@ class Settings:
     timeout_s: float = Limits.call_s
     memory_bytes: int = field(default_factory=lambda: Limits().memory_bytes)
     timed: bool = False
-    yardstick: bool = False
+    reference: bool = False
     baseline: str | None = None
     effort: Effort = field(default_factory=Effort)
 
     @property
     def limits(self) -> Limits:
-        """Return what an implementation may take."""
+        """Return the limits of an implementation's process."""
         return Limits(self.timeout_s, self.memory_bytes)
 
 
@@ -64,9 +65,9 @@ def run(
 ) -> Iterator[Record]:
     """Yield a record for every case and implementation, case by case, in the given order.
 
-    With `settings.timed` those that passed a case are timed side by side before its records come.
-    `done` has suite, case and implementation of what is known from before, and whether it failed: it
-    is left out. `ceilings` are those of the machine, looked up if they are not given.
+    With `settings.timed` the implementations that passed a case are timed side by side before its
+    records come. `done` has suite, case and implementation of the records known from before, and
+    whether they failed; these are left out. `ceilings` are those of the machine, looked up if not given.
     """
     settings = settings or Settings()
     _limit_threads(implementations, settings.threads)
@@ -78,9 +79,9 @@ def run(
 
 
 def _limit_threads(implementations: Sequence[Implementation], threads: int) -> None:
-    """Allow this process so many threads, and the libraries of what runs in it.
+    """Limit the threads of this process, and of the libraries of implementations that run in it.
 
-    Pools read their size when they load and are told again when they have, whichever came first.
+    Pools read their size when they load, and are limited again afterwards, whichever came first.
     """
     limit_threads(threads)
     for library in {one.arrays for one in implementations if one.source is None and is_installed(one.arrays)}:
@@ -94,7 +95,7 @@ def _lacking(one: Implementation) -> str | None:
 
 
 class _Session:
-    """What the cases of a run share: settings, the oracle, the source of random orders."""
+    """What the cases of a run share: settings, the oracle, the source of random order."""
 
     def __init__(
         self,
@@ -117,7 +118,7 @@ class _Session:
     def judged(self, cases: Sequence[tuple[Suite, Case]]) -> Iterator[Mapping[str, Verdict]]:
         """Yield the oracle's verdicts on each case, by implementation."""
         settings = self._settings
-        # What was made in this process cannot be loaded by another.
+        # An implementation without a file cannot be loaded by another process.
         if settings.jobs == 1 or any(one.source is None for one in self._implementations):
             for suite, case in cases:
                 yield {one.name: self._oracle.judge(one, case) for one in self._wanted(suite, case)}
@@ -134,7 +135,7 @@ class _Session:
         )
 
     def _wanted(self, suite: Suite, case: Case) -> Sequence[Implementation]:
-        """Return those that can be run on a case, and of which more is to be known."""
+        """Return the implementations that are still to be judged on a case."""
         return [
             one
             for one in self._implementations
@@ -188,7 +189,7 @@ class _Session:
         return verdict
 
     def _as_run(self, verdict: Verdict) -> Verdict:
-        """Return a verdict whose reproducer runs as this run does, where that may matter."""
+        """Return a verdict whose reproducer uses as many threads as this run."""
         words = f" --threads {self._settings.threads}"
         if verdict.reproduce is None or self._settings.threads == 1:
             return verdict
@@ -206,16 +207,16 @@ class _Session:
             random=self._random,
             staff=self._staff,
             baseline=settings.baseline,
-            yardstick=settings.yardstick,
+            reference=settings.reference,
         )
         return {one.name: self._believed(case, one, outcomes[one.name]) for one in implementations}
 
     def _believed(
         self, case: Case, one: Implementation, outcome: Measurement | TimingFailure
     ) -> Measurement | TimingFailure:
-        """Return an outcome, or why it cannot be: nothing is faster than the machine.
+        """Return an outcome, or a failure where it is faster than the machine can be.
 
-        The machine is looked at again before that is said: it may have been busy when it was measured.
+        The ceilings are measured again first: the machine may have been busy when they were measured.
         """
         if (
             isinstance(outcome, TimingFailure)
@@ -232,7 +233,7 @@ class _Session:
         return TimingFailure("contract", f"when timed: {reason}") if reason else outcome
 
     def _again(self, command: str, suite: Suite, case: Case, one: Implementation) -> str:
-        """Return the command that runs a case again; a chain or worked example is only in its suite."""
+        """Return the command that runs a case again; chains and worked examples exist only in suites."""
         if len(case.problems) == 1 and case.example is None:
             what: tuple[str, ...] = ("--problem", str(case))
         else:

@@ -1,6 +1,6 @@
-"""The timer tested: identical pairs and kernels of exactly known relative cost, through the real engine.
+"""The timer's self-test: identical pairs and kernels of exactly known relative cost, through the real engine.
 
-Every trial starts processes anew, so that trials know nothing of each other.
+Every trial starts new processes, so that trials are independent.
 """
 
 import time
@@ -21,7 +21,7 @@ from ..errors import HarnessError
 from ..measure.decisions import Decision, decide, noise_floor
 from ..measure.stopwatch import Effort
 from ..plugins.declaration import Implementation
-from ..plugins.registry import held_by
+from ..plugins.discovery import held_by
 from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
@@ -36,26 +36,26 @@ KERNELS = {
     "loops_100 large": "n1c1h28w28-o1k1-float32",
     "product_100 large": "n1c384h8w8-o384k1-float32",
 }
-"""Kernels from twenty microseconds to twenty milliseconds, and the problems that make them so long."""
+"""Kernels from twenty microseconds to twenty milliseconds, and the problems that make them take that long."""
 
 WITHIN_S = (10.0, 60.0)
-"""How long a pair is measured to find the smallest slow-down that can be seen in that time."""
+"""How long a pair is measured to find the smallest slow-down that is detectable in that time."""
 
 _RIVALS = 3
-"""A pair and the twin of one of the two."""
+"""A pair, and the A/A control of one of the two."""
 
 _STEADY = "product_100"
 
 _PRECISE = 1e-4
-"""As if nothing were precise enough: the budget decides."""
+"""So small that the budget alone decides when to stop."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One pair: how much slower the second is by construction, and what was found.
 
-    `identical` pairs are two kernels with the same code, or a kernel and its twin. `kernel_s` of the
-    `wall_s` that all pairs of a trial took were spent in timed calls.
+    Identical pairs are two kernels with the same code, or a kernel and its A/A control. Of the `wall_s`
+    that all pairs of a trial took, `kernel_s` were spent in timed calls.
     """
 
     kernel: str
@@ -68,12 +68,12 @@ class Trial:
 
     @property
     def is_found(self) -> bool:
-        """Say whether a difference was found, in whatever direction."""
+        """Say whether a difference was found, in either direction."""
         return self.decision.word in ("faster", "slower")
 
     @property
     def is_right(self) -> bool:
-        """Say whether what was found is there: nothing for an identical pair, else that it is slower."""
+        """Say whether the decision is right: no difference in an identical pair, else slower."""
         return self.decision.word == "slower" if self.slowdown else not self.is_found
 
     @property
@@ -90,11 +90,11 @@ class Trial:
 
 
 class Marks(msgspec.Struct, frozen=True):
-    """What some trials say of the timer on this machine; pairs of numbers are how many of how many.
+    """The timer's figures on this machine, from some trials; a pair of numbers is a count and its total.
 
     `bias` is the mean error of a ratio and `error` its root mean square, `kernel_share` the time in
     timed calls over all time; `smallest_10_s` and `smallest_60_s` are the smallest slow-downs that
-    would have been seen in 95 of 100 pairs that are measured for so long.
+    would be detected in 95 of 100 pairs that are measured for 10 and 60 seconds.
     """
 
     measured_at: str
@@ -133,15 +133,19 @@ def trials(
     """Yield the trials of each kernel and repetition: identical pairs, and all slow-downs it can show."""
     for repetition, kernel in product(range(repetitions), kernels):
         random = Random(f"{seed} {kernel} {repetition}")  # noqa: S311 the order of turns is no secret
-        paced = _Paced(kernel, Effort(budget_s=budget_s, precision=_PRECISE), random, threads)
-        yield list(paced.trials(repetition, seed + repetition))
+        trials_of_kernel = _KernelTrials(
+            kernel, Effort(budget_s=budget_s, precision=_PRECISE), random, threads
+        )
+        yield list(trials_of_kernel.trials(repetition, seed + repetition))
 
 
 def smallest(seed: int, within_s: float, threads: int = 1) -> float | None:
-    """Return the smallest slow-down of a steady kernel that would be seen in a pair measured for so long."""
-    random = Random(seed)  # noqa: S311 likewise
-    paced = _Paced(_STEADY, Effort(budget_s=within_s / _RIVALS, precision=_PRECISE), random, threads)
-    return next(iter(paced.trials(0, seed, only_again=True))).decision.detectable
+    """Return the smallest slow-down of a steady kernel that a pair measured for `within_s` would show."""
+    random = Random(seed)  # noqa: S311 the order of turns is no secret
+    trials_of_kernel = _KernelTrials(
+        _STEADY, Effort(budget_s=within_s / _RIVALS, precision=_PRECISE), random, threads
+    )
+    return next(iter(trials_of_kernel.trials(0, seed, only_again=True))).decision.detectable
 
 
 def marks(
@@ -150,7 +154,7 @@ def marks(
     smallest_s: Sequence[float | None] = (None, None),
     threads: int = 1,
 ) -> Marks:
-    """Return what trials say of the timer, with what is smallest within each of `WITHIN_S`."""
+    """Return the timer's figures from trials, with the smallest slow-down within each of `WITHIN_S`."""
     identical = [one for one in found if not one.slowdown]
     slower = [one for one in found if one.slowdown]
     steps = sorted({one.slowdown for one in slower})
@@ -177,7 +181,7 @@ def marks(
 
 
 def kernel_rows(found: Sequence[Trial]) -> list[dict[str, Any]]:
-    """Return for every kernel how long it takes, what was found at each slow-down, and how exactly."""
+    """Return a row per kernel: its time, the differences found at each slow-down, and their errors."""
     rows = []
     for kernel in dict.fromkeys(one.kernel for one in found):
         mine = [one for one in found if one.kernel == kernel]
@@ -205,8 +209,8 @@ def _tally(some: Sequence[Trial]) -> str:
     return f"{sum(one.is_found for one in some)}/{len(some)}" if some else ""
 
 
-class _Paced:
-    """A kernel at all of its paces."""
+class _KernelTrials:
+    """A kernel at each of its known slow-downs."""
 
     def __init__(self, kernel: str, effort: Effort, random: Random, threads: int) -> None:
         zoo: Any = import_module("convharness.zoo.paces")
@@ -223,26 +227,26 @@ class _Paced:
         self._rivals = [one for one in held if one.name in self._units]
 
     def trials(self, repetition: int, seed: int, *, only_again: bool = False) -> Iterator[Trial]:
-        """Measure all, or the identical pair alone, and yield how each compares with the base."""
+        """Measure all kernels, or the identical pair alone, and yield how each compares with the base."""
         rivals = [
             one for one in self._rivals if not only_again or one.name in (self._base, f"{self._base}_again")
         ]
         begin = time.perf_counter()
         measured = self._measured(rivals, seed)
         wall_s = time.perf_counter() - begin
-        twinned = next(one for one in measured.values() if one.twin)
-        timed_s = sum(one.timed_s for one in measured.values()) + twinned.timed_s  # its twin's are as many
-        floor = noise_floor(twinned.passes, twinned.twin)
+        controlled = next(one for one in measured.values() if one.twin)
+        timed_s = sum(one.timed_s for one in measured.values()) + controlled.timed_s  # its control's calls
+        floor = noise_floor(controlled.passes, controlled.twin)
         base = measured.pop(self._base)
         for name, one in measured.items():
             slowdown = round(self._units[name] - 1, 9)
             decision = decide(one.passes, base.passes, margin=floor)
             yield Trial(self._kernel, repetition, slowdown, decision, base.median_s, timed_s, wall_s)
-        twins = decide(twinned.twin, twinned.passes)
-        yield Trial(self._kernel, repetition, 0.0, twins, base.median_s, timed_s, wall_s)
+        same = decide(controlled.twin, controlled.passes)
+        yield Trial(self._kernel, repetition, 0.0, same, base.median_s, timed_s, wall_s)
 
     def _measured(self, rivals: Sequence[Implementation], seed: int) -> dict[str, Measurement]:
-        """Return what the engine measures, as it would for anybody's kernels."""
+        """Return what the engine measures, by the same way as for any other kernels."""
         case = Case(self._kernel, (Problem.parse(KERNELS[self._kernel]),))
         with Staff(threads=self._threads) as staff:
             outcomes = time_case(

@@ -1,14 +1,14 @@
-"""One case on the stopwatch: implementations bound to fresh data, timed as rivals, checked again.
+"""The timing of a case: implementations are bound to fresh data, timed as rivals, and checked again.
 
-Every pass has processes that nobody has used, because a process has its own luck with memory. What
-was right when it was verified may be wrong when it is timed, so in every pass the output of one of
-the timed calls, nobody knows which, is compared with the true one before its time counts; and so are
-those of a few more calls, on input that was never there.
+Every pass has new processes, because where a process's memory lies affects its speed. A kernel that
+was right when verified may be wrong when timed, so in every pass the output of one timed call, drawn
+at random, is compared with the true one before its time counts; and so are the outputs of a few more
+calls on new input.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import inf
 from pathlib import Path
@@ -18,40 +18,31 @@ from statistics import median
 from ..execution.host import Held, Host, Timed
 from ..execution.kernel_call import KernelError, Output
 from ..machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
-from ..measure.stats import Pass, paired_estimate
-from ..measure.stopwatch import Effort, Samples, measure
-from ..numerics.operands import KINDS
+from ..measure.rounds import Samples, measure
+from ..measure.stopwatch import Effort
+from ..numerics.operands import Operands, timed, timed_integers
 from ..oracle.timed_output import Chain, Expected
 from ..plugins.declaration import Implementation
-from ..plugins.registry import held_by
+from ..plugins.discovery import held_by
+from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
 from ..workers import Staff
+from .contestant import Contestant, TimingFailure
 
 _FRESH_CALLS = 3
 _FRESH_RATIO = 3.0
 _FRESH_SLACK_S = 20e-6
-"""A call on new input may take so much longer: data has just been written, and code gone cold."""
+"""A call on new input may take this much longer: its data was just written, and code has left the caches."""
 
 _MOST_REPEATS = 2
-"""Passes of a case that are taken again because others used the processors."""
+"""How many passes of a case are repeated because other processes used the processors."""
 
-_WIDER = 0.05
-"""A rival that is many times slower need not be known to the percent: so much of its logarithm will do."""
+_CONTROL = " (again)"
+"""Ends the name of an A/A control: the same implementation as one more rival."""
 
-_OVERDRAFT = 1.1
-
-_NO_ACCIDENT = 2
-
-_TWIN = " (again)"
-
-
-@dataclass(frozen=True)
-class TimingFailure:
-    """Why something that had passed could not be timed: a status of `Verdict`, and the reason."""
-
-    status: str
-    reason: str
+Make = Callable[[Problem, int], Operands]
+"""Makes the data of a problem from a seed."""
 
 
 def time_case(  # noqa: PLR0913 by name, all but what is timed
@@ -63,100 +54,42 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     random: Random,
     staff: Staff,
     baseline: str | None = None,
-    yardstick: bool = False,
+    reference: bool = False,
 ) -> dict[str, Measurement | TimingFailure]:
     """Time implementations side by side on one case, on data that the oracle has not used.
 
-    One of them, drawn by lot, has a rival that is the same: how far the two are apart is what the
-    machine's noise alone can do. The others are measured until their ratio to `baseline`, or to the
-    fastest, is known as precisely as `effort` asks. With `yardstick` the engine's own reference is
-    one more rival, whose samples every measurement then holds: a measure of the machine that no
-    implementation can change.
+    One of them, drawn at random, has an A/A control: the same implementation as one more rival. How
+    far the two are apart is what the machine's noise alone can cause. The others are measured until
+    their ratio to `baseline`, or to the fastest, is known as precisely as `effort` asks. With
+    `reference` the engine's own convolution is one more rival, whose samples every measurement then
+    holds: a measure of the machine that no implementation can change.
     """
-    kind = "timed_integers" if len(case.problems) == 1 else "timed"  # sums of a chain are not exact
-    layers = [(problem, KINDS[kind](problem, seed)) for problem in case.problems]
-    contest = _Contest(layers, kind, effort, seed, random, staff)
+    make = timed_integers if len(case.problems) == 1 else timed  # sums of a chain are not exact
+    layers = [(problem, make(problem, seed)) for problem in case.problems]
+    contest = _Contest(layers, make, effort, seed, random, staff)
     for one in implementations:
-        contest.enter(_Contestant(one.name, one))
+        contest.enter(Contestant(one.name, one))
     if implementations:
         drawn = random.choice(list(implementations))
-        contest.enter(_Contestant(drawn.name + _TWIN, drawn, is_judged=False))
-    if yardstick:
-        contest.enter(_Contestant(_yardstick().name, _yardstick(), is_judged=False))
+        contest.enter(Contestant(drawn.name + _CONTROL, drawn, is_judged=False))
+    if reference:
+        contest.enter(Contestant(_reference().name, _reference(), is_judged=False))
     contest.run(baseline)
     return {one.name: contest.outcome(one.name) for one in implementations}
 
 
 @cache
-def _yardstick() -> Implementation:
+def _reference() -> Implementation:
     """Return the engine's own convolution, as something that workers can load."""
-    return held_by(Path(__file__).with_name("reference_plugin.py"), "file", "yardstick").implementations[0]
-
-
-@dataclass
-class _Contestant:
-    """One rival over all passes."""
-
-    name: str
-    implementation: Implementation
-    is_judged: bool = True
-    passes: list[Pass] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    call_s: float = inf
-    plans_s: list[float] = field(default_factory=list)
-    first_calls_s: list[float] = field(default_factory=list)
-    conditions: list[Conditions] = field(default_factory=list)
-    spent_s: float = 0.0
-    repeated: int = 0
-    disturbed: int = 0
-    processors: float = 0.0
-    peak_memory_bytes: int | None = None
-    failure: TimingFailure | None = None
-    suspicions: list[str] = field(default_factory=list)
-
-    def goes_on(self, effort: Effort, anchor: "_Contestant | None") -> bool:
-        """Say whether it needs another pass, and has the time for it.
-
-        Intervals rest on whole sets of generations, unless there is no time for one.
-        """
-        done = len(self.passes)
-        if self.failure is not None or done < effort.least_passes:
-            return self.failure is None
-        if self.spent_s * (done + 1) / done > _OVERDRAFT * effort.budget_s:
-            return False
-        return done % effort.generations != 0 or anchor is None or not self._is_known(effort, anchor)
-
-    def _is_known(self, effort: Effort, anchor: "_Contestant") -> bool:
-        """Say whether its ratio to the anchor is precise enough."""
-        estimate = paired_estimate(self.passes, anchor.passes)
-        if estimate is None:
-            return False
-        return estimate.half_width() <= max(effort.precision, _WIDER * abs(estimate.mean))
-
-    def miss_until(self, number: int, generations: int) -> None:
-        """Have no samples in passes that were held without it, so that pass p is everybody's pass p."""
-        missed = range(len(self.passes), number)
-        self.passes += [(one % generations, ()) for one in missed]
-        self.numbers += [0 for _ in missed]
-
-    def suspect(self, reason: str) -> None:
-        """Take note of what makes its times doubtful; what comes twice is no accident."""
-        self.suspicions.append(reason)
-        if len(self.suspicions) == _NO_ACCIDENT:
-            self.failure = self.failure or TimingFailure("contract", f"when timed: {reason}")
-
-    def fail(self, error: BaseException) -> None:
-        """Keep the first reason why it cannot be timed."""
-        one = KernelError.of(error)
-        reason = str(one) if one.status == "wrong" else f"when timed: {one}"
-        self.failure = self.failure or TimingFailure(one.status, reason)
+    path = Path(__file__).with_name("reference_plugin.py")
+    return held_by(path, "file", path.stem).implementations[0]
 
 
 @dataclass
 class _Entry:
-    """A contestant in one pass: what holds its layers, and what times them."""
+    """A contestant in one pass: the host of its layers, and the rival that times them."""
 
-    contestant: _Contestant
+    contestant: Contestant
     host: Host
     chain: Sequence[Held]
     rival: Timed
@@ -166,27 +99,27 @@ class _Contest:
     """All rivals of a case, pass by pass."""
 
     def __init__(
-        self, layers: Chain, kind: str, effort: Effort, seed: int, random: Random, staff: Staff
+        self, layers: Chain, make: Make, effort: Effort, seed: int, random: Random, staff: Staff
     ) -> None:
         self._layers = layers
-        self._kind = kind
+        self._make = make
         self._effort = effort
         self._seed = seed
         self._random = random
         self._staff = staff
-        self._contestants: dict[str, _Contestant] = {}
+        self._contestants: dict[str, Contestant] = {}
         self._expected = Expected(layers, seed)
         self._repeats = 0
         self._held = 0
 
-    def enter(self, contestant: _Contestant) -> None:
+    def enter(self, contestant: Contestant) -> None:
         """Add a rival."""
         self._contestants[contestant.name] = contestant
 
     def run(self, baseline: str | None) -> None:
-        """Hold passes as long as anybody needs one."""
-        everybody = [one.implementation for one in self._contestants.values()]
-        self._staff.prepare(everybody, self._effort.generations)
+        """Hold passes as long as a rival needs one."""
+        implementations = [one.implementation for one in self._contestants.values()]
+        self._staff.prepare(implementations, self._effort.generations)
         while True:
             anchor = self._anchor(baseline)
             active = [one for one in self._contestants.values() if one.goes_on(self._effort, anchor)]
@@ -196,10 +129,10 @@ class _Contest:
                 active.append(anchor)
             self._pass(active)
 
-    def _anchor(self, baseline: str | None) -> _Contestant | None:
-        """Return the rival to which the others' ratios are to be known, once there are some.
+    def _anchor(self, baseline: str | None) -> Contestant | None:
+        """Return the rival that the others' ratios are taken to, once there are samples.
 
-        It has been there from the first pass to the last, and will be: passes are paired by number.
+        It takes part in every pass, from the first to the last, as passes are paired by number.
         """
         timed = [one for one in self._contestants.values() if one.passes and one.failure is None]
         most = max((len(one.passes) for one in timed), default=0)
@@ -207,23 +140,23 @@ class _Contest:
         chosen = [one for one in timed if one.name == baseline]
         return min(chosen or timed, key=lambda one: median(one.passes[0][1]), default=None)
 
-    def _pass(self, contestants: Sequence[_Contestant]) -> None:
-        """Time some rivals in new processes; take it again if others used the processors meanwhile."""
+    def _pass(self, contestants: Sequence[Contestant]) -> None:
+        """Time rivals in new processes; repeat that if other processes used the processors meanwhile."""
         number = max(len(one.passes) for one in contestants)
         generation = number % self._effort.generations
         with alone(), self._staff.anew(generation) as host:
             before = Snapshot.now()
-            ours = time.process_time()
+            own_s = time.process_time()
             entries = list(self._entries(contestants, host))
             rivals = [one.rival for one in entries]
             known = {one.name: one.call_s for one in contestants}
             taken = measure(rivals, self._effort, random=self._random, known=known)
-            ours = time.process_time() - ours + sum(one.host.cpu_s() for one in entries)
-            met = Conditions.between(before, Snapshot.now(), own_s=ours, threads=self._staff.threads)
+            own_s = time.process_time() - own_s + sum(one.host.cpu_s() for one in entries)
+            met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=self._staff.threads)
             again = met.is_disturbed and self._repeats < _MOST_REPEATS and self._is_short(taken)
             for entry in entries:
                 self._look(entry, taken[entry.contestant.name], is_first=number == 0, is_kept=not again)
-        for entry in entries:  # what is taken again has its price, too
+        for entry in entries:  # a pass that is repeated has been paid for, too
             entry.contestant.spent_s += taken[entry.contestant.name].spent_s
         if again:
             self._repeats += 1
@@ -233,15 +166,15 @@ class _Contest:
             _keep(entry, taken[entry.contestant.name], generation, met)
 
     def _is_short(self, taken: dict[str, Samples]) -> bool:
-        """Say whether a pass took no longer than planned, so that it can be taken again."""
+        """Say whether a pass took no longer than planned, so that it can be repeated."""
         return all(one.spent_s <= 2 * self._effort.pass_s for one in taken.values())
 
     def _entries(
-        self, contestants: Sequence[_Contestant], host: Callable[[Implementation], Host]
+        self, contestants: Sequence[Contestant], host: Callable[[Implementation], Host]
     ) -> Iterator[_Entry]:
-        """Hand each contestant its data; who fails at that is out.
+        """Bind each contestant to its data; one that fails is excluded.
 
-        All of a pass share their processors, as what disturbs one of these must disturb all alike.
+        All rivals of a pass share the same processors, so that a disturbance affects all alike.
         """
         processors = processors_in_turn(self._staff.threads, self._held)
         self._held += 1
@@ -260,7 +193,7 @@ class _Contest:
                 one.spent_s += time.perf_counter() - start
 
     def _look(self, entry: _Entry, taken: Samples, *, is_first: bool, is_kept: bool) -> None:
-        """See whether what was timed was right, and can have taken so long, unless others took the time."""
+        """Check the output of what was timed, and whether its times are believable."""
         one = entry.contestant
         if taken.error is not None:
             one.fail(taken.error)
@@ -287,13 +220,13 @@ class _Contest:
             raise failure
 
     def _on_new_input(self, entry: _Entry, taken: Samples) -> str | None:
-        """Return what is still doubtful of a rival after calls on new input, or None.
+        """Return why a rival is still suspicious after calls on new input, or None.
 
-        One that takes much longer on it remembers results by their input. A call that takes no longer
-        than usual will do, and so will an output that is there when it is asked for, so that a
-        disturbance of others is no matter.
+        One that takes much longer on new input remembers results by their input. One call that takes
+        no longer than usual clears it, as does one output that is there when it is asked for, so that
+        a disturbance by other processes does not count.
 
-        Raises `KernelError` where it raises on new input, or gives what is wrong.
+        Raises `KernelError` where it raises on new input, or its output is wrong.
         """
         usual = median(taken.seconds)
         enough = _FRESH_RATIO * usual + _FRESH_SLACK_S
@@ -311,30 +244,29 @@ class _Contest:
 
     @cached_property
     def _others(self) -> "list[Expected]":
-        """Return what the chain gives on inputs that it was not timed on."""
+        """Return the expected outputs of the chain on inputs that it was not timed on."""
         (problem, operands), *further = self._layers
-        make = KINDS[self._kind]
         seeds = range(self._seed + 1, self._seed + 1 + _FRESH_CALLS)
         return [
-            Expected([(problem, replace(operands, x=make(problem, seed).x)), *further], self._seed)
+            Expected([(problem, replace(operands, x=self._make(problem, seed).x)), *further], self._seed)
             for seed in seeds
         ]
 
     def outcome(self, name: str) -> Measurement | TimingFailure:
-        """Return what came of a rival."""
+        """Return a rival's measurement, or why it could not be timed."""
         one = self._contestants[name]
         if one.failure is not None:
             return one.failure
-        twin = self._contestants.get(name + _TWIN)
-        yardstick = self._contestants.get(_yardstick().name)
+        control = self._contestants.get(name + _CONTROL)
+        reference = self._contestants.get(_reference().name)
         return Measurement(
             passes=tuple(one.passes),
             numbers=tuple(one.numbers),
             plan_s=median(one.plans_s) if one.plans_s else None,
             first_call_s=median(one.first_calls_s),
             peak_memory_bytes=one.peak_memory_bytes,
-            twin=tuple(twin.passes) if twin else (),
-            yardstick=tuple(yardstick.passes) if yardstick else (),
+            twin=tuple(control.passes) if control else (),
+            reference=tuple(reference.passes) if reference else (),
             cache=self._effort.cache,
             conditions=summary(
                 one.conditions,
@@ -347,7 +279,7 @@ class _Contest:
 
 
 def _keep(entry: _Entry, taken: Samples, generation: int, met: Conditions) -> None:
-    """Add what a pass has shown of a contestant."""
+    """Add the samples of a pass to a contestant."""
     one = entry.contestant
     one.call_s = taken.call_s
     if one.failure is not None:

@@ -1,18 +1,18 @@
-"""Memory that ends, or begins, where pages lie that may not be touched."""
+"""Guard pages: memory next to pages that must not be touched."""
 
 import ctypes
 import mmap
 
 import numpy as np
 
-from ..numerics.arrays import Array
+from ..numerics.arrays import Array, from_stored_order, in_stored_order
 
 EDGES = ("end", "start")
 
 
 def at_an_edge(array: Array, edge: str, layout: str = "contiguous") -> Array:
-    """Return a copy whose end, or start, lies at such an edge: who steps over it is ended by the system."""
-    stored = np.moveaxis(array, 1, -1) if layout == "channels_last" else array
+    """Return a copy whose end, or start, lies next to a guard page: a step beyond it ends the process."""
+    stored = in_stored_order(array, layout)
     page = mmap.PAGESIZE
     pages = -(-stored.nbytes // page)
     region = mmap.mmap(-1, (pages + 2) * page)
@@ -23,4 +23,4 @@ def at_an_edge(array: Array, edge: str, layout: str = "contiguous") -> Array:
     start = page if edge == "start" else (pages + 1) * page - stored.nbytes
     inner = np.frombuffer(region, stored.dtype, stored.size, start).reshape(stored.shape)
     inner[...] = stored
-    return np.moveaxis(inner, -1, 1) if layout == "channels_last" else inner
+    return from_stored_order(inner, layout)

@@ -27,7 +27,7 @@ from ..problems.problem import Problem
 from .guard_pages import at_an_edge
 from .kernel_call import Bound, KernelError, Output, bind, chained, guarded
 from .poison import poisoned_heap
-from .process_state import Surroundings
+from .process_state import ProcessState
 
 _LATE_S = 0.02
 """How long a thread that a call leaves behind is given to show itself."""
@@ -203,16 +203,16 @@ class LocalHost:
 
     def first_call(self, problem: Problem, operands: Operands, given: Operands | None = None) -> FirstCall:
         running = threads.count()
-        with Surroundings() as surroundings:
+        with ProcessState() as state:
             bound = bind(self.implementation, problem, operands, given)
             # Building a module draws random weights, as every library does.
-            planned = surroundings.changed(but_random=self.implementation.is_plan)
-        with Surroundings() as surroundings:
+            planned = state.changed(but_random=self.implementation.is_plan)
+        with ProcessState() as state:
             output = bound.output()
             if threads.count() > running:
                 time.sleep(_LATE_S)
             later = bound.kept()[-1]
-            called = surroundings.changed()
+            called = state.changed()
         return FirstCall(bound.given, output, later, bound.opened(), planned, called)
 
     def at_once(self, held: Sequence[Bound], calls: int) -> list[list[Output]]:

@@ -1,6 +1,6 @@
 """One implementation bound to one problem's data: hand over, plan, call, take back.
 
-The only place that runs code of a plugin. It judges nothing: it reports facts, wherever it runs.
+The only module that calls a plugin's kernels. It does not judge: it reports facts.
 """
 
 import inspect
@@ -26,11 +26,11 @@ Call = Callable[[], Any]
 Apply = Callable[[Any], Any]
 
 MOST_KEPT = 24
-"""Outputs that are kept of those that were asked for one by one."""
+"""How many of the latest outputs are kept."""
 
 
 class KernelError(Exception):
-    """Why there is no output, in one line; `status` is what a record then says.
+    """Why there is no output, in one line; `status` is that of the record.
 
     `signal` is the name of the signal that ended the process, such as SIGSEGV, if one did.
     """
@@ -42,15 +42,15 @@ class KernelError(Exception):
 
     @classmethod
     def of(cls, error: BaseException) -> "KernelError":
-        """Return what a plugin's code raised, by its type and the first line of what it says.
+        """Return the error that a plugin's code raised, as its type and the first line of its message.
 
-        What is one already stays as it is.
+        A `KernelError` is returned unchanged.
         """
         if isinstance(error, cls):
             return error
         try:
             text = str(error).strip().split("\n", 1)[0]
-        except Exception:  # noqa: BLE001 an error of a plugin may fail even to say what it is
+        except Exception:  # noqa: BLE001 the message of a plugin's error may raise, too
             text = ""
         is_memory = isinstance(error, MemoryError) or "can't allocate memory" in text
         name = type(error).__name__
@@ -63,8 +63,8 @@ class KernelError(Exception):
 class Output:
     """What a call returned: a copy of its numbers, and facts about the original.
 
-    `y` is None where it is no array of the library, which `foreign` then words. `alias` names an
-    input whose memory it shares.
+    `y` is None where the call did not return an array of the library; `foreign` then says what it
+    returned. `alias` names an input whose memory the output shares.
     """
 
     y: Array | None
@@ -77,8 +77,8 @@ class Output:
 class Bound:
     """An implementation that holds its operands, in this process.
 
-    `given` are the very buffers it was handed, so that a change in them shows, and `own` the same as
-    arrays of its library. `apply` takes such an input, `x` is the one that was bound.
+    `given` are the buffers that it was handed, so that changes to them are seen, and `own` the same
+    memory as arrays of its library. `apply` takes an input as such an array; `x` is the bound one.
     """
 
     implementation: Implementation
@@ -93,27 +93,27 @@ class Bound:
     _threads: frozenset[threading.Thread] = field(default_factory=lambda: frozenset(threading.enumerate()))
 
     def run(self) -> Any:
-        """Return what one call returns; raises `KernelError` for whatever it raises."""
+        """Return what one call returns; raises `KernelError` for anything it raises."""
         with guarded(self.implementation):
             return self.call()
 
     def output(self, poison: float | None = None) -> Output:
-        """Call once and return what came of it; with `poison` fresh memory is full of that number.
+        """Call once and return the output; with `poison` fresh memory is filled with that number.
 
         Raises `KernelError`.
         """
         with poisoned_heap(self.implementation.arrays, poison):
             raw = self.run()
         seen = self.look(raw)
-        # The copy comes before anything else, so that nothing that happens later can improve it. What
-        # has another shape is not looked at, however large.
+        # The copy comes first, so that nothing that happens later can improve it. An output of another
+        # shape, which may be large, is not copied.
         fits = seen.y is not None and seen.y.shape == self.problem.output_shape
         kept = replace(seen, y=seen.y.copy()) if seen.y is not None and fits else seen
         self._raw.append(raw)
         return kept
 
     def look(self, raw: Any) -> Output:
-        """Return the facts of something returned, with its numbers where they lie."""
+        """Return the facts of what a call returned, its numbers not copied."""
         try:
             y = adapter(self.implementation.arrays).take_back(raw)
         except ForeignOutputError as error:
@@ -126,7 +126,7 @@ class Bound:
     def kept(self, wait_s: float = 0.0) -> list[Output]:
         """Return the latest outputs as they are now, the newest last.
 
-        Threads that were started since it was bound, and still run, are waited for so long.
+        Threads started since the implementation was bound that still run are waited for up to `wait_s`.
         """
         end = perf_counter() + wait_s
         while set(threading.enumerate()) - self._threads and perf_counter() < end:
@@ -134,17 +134,17 @@ class Bound:
         return [self.look(raw) for raw in self._raw]
 
     def overwrite(self) -> None:
-        """Put NaN into the latest output, as its owner may."""
+        """Write NaN into the latest output, as its owner may."""
         y = self.look(self._raw.pop()).y
         if y is not None and y.flags.writeable and y.size:
             y[...] = np.nan
 
     def refill(self, name: str, content: Array) -> None:
-        """Put other numbers into a buffer that it was handed, as its caller may between two calls."""
+        """Write other numbers into a buffer that was handed over, as a caller may between two calls."""
         adapter(self.implementation.arrays).fill(self.own[name], self.given.items()[name], content)
 
     def whole(self, name: str) -> bytes:
-        """Return all of the memory of which the buffer that it was handed is a part."""
+        """Return all the memory of which a buffer that was handed over is a part."""
         return root_of(self.given.items()[name]).tobytes()
 
     def opened(self) -> str | None:
@@ -158,13 +158,13 @@ class Bound:
         return None
 
     def uses_threads(self) -> bool:
-        """Say whether other threads than the calling one work during a call."""
+        """Say whether threads other than the calling one work during a call."""
         return are_used_by(self.run)
 
 
 @contextmanager
 def guarded(implementation: Implementation) -> Iterator[None]:
-    """Run a plugin's code in its library's context; whatever it raises leaves as `KernelError`."""
+    """Run a plugin's code in its library's context; anything it raises becomes a `KernelError`."""
     with adapter(implementation.arrays).running():
         try:
             yield
@@ -179,9 +179,9 @@ def bind(
 ) -> Bound:
     """Hand operands over, each in a buffer of its own that starts on a cache line, and plan.
 
-    With `given` it is those very buffers that are handed over, wherever and however they lie.
+    With `given` those buffers themselves are handed over, whatever their layout in memory.
 
-    Raises `KernelError` for whatever the plan raises.
+    Raises `KernelError` for anything the plan raises.
     """
     library = adapter(implementation.arrays)
     given = given or Operands(
@@ -228,14 +228,14 @@ def chained(bounds: Sequence[Bound]) -> Call:
 def _arguments(
     function: Callable[..., Any], values: Mapping[str, Any]
 ) -> tuple[list[str], list[Any], dict[str, Any]]:
-    """Return what a function's signature asks for: names and values by position, the rest by keyword."""
+    """Return the arguments that a signature asks for: names and values by position, and keywords."""
     names, keyword_only = _signature(function)
     return names, [values[name] for name in names], {name: values[name] for name in keyword_only}
 
 
 @lru_cache(maxsize=4096)
 def _signature(function: Callable[..., Any]) -> tuple[list[str], list[str]]:
-    """Return the parameters that may go by position, and those that are keywords only."""
+    """Return the parameters that may be passed by position, and those that are keyword-only."""
     parameters = inspect.signature(function).parameters.values()
     return (
         [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY],

@@ -1,4 +1,4 @@
-"""The C library's heap, whose fresh memory can be filled with a number that shows."""
+"""Poison: fresh memory of the C library's heap is filled with a number that shows in results."""
 
 import ctypes
 from collections.abc import Iterator
@@ -13,17 +13,15 @@ from ..numerics.arrays import adapter
 _M_PERTURB = -6  # malloc.h
 
 _SMALL_BYTES = 1024
-"""Up to here NumPy, and the C library, keep freed blocks for the next who asks for that size."""
+"""NumPy, and the C library, keep freed blocks up to this size for the next allocation of the same size."""
 
 
 @contextmanager
 def poisoned_heap(library: str, poison: float | None) -> Iterator[None]:
-    """Fill memory that is about to be allocated, so that whoever uses it unwritten shows.
+    """Fill memory that is about to be allocated, so that reading it before writing shows.
 
-    Without a poison nothing is filled.
-
-    The allocator fills large blocks while this lasts; small ones, which libraries keep for reuse,
-    are filled by allocating and freeing them.
+    The allocator fills large blocks inside the context; small ones, which libraries keep for reuse,
+    are filled by allocating and freeing them. Without a poison nothing is filled.
     """
     if poison is None:
         yield
@@ -48,7 +46,7 @@ def _spoil_small_blocks(library: str, poison: float) -> None:
 
 @cache
 def _mallopt() -> Any:
-    """Return the C library's `mallopt`, or what does nothing where there is none."""
+    """Return the C library's `mallopt`, or a function that does nothing where it has none."""
     try:
         return ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

@@ -13,7 +13,7 @@ _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 @cache
 def sizes() -> tuple[int, ...]:
-    """Return the bytes of the first processor's data caches, the smallest first; empty where nobody tells."""
+    """Return the bytes of the first processor's data caches, the smallest first; empty if unknown."""
     found = set()
     for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
         try:
@@ -28,8 +28,8 @@ def sizes() -> tuple[int, ...]:
 def evicting_bytes() -> int:
     """Return how much memory has to be written to empty the caches.
 
-    Twice the largest cache; of one that is too large for that, which many share, four times the cache
-    below it will do.
+    Twice the largest cache; where that is too much, since many cores share the largest one, four
+    times the next smaller one is enough.
     """
     known = sizes()
     if not known or 2 * known[-1] <= _MOST_BYTES:
@@ -40,7 +40,7 @@ def evicting_bytes() -> int:
 
 
 class Evictor:
-    """Empties the caches when it is called, by writing what is larger than they are."""
+    """Empties the caches when it is called, by writing to memory larger than they are."""
 
     def __init__(self) -> None:
         self._memory = np.zeros(evicting_bytes() // 8, np.int64)

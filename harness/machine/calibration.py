@@ -1,4 +1,4 @@
-"""What was measured of this machine with these libraries, kept in the user's cache folder for later runs."""
+"""Calibration: figures measured once per machine and set of libraries, in the user's cache folder."""
 
 import contextlib
 import hashlib
@@ -19,9 +19,9 @@ _NO_PLACE = (OSError, RuntimeError)  # as `Path.home` raises for a user without 
 
 
 def read(what: str, threads: int, kind: type[Kind], *, younger_s: float = inf) -> Kind | None:
-    """Return what was kept under a name, for so many threads, if it is younger than so many seconds.
+    """Return the figures stored under a name, for a number of threads, if younger than `younger_s` seconds.
 
-    None if nothing was kept, or it cannot be read.
+    None if nothing is stored, or it cannot be read.
     """
     try:
         path = _path(what, threads)
@@ -33,7 +33,7 @@ def read(what: str, threads: int, kind: type[Kind], *, younger_s: float = inf) -
 
 
 def write(what: str, threads: int, value: Any) -> None:
-    """Keep something under a name, if there is a place for it."""
+    """Store figures under a name; without a folder to write to, do nothing."""
     with contextlib.suppress(*_NO_PLACE):
         path = _path(what, threads)
         path.parent.mkdir(parents=True, exist_ok=True)

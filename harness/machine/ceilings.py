@@ -1,7 +1,7 @@
-"""What this machine can do at most: arithmetic per data type, and memory; measured once and kept.
+"""Ceilings: the best rates this machine reaches, of arithmetic per data type and of memory.
 
 A ceiling is the best that any installed library reaches on what machines are best at: a large matrix
-product, and a plain copy. The best of many tries counts, as nothing makes a machine faster than it is.
+product, and a plain copy. The best of many tries counts, as disturbances only make a machine slower.
 """
 
 import time
@@ -12,8 +12,9 @@ import msgspec
 
 from ..numerics.accuracy import Accuracy
 from ..numerics.arrays import LIBRARIES, Adapter, adapter
-from ..plugins.registry import is_installed
-from ..problems.problem import DTYPES, ITEM_SIZES, Problem
+from ..plugins.libraries import is_installed
+from ..problems.fields import DTYPES, ITEM_SIZES
+from ..problems.problem import Problem
 from ..problems.suite import Case
 from . import caches
 
@@ -22,16 +23,16 @@ _COPY_S = 0.05
 _SLOW_S = 0.05
 
 _SMALL, _LARGE = 128, 768
-"""Rows and columns of the products; where the large one takes long, the small one has to do."""
+"""Rows and columns of the products; where the large one would take long, only the small one is timed."""
 
 _LEAST_COPIED, _MOST_COPIED = 2**13, 2**28
 
 _FASTER = 2.0
-"""A kernel is not believed to be so many times faster than the best product or copy seen here: a busy
+"""A kernel cannot be more than this many times faster than the best product or copy seen here: a busy
 machine may have hidden that much of its speed when it was measured."""
 
 _READ_ONLY = 2.0
-"""A copy reads and writes; what mostly reads may be faster by as much."""
+"""A copy reads and writes; a kernel that mostly reads may be faster by this factor."""
 
 
 class Ceilings(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class Ceilings(msgspec.Struct, frozen=True):
     cached_gbytes_s: float
 
     def at_least(self, other: "Ceilings") -> "Ceilings":
-        """Return the better of both in everything, for these threads: more of them need not be slower."""
+        """Return the better rates of both, for these threads: more threads need not be slower."""
         gflops = {
             dtype: max(self.gflops.get(dtype, 0.0), other.gflops.get(dtype, 0.0))
             for dtype in {**self.gflops, **other.gflops}
@@ -59,14 +60,14 @@ class Ceilings(msgspec.Struct, frozen=True):
         )
 
     def peak_fraction(self, case: Case, seconds: float) -> float | None:
-        """Return the share of the peak flop rate that a case reaches in a time, None if that is not known."""
+        """Return the share of the peak flop rate that a case done in a time reaches, None if unknown."""
         peak = self.gflops.get(case.problems[0].dtype)
         return case.total("flops") / seconds / 1e9 / peak if peak else None
 
     def implausible(self, case: Case, accuracy: Accuracy, seconds: float) -> str | None:
         """Return why a case cannot be done in a time, or None if it can.
 
-        Fast algorithms do with fewer operations; all have to touch their data.
+        Fast algorithms need fewer operations; all have to touch their data.
         """
         touching = sum(_touched_bytes(one) for one in case.problems) / (self.cached_gbytes_s * 1e9)
         limits = [(touching, _FASTER * _READ_ONLY, f"{self.cached_gbytes_s:.3g} GB/s in cache")]
@@ -86,7 +87,7 @@ class Ceilings(msgspec.Struct, frozen=True):
 
 
 def _touched_bytes(problem: Problem) -> int:
-    """Return what no algorithm can leave out: a large stride or a crop leaves most of an input untouched."""
+    """Return the bytes that every algorithm has to touch; a large stride or a crop skips inputs."""
     inputs = problem.batch_size * problem.in_channels
     for axis, size in enumerate(problem.input_size):
         outputs, taps = problem.output_size[axis], problem.kernel_size[axis]
@@ -98,12 +99,12 @@ def _touched_bytes(problem: Problem) -> int:
 
 
 def measure_here(threads: int) -> Ceilings:
-    """Measure this process's libraries, which have been told how many threads to use."""
+    """Measure the libraries of this process, with a number of threads that they were already limited to."""
     installed = [adapter(name) for name in LIBRARIES if is_installed(name)]
     for library in installed:
         library.limit_threads(threads)
     gflops = {dtype: max(_product_rate(library, dtype) for library in installed) / 1e9 for dtype in DTYPES}
-    for dtype in ("float16", "bfloat16"):  # whoever computes in float32 and rounds once is right, too
+    for dtype in ("float16", "bfloat16"):  # computing in float32 and rounding once is correct, too
         gflops[dtype] = max(gflops[dtype], gflops["float32"])
     largest = min(_MOST_COPIED, max(2**26, 2 * max(caches.sizes(), default=2**25)))
     sizes = [_LEAST_COPIED * 4**power for power in range(5)]

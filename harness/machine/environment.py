@@ -21,26 +21,26 @@ _LIBRARIES = ("convharness", "numpy", "scipy", "torch", "pandas", "asv", "ml_dty
 
 
 def open_standard_streams() -> None:
-    """Give streams that were closed when we were started to nobody, so that writing is no error."""
+    """Open standard streams that the process was started without, so that writing to them is not an error."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free is this one; children are to have it, too.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 it is said by the name
+            # `open` returns the lowest free number, which is this one; child processes inherit it.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 the name says what it is
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "r+" if number else "r", buffering=1, closefd=False))  # noqa: SIM115 it is no path
+            setattr(sys, name, open(number, "r+" if number else "r", buffering=1, closefd=False))  # noqa: SIM115 it stays open
 
 
 def thread_variables(threads: int) -> dict[str, str]:
-    """Return the environment in which libraries start pools of so many threads."""
+    """Return the environment variables with which libraries start pools of that many threads."""
     return dict.fromkeys(_THREAD_VARIABLES, str(threads))
 
 
 def limit_threads(threads: int) -> None:
-    """Allow every thread pool of this process so many threads.
+    """Limit every thread pool of this process to that many threads.
 
-    Pools read the environment when their library loads; those that are loaded are told directly.
+    Pools read the environment when their library loads; those that are loaded are limited directly.
     """
     os.environ.update(thread_variables(threads))
     if "numpy" in sys.modules:
@@ -99,20 +99,20 @@ def machine() -> str:
 
 @cache
 def libraries() -> Mapping[str, str]:
-    """Return the installed versions of the libraries that a figure may depend on."""
+    """Return the installed versions of the libraries that a measured figure may depend on."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    versions = {}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def cpu_flags() -> list[str]:
-    """Return what the processor says of itself in single words; empty where nobody tells."""
+    """Return the processor's feature flags; empty if unknown."""
     return _cpu_info().get("flags", "").split()
 
 
@@ -131,7 +131,7 @@ def _cpu_model() -> str:
 
 
 def _cpu_features() -> str:
-    """Return the vector extensions: virtual machines hide the model's name, never these."""
+    """Return the vector extensions: virtual machines may hide the model's name, but not these."""
     flags = cpu_flags()
     return " ".join(
         sorted(flag for flag in flags if flag.startswith(("avx", "amx", "sse4", "fma", "asimd", "sve")))

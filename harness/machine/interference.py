@@ -1,6 +1,6 @@
-"""What else went on in the machine while something was timed: facts from the system, before and after.
+"""Interference: what other processes did while something was timed, from the system's counters.
 
-What a system does not tell is None. Nothing here is controlled; it is written into the record.
+A counter that the system does not have is None. Nothing is controlled here, only recorded.
 """
 
 import fcntl
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 _SPARE = 0.75
-"""Processors that others must leave beside the threads that are timed: the harness itself needs some."""
+"""The processors that must stay free beside the timed threads: the harness itself needs some."""
 
 _BUSY = ("user", "nice", "system", "irq", "softirq")
-"""What a processor is busy with; user's has what guests use in it, and the others are idle or stolen."""
+"""The kinds of time in which a processor works ("user" includes guests'); the others are idle or stolen."""
 
 _LEAST_FOREIGN = 0.05
 _TICKS_S = 0.03
-"""Processor time of others is counted in hundredths of a second."""
+"""The system counts processor time in hundredths of a second."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a block of measurements met with, in processors on average, and what was done about it.
+    """What disturbed a block of measurements, in processors on average.
 
-    `foreign` is what others used, `stolen` what the host of a virtual machine gave to others, and
-    `stalled` the share of time in which somebody waited for a processor. `repeated` samples and
-    blocks were taken again because others had the processor; `disturbed` ones are kept nevertheless.
+    `foreign` is what other processes used, `stolen` what the host of a virtual machine gave to others,
+    and `stalled` the share of time in which some process waited for a processor. A block `is_disturbed`
+    where other processes used processors that it needed.
     """
 
     foreign: float = 0.0
@@ -76,7 +76,7 @@ class Conditions:
 
     @classmethod
     def between(cls, before: Snapshot, after: Snapshot, *, own_s: float, threads: int) -> "Conditions":
-        """Return what there was between two moments in which we ourselves used `own_s`."""
+        """Return what happened between two snapshots in which the harness and its workers used `own_s`."""
         passed = max(after.at_s - before.at_s, 1e-9)
         foreign = max(0.0, (after.busy_s - before.busy_s - own_s) / passed)
         spare = len(os.sched_getaffinity(0)) - threads - _SPARE
@@ -96,7 +96,7 @@ class Conditions:
 
 
 def processors_in_turn(threads: int, turn: int) -> list[int]:
-    """Return as many of the processors that we may use as there are threads, others at every turn."""
+    """Return as many of the allowed processors as there are threads, different ones at every turn."""
     allowed = sorted(os.sched_getaffinity(0))
     count = min(threads, len(allowed))
     start = turn * count
@@ -105,11 +105,11 @@ def processors_in_turn(threads: int, turn: int) -> list[int]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Wait until nobody else of this user measures on this machine, and keep others waiting meanwhile."""
+    """Hold this user's lock for measuring on this machine; wait while another process holds it."""
     path = Path(tempfile.gettempdir()) / f"convharness-{os.getuid()}.lock"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError:  # no place for a lock is no reason not to measure
+    except OSError:  # without a place for a lock measure without one
         yield
         return
     try:
@@ -120,7 +120,7 @@ def alone() -> Iterator[None]:
 
 
 def summary(blocks: list[Conditions], **counts: Any) -> dict[str, Any]:
-    """Return the worst of some blocks as a record keeps it, rounded to what is known, with some counts."""
+    """Return the worst of some blocks as a record keeps it, rounded to significant digits, with counts."""
     worst: dict[str, Any] = {
         "foreign_processors": _worst(blocks, lambda block: block.foreign, 2),
         "stolen_processors": _worst(blocks, lambda block: block.stolen, 3),
@@ -144,7 +144,7 @@ def _rate(before: float | None, after: float | None, passed: float) -> float | N
 
 
 def _stalled_s() -> float | None:
-    """Return for how long somebody has waited for a processor, as Linux's pressure stall information says."""
+    """Return how long some process has waited for a processor, from Linux's pressure stall information."""
     try:
         return int(Path("/proc/pressure/cpu").read_text("ascii").split("total=")[1].split()[0]) / 1e6
     except (OSError, IndexError, ValueError):
@@ -159,7 +159,7 @@ def _swapped_bytes() -> int:
 
 
 def _throttled() -> int | None:
-    """Return how often the first processor was slowed down because it was hot."""
+    """Return how often the first processor was throttled because it was hot."""
     try:
         folder = Path("/sys/devices/system/cpu/cpu0/thermal_throttle")
         return int((folder / "core_throttle_count").read_text("ascii"))
@@ -168,7 +168,7 @@ def _throttled() -> int | None:
 
 
 def megahertz() -> float | None:
-    """Return the processors' present clock rate, as far as the system tells."""
+    """Return the processors' present clock rate, None if unknown."""
     import psutil
 
     try:

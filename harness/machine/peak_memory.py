@@ -1,7 +1,7 @@
 """How much memory a call takes: the high-water mark of its process, as Linux keeps it.
 
-Every page counts, whoever allocates it (NumPy, PyTorch, C or Python), at the price of a resolution
-of pages, and of not seeing what fits into memory that the process has already.
+Every page counts, from any allocator (NumPy, PyTorch, C or Python). The resolution is one page, and
+an allocation that fits into memory that the process already holds is not seen.
 """
 
 import ctypes
@@ -14,12 +14,12 @@ _RESET_PEAK = "5"  # proc(5), /proc/pid/clear_refs
 
 
 def peak_of(call: Callable[[], object]) -> int | None:
-    """Return how many bytes more than before a call had at its peak, its result included; None if unknown.
+    """Return the bytes by which memory grows during a call, its result included; None if unknown.
 
-    What was freed before is given back to the system first, so that using it again counts. So does
-    what is new in the process's own tables, a few pages.
+    Freed memory is returned to the system first, so that using it again counts. A few pages of the
+    process's own tables count, too.
     """
-    call()  # what is made once is made now
+    call()  # allocates what is allocated only once
     gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)
@@ -36,4 +36,4 @@ def _resident(name: str) -> int:
     for line in Path(f"/proc/{os.getpid()}/status").read_text("ascii", "replace").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise ValueError(f"the system does not tell {name}")
+    raise ValueError(f"/proc/self/status has no line {name}")

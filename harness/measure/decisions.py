@@ -1,8 +1,8 @@
 """Faster, slower, the same, or cannot tell: what the samples of two rivals allow to be said.
 
-A difference is one if it is beyond what the machine's noise alone can do, and if chance would make
-so large a one in fewer than one of a hundred identical pairs. Whoever makes many comparisons at once
-is held to that for all of them together.
+A difference is reported if it exceeds what the machine's noise alone can cause, and if chance would
+cause as large a difference in fewer than one of a hundred identical pairs. For many comparisons made
+at once that holds for all of them together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,11 @@ from .stats import Estimate, Pass, adjusted, paired_estimate, paired_ratio
 Word = Literal["faster", "slower", "same", "cannot tell"]
 
 SIGNIFICANCE = 0.01
-"""How many of the differences that are reported may be none."""
+"""The share of reported differences that may be false."""
 
 LEAST_MARGIN = 0.005
-"""A difference of less than half a percent is never called one: compilers and linkers make as much."""
+"""A difference below half a percent is never reported: the placement of code by compilers and linkers
+alone causes as much."""
 
 PRECISION = 0.01
 
@@ -28,8 +29,8 @@ class Decision:
     """How the time of one rival compares with that of another.
 
     `ratio` is its time over the other's, between `low` and `high` at 95 %. A difference of up to
-    `margin` is noise; the smallest slow-down that would have been seen in 95 of 100 cases is
-    `detectable`, as a share. `p` is the probability of so large a difference where there is none.
+    `margin` is noise; the smallest slow-down that would have been detected in 95 of 100 cases is
+    `detectable`, as a share. `p` is the probability of at least this difference between identical rivals.
     """
 
     word: Word
@@ -41,9 +42,9 @@ class Decision:
     p: float | None = None
 
 
-def noise_floor(passes: Sequence[Pass], twin: Sequence[Pass]) -> float:
-    """Return how far two identical rivals were apart, as a share, and at least `LEAST_MARGIN`."""
-    estimate = paired_estimate(twin, passes)
+def noise_floor(passes: Sequence[Pass], control: Sequence[Pass]) -> float:
+    """Return how far a rival and its A/A control were apart, as a share, and at least `LEAST_MARGIN`."""
+    estimate = paired_estimate(control, passes)
     return LEAST_MARGIN if estimate is None else max(LEAST_MARGIN, exp(abs(estimate.mean)) - 1)
 
 
@@ -56,7 +57,7 @@ def decide(
 ) -> Decision:
     """Return how a rival compares with a baseline that was timed in the same rounds.
 
-    Without three processes each there is a ratio and no interval, and so nothing can be told.
+    Fewer than three processes each give a ratio without an interval, so the answer is "cannot tell".
     """
     estimate = paired_estimate(passes, baseline)
     if estimate is None:
@@ -75,22 +76,22 @@ def decide(
 
 
 def all_told(decisions: Mapping[object, Decision]) -> dict[object, Decision]:
-    """Return decisions made together, so that of all differences reported about one in a hundred is none.
+    """Return decisions made together, so that about one in a hundred reported differences is false.
 
-    What is only found when it is asked alone becomes something that cannot be told.
+    A difference that is significant only on its own becomes "cannot tell".
     """
-    tested = {key: one.p for key, one in decisions.items() if one.p is not None}
-    known = dict(zip(tested, adjusted(list(tested.values())), strict=True))
+    tested = {key: decision.p for key, decision in decisions.items() if decision.p is not None}
+    together = dict(zip(tested, adjusted(list(tested.values())), strict=True))
     return {
-        key: replace(one, word="cannot tell")
-        if one.word in ("faster", "slower") and known[key] > SIGNIFICANCE
-        else one
-        for key, one in decisions.items()
+        key: replace(decision, word="cannot tell")
+        if decision.word in ("faster", "slower") and together[key] > SIGNIFICANCE
+        else decision
+        for key, decision in decisions.items()
     }
 
 
 def _word(estimate: Estimate, p: float, margin: float, alike: float) -> Word:
-    """Return the decision; noise may hide a difference, and is no reason to call two the same."""
+    """Return the decision; where noise could hide a difference, two rivals are not called the same."""
     if p <= SIGNIFICANCE:
         return "slower" if estimate.mean > 0 else "faster"
     is_same = abs(estimate.mean) + estimate.half_width() <= log1p(alike) and margin <= alike

@@ -1,8 +1,8 @@
 """Estimates from raw samples: medians, ratios of paired rounds, and their intervals over processes.
 
-A process has its own luck with memory, which lasts as long as it does: within one process two
-identical kernels may differ by some percent, and by as much in all of its rounds. So the process is
-what is counted: intervals are those of Student's t over independent processes.
+Where a process's memory lies affects its speed for as long as it lives: within one process two
+identical kernels may differ by some percent, by the same amount in all of its rounds. So the process
+is the unit of observation: intervals are those of Student's t over independent processes.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,9 @@ Pass = tuple[int, Sequence[float]]
 """The generation of a process, and the samples that were taken in it, in the order of the rounds."""
 
 _FINEST = 5e-4
-"""A standard error is never believed to be smaller: clocks and loops are not exact beyond that."""
+"""A standard error is never taken to be smaller: clocks and loops are not exact beyond that."""
 
-
-_LEAST_KIN, _TRIMMED_KIN = 3, 8
+_LEAST_GENERATIONS, _TRIMMED_GENERATIONS = 3, 8
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Estimate:
 
     @property
     def ratio(self) -> float:
-        """Return what the logarithms are of."""
+        """Return the ratio whose logarithm the mean is."""
         return exp(self.mean)
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
@@ -46,60 +45,60 @@ class Estimate:
         return exp(self.mean - half), exp(self.mean + half)
 
     def p_beyond(self, margin: float) -> float:
-        """Return how probable a mean so far from 0 is if the true one is no farther than `margin`.
+        """Return the probability of a mean at least this far from 0 if the true one is within `margin`.
 
-        It is that of the two-sided test at the edge of the margin; for no margin, Student's own.
+        It is that of the two-sided test at the edge of the margin; without a margin, Student's own.
         """
         beyond = (abs(self.mean) - margin) / self.error
         return min(1.0, _tail(self.freedom, beyond) + _tail(self.freedom, beyond + 2 * margin / self.error))
 
     def detectable(self, margin: float, significance: float, power: float = 0.95) -> float:
-        """Return the smallest true mean that would be found to be beyond a margin, with that probability."""
+        """Return the smallest true mean that is found to exceed a margin with probability `power`."""
         from scipy.special import nctdtrinc
 
-        # The statistic of what is there is Student's noncentral t: the sum of two quantiles of the
-        # central one falls short of it, at five processes by a ninth.
+        # Under a true difference the statistic follows Student's noncentral t: the sum of two
+        # quantiles of the central one falls short of it, at five processes by a ninth.
         least = nctdtrinc(self.freedom, 1 - power, _quantile(self.freedom, 1 - significance / 2))
         return margin + float(least) * self.error
 
 
 def over_processes(values: Sequence[tuple[int, float]]) -> Estimate | None:
-    """Return the estimate of values, of which those with one number come from processes of one kin.
+    """Return the estimate of values, each with the number of its generation of processes.
 
-    Each kin counts once, with the mean of its values. From eight on the lowest and the highest are
-    left out of the mean, since one process in ten may be quite another; the standard error is then
-    Yuen's (Wilcox, Introduction to Robust Estimation and Hypothesis Testing, section 4.3). None for
-    fewer than three: two have an interval too, but it says nothing.
+    Each generation counts once, with the mean of its values. From eight generations on the lowest and
+    the highest are trimmed from the mean, since one process in ten may be an outlier; the standard
+    error is then Yuen's (Wilcox, Introduction to Robust Estimation and Hypothesis Testing, section
+    4.3). None for fewer than three: the interval of two is too wide to be of use.
 
     >>> over_processes([(0, 0.01), (0, 0.03), (1, 0.02), (2, 0.02)]).mean
     0.02
     """
-    kin: dict[int, list[float]] = {}
+    generations: dict[int, list[float]] = {}
     for number, value in values:
-        kin.setdefault(number, []).append(value)
-    means = sorted(fmean(one) for one in kin.values())
+        generations.setdefault(number, []).append(value)
+    means = sorted(fmean(of_one) for of_one in generations.values())
     count = len(means)
-    if count < _LEAST_KIN:
+    if count < _LEAST_GENERATIONS:
         return None
-    cut = 1 if count >= _TRIMMED_KIN else 0
+    cut = 1 if count >= _TRIMMED_GENERATIONS else 0
     inner = means[cut : count - cut]
-    # Those that are cut count in the spread as if they were their inner neighbours (Winsor's way).
-    drawn_in = [inner[0]] * cut + inner + [inner[-1]] * cut
-    error = sqrt(variance(drawn_in) * count) / len(inner)
+    # In the spread the trimmed means count as their inner neighbours (winsorised variance).
+    winsorised = [inner[0]] * cut + inner + [inner[-1]] * cut
+    error = sqrt(variance(winsorised) * count) / len(inner)
     return Estimate(fmean(inner), max(error, _FINEST), len(inner) - 1)
 
 
 def paired_logarithms(passes: Sequence[Pass], others: Sequence[Pass]) -> list[tuple[int, float]]:
     """Return for every common pass the median over its common rounds of the logarithm of the ratio.
 
-    The ratio is taken within a round, where both saw the same machine; what is slower has fewer rounds.
+    The ratio is taken within a round, where both saw the same machine; a slower rival has fewer rounds.
     """
-    found = []
+    medians = []
     for (generation, mine), (_, theirs) in zip(passes, others, strict=False):
         logarithms = [log(a / b) for a, b in zip(mine, theirs, strict=False) if a > 0 < b]
         if logarithms:
-            found.append((generation, median(logarithms)))
-    return found
+            medians.append((generation, median(logarithms)))
+    return medians
 
 
 def paired_estimate(passes: Sequence[Pass], others: Sequence[Pass]) -> Estimate | None:
@@ -108,7 +107,7 @@ def paired_estimate(passes: Sequence[Pass], others: Sequence[Pass]) -> Estimate 
 
 
 def paired_ratio(passes: Sequence[Pass], others: Sequence[Pass]) -> float | None:
-    """Return the ratio of two rivals: over processes the mean of the logarithms, None without any.
+    """Return the ratio of two rivals: the mean of the logarithms over processes, None without samples.
 
     >>> paired_ratio([(0, [2.0, 8.0, 1.0])], [(0, [1.0, 2.0, 1.0])])
     2.0
@@ -124,11 +123,11 @@ def typical_time(passes: Sequence[Pass]) -> tuple[float, float, float]:
     """Return the median of all samples and the bounds of its interval over processes.
 
     Without enough processes the bounds are those of the median within one, from order statistics,
-    which say nothing of another process. They always enclose the median.
+    which do not hold for another process. They always enclose the median.
     """
-    samples = [sample for _, one in passes for sample in one]
+    samples = [sample for _, of_pass in passes for sample in of_pass]
     middle = median(samples)
-    estimate = over_processes([(number, log(median(one))) for number, one in passes if one])
+    estimate = over_processes([(number, log(median(of_pass))) for number, of_pass in passes if of_pass])
     low, high = _within(samples) if estimate is None else estimate.interval()
     return middle, min(middle, low), max(middle, high)
 
@@ -136,8 +135,8 @@ def typical_time(passes: Sequence[Pass]) -> tuple[float, float, float]:
 def _within(samples: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the interval of a median from order statistics.
 
-    It assumes nothing of the distribution (it inverts the sign test; Conover, Practical
-    Nonparametric Statistics, section 3.2). Fewer than six samples cannot have one at 95 %: the
+    It assumes nothing about the distribution (it inverts the sign test; Conover, Practical
+    Nonparametric Statistics, section 3.2). Fewer than six samples do not allow one at 95 %: the
     bounds are then the smallest and the largest.
     """
     from scipy.stats import quantile_test
@@ -151,9 +150,9 @@ def _within(samples: Sequence[float], confidence: float = CONFIDENCE) -> tuple[f
 
 
 def adjusted(probabilities: Sequence[float]) -> list[float]:
-    """Return the probabilities of many tests at once, so that few of the findings are false.
+    """Return the probabilities of many tests, adjusted to control the false discovery rate.
 
-    Benjamini and Hochberg 1995: of what is found at 1 % then, about 1 % is not there.
+    Benjamini and Hochberg 1995: of the findings at 1 %, about 1 % are false.
     """
     from scipy.stats import false_discovery_control
 

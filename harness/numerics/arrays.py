@@ -16,15 +16,19 @@ Array = NDArray[Any]
 
 
 class ForeignOutputError(Exception):
-    """An output that is no dense array of the library; the message says what it is."""
+    """An output that is not a dense array of the library; the message says what it is."""
 
 
 ALIGNMENT = 64
 """Bytes: one cache line. Kernels differ by 10 to 20 % between buffers aligned to 16 and to 64."""
 
 
+LAYOUTS = ("contiguous", "channels_last")
+"""How an image of shape (N, C, *size) is stored: in the order of its axes, or as (N, *size, C)."""
+
+
 class Subclass(np.ndarray[Any, Any]):
-    """An array that is not quite NumPy's own: implementations may be handed one, and return it then."""
+    """A subclass of NumPy's array: implementations may be handed one, and may then return one."""
 
 
 class Adapter(Protocol):
@@ -36,10 +40,10 @@ class Adapter(Protocol):
         """Return the implementation's own array over the memory of `array`."""
 
     def takes(self, array: Array) -> bool:
-        """Say whether the library has arrays that lie in memory as this one does."""
+        """Say whether the library has arrays of this one's strides and type."""
 
     def fill(self, own: Any, given: Array, content: Array) -> None:
-        """Put other numbers into an array that was handed over, as the library's own user would."""
+        """Write other numbers into an array that was handed over, by the library's own means."""
 
     def fresh(self, array: Array) -> Any:
         """Return a copy in memory of the library's own."""
@@ -47,7 +51,7 @@ class Adapter(Protocol):
     def take_back(self, y: Any) -> Array:
         """Return `y` as a NumPy array over the same memory.
 
-        Only the library's own type will do: a subclass may answer as it likes when it is compared.
+        Only the library's own type is accepted: a subclass may give any answer when it is compared.
         Raises `ForeignOutputError` for anything else.
         """
 
@@ -55,13 +59,13 @@ class Adapter(Protocol):
         """Tell the library how many threads it may use."""
 
     def running(self) -> AbstractContextManager[Any]:
-        """Return the context in which the library's code is run."""
+        """Return the context in which the library's code runs."""
 
     def product(self, dtype: str, size: int) -> Callable[[], object] | None:
-        """Return a product of two square matrices, to be timed; None where it has no fast one."""
+        """Return a product of two square matrices, to be timed; None for a dtype without a fast one."""
 
     def copying(self, size: int) -> Callable[[], object]:
-        """Return a copy of so many bytes, to be timed."""
+        """Return a copy of `size` bytes, to be timed."""
 
 
 class NumpyArrays:
@@ -98,7 +102,7 @@ class NumpyArrays:
 
     def product(self, dtype: str, size: int) -> Callable[[], object] | None:
         if dtype not in ("float32", "float64"):
-            return None  # it has loops for the others, and no BLAS
+            return None  # the others run in loops, not in BLAS
         a = aligned_copy(np.ones((size, size), dtype))
         b, c = aligned_copy(a), aligned_copy(a)
         return partial(np.matmul, a, b, out=c)
@@ -199,21 +203,28 @@ def dtype_of(name: str) -> np.dtype[Any]:
     return np.dtype(name)
 
 
-def aligned_copy(array: Array, layout: str = "contiguous") -> Array:
-    """Return a copy that starts on a cache line, in the memory order of `layout`.
+def in_stored_order(array: Array, layout: str) -> Array:
+    """Return a view of (N, C, *size) with its axes in the order in which `layout` stores them."""
+    return np.moveaxis(array, 1, -1) if layout == "channels_last" else array
 
-    `channels_last` keeps the shape (N, C, *size) and stores it as (N, *size, C).
-    """
-    stored = np.moveaxis(array, 1, -1) if layout == "channels_last" else array
+
+def from_stored_order(stored: Array, layout: str) -> Array:
+    """Return a view of shape (N, C, *size) of an array whose axes are in the order of `layout`."""
+    return np.moveaxis(stored, -1, 1) if layout == "channels_last" else stored
+
+
+def aligned_copy(array: Array, layout: str = "contiguous") -> Array:
+    """Return a copy that starts on a cache line, of the same shape, in the memory order of `layout`."""
+    stored = in_stored_order(array, layout)
     raw = np.empty(stored.nbytes + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     copy = raw[start : start + stored.nbytes].view(stored.dtype).reshape(stored.shape)
     copy[...] = stored
-    return np.moveaxis(copy, -1, 1) if layout == "channels_last" else copy
+    return from_stored_order(copy, layout)
 
 
 def root_of(array: Array) -> Array:
-    """Return the array that owns the memory of which this one is a view, or itself."""
+    """Return the array that owns the memory of this one."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
@@ -221,4 +232,4 @@ def root_of(array: Array) -> Array:
 
 def is_channels_last(array: Array) -> bool:
     """Say whether (N, C, *size) is stored as (N, *size, C)."""
-    return array.ndim > 2 and bool(np.moveaxis(array, 1, -1).flags.c_contiguous)
+    return array.ndim > 2 and bool(in_stored_order(array, "channels_last").flags.c_contiguous)

@@ -1,10 +1,9 @@
-"""Deterministic inputs for a problem: exact integers, single products, reals; no expected values.
+"""Deterministic operands of a problem: exact integers, single products, reals; no expected values.
 
 The same problem, kind and seed give the same numbers on every machine.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isqrt, prod
 from typing import Any
@@ -40,20 +39,21 @@ def generator(problem: Problem, kind: str, seed: int) -> np.random.Generator:
 
 
 def wide_x(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return odd integers, x as wide as sums stay exact and weight small.
+    """Return odd integers: x with as many bits as sums stay exact with, and a small weight.
 
     With n products of at most X·W, n·X·W + B ≤ 0.75·2^p makes every partial sum in any order a
-    whole number below 2^p, so the result is one and the same bit pattern for every implementation
-    that only multiplies and adds. Odd numbers with the leading bit set use all their bits: whoever
-    rounds them on the way, drops a product or counts one twice shows.
+    whole number below 2^p, so the result is the same bit pattern for every implementation that only
+    multiplies and adds. Odd numbers with the leading bit set use all their bits, so that rounding one,
+    dropping a product or counting one twice changes the result.
     """
     return _integers(problem, generator(problem, "wide_x", seed), bits, wide="x")
 
 
 def wide_weight(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return odd multiples of 2⁻⁴ and 2⁻⁵, weight as wide as sums stay exact and x small.
+    """Return odd multiples of 2⁻⁴ and 2⁻⁵: weight with as many bits as sums stay exact with, and a small x.
 
-    They are as exact as whole numbers, and none themselves, for those who look.
+    Sums of them are as exact as those of whole numbers, but a kernel that treats whole numbers in a
+    special way does not recognise them.
     """
     whole = _integers(problem, generator(problem, "wide_weight", seed), bits, wide="weight")
     return powered(problem, whole, -4, -5)
@@ -62,9 +62,9 @@ def wide_weight(problem: Problem, seed: int, bits: int | None = None) -> Operand
 def full_x(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     """Return one product per output, of a fraction x that fills its significand and a power of two.
 
-    The product is exact in every type that holds x, so whoever rounds x or the product on the way
-    shows, however long the sums of the problem are. Each output channel has a tap of its own, and
-    moves the image to its own place.
+    The product is exact in every type that holds x, so that rounding x or the product changes the
+    result, however long the sums of the problem are. Each output channel has a tap of its own, which
+    shifts the image by its own offset.
     """
     random = generator(problem, "full_x", seed)
     x = odd(random, problem.input_shape, 2 ** (bits or PRECISION[problem.dtype]) - 1) * _fraction(problem)
@@ -83,14 +83,14 @@ def full_weight(problem: Problem, seed: int, bits: int | None = None) -> Operand
 
 
 def _fraction(problem: Problem) -> float:
-    """Return a power of two that makes fractions of whole numbers that fill their significand."""
+    """Return a power of two that turns whole numbers that fill their significand into fractions."""
     return 1.0 if problem.dtype == "float16" else 2.0 ** -(PRECISION[problem.dtype] // 2)
 
 
 def single_taps(problem: Problem, random: np.random.Generator, values: Array) -> tuple[Array, Array]:
     """Return a weight with one tap per output channel, and a bias of zeros.
 
-    Neighbouring channels take different taps, so that all are used where there are channels enough.
+    Neighbouring channels take different taps, so that all taps are used if there are enough channels.
     """
     channels = np.arange(problem.out_channels)
     weight = np.zeros((problem.out_channels, problem.products))
@@ -113,10 +113,10 @@ def small_integers(problem: Problem, seed: int) -> Operands:
 
 
 def sparse_integers(problem: Problem, seed: int) -> Operands:
-    """Return integers of at most 3, x with few of its channels and elements away from zero.
+    """Return integers of at most 3, with few channels and elements of x that are not zero.
 
-    The bounds of transforms are normwise and grow with what is summed: on so little data they stay
-    below one half, where an output that is off by one shows. Samples and seeds take other channels.
+    The bounds of transforms are normwise and grow with the sums: on such sparse data they stay below
+    one half, so that an error of one in an output shows. Samples and seeds take different channels.
     """
     random = generator(problem, "sparse_integers", seed)
     full = small_integers(problem, seed)
@@ -124,18 +124,18 @@ def sparse_integers(problem: Problem, seed: int) -> Operands:
     samples = np.arange(problem.batch_size)[:, None]
     used = (samples + seed + np.arange(channels)) % -(-channels // 4) == 0
     shape = (problem.batch_size, problem.groups, channels, *problem.input_size)
-    kept = random.random(shape) < 256 / prod(problem.input_size)
-    kept &= used.reshape(problem.batch_size, 1, channels, *(1,) * problem.ndim)
-    # No weight is zero: where there is one of them only, nothing would be left to see.
+    chosen = random.random(shape) < 256 / prod(problem.input_size)
+    chosen &= used.reshape(problem.batch_size, 1, channels, *(1,) * problem.ndim)
+    # No weight is zero: if there is only one of them, all outputs would be zero.
     weight = np.where(full.weight == 0, full.weight.dtype.type(2), full.weight)
-    return replace(full, x=full.x * kept.reshape(problem.input_shape).astype(full.x.dtype), weight=weight)
+    return replace(full, x=full.x * chosen.reshape(problem.input_shape).astype(full.x.dtype), weight=weight)
 
 
 def impulses(problem: Problem, seed: int) -> Operands:
     """Return one full-significand element in x per sample and group, and one tap that meets it.
 
     Every output channel then holds a single product, and the normwise bound of a fast algorithm is
-    a small multiple of it, so that a narrower type on the way shows there too.
+    a small multiple of it, so that an intermediate result in a narrower type exceeds the bound.
     """
     random = generator(problem, "impulses", seed)
     channels = problem.in_channels // problem.groups
@@ -143,7 +143,7 @@ def impulses(problem: Problem, seed: int) -> Operands:
     weight = np.zeros(problem.weight_shape)
     position, tap = zip(*(_meeting(problem, axis) for axis in range(problem.ndim)), strict=True)
     for sample in range(problem.batch_size):
-        # The channel moves with the sample, so that more than one of them is looked at.
+        # The channel moves with the sample, so that more than one channel is tested.
         x[(sample, slice(None), sample % channels, *position)] = random.uniform(1, 2, problem.groups)
     weight[(slice(None), slice(None), *tap)] = random.uniform(1, 2, (problem.out_channels, channels))
     return operands_of(
@@ -163,7 +163,7 @@ def _meeting(problem: Problem, axis: int) -> tuple[int, int]:
             position = output * problem.stride[axis] - before + tap * problem.dilation[axis]
             if 0 <= position < size:
                 return position, tap
-    return 0, 0  # nothing but padding is ever read: all outputs are zero
+    return 0, 0  # only padding is read: all outputs are zero
 
 
 def reals(problem: Problem, seed: int) -> Operands:
@@ -172,12 +172,12 @@ def reals(problem: Problem, seed: int) -> Operands:
 
 
 def timed(problem: Problem, seed: int) -> Operands:
-    """Return what is timed: reals that no check of the oracle has shown before."""
+    """Return data for timing: reals that no check of the oracle has used."""
     return normal(problem, generator(problem, "timed", seed))
 
 
 def timed_integers(problem: Problem, seed: int) -> Operands:
-    """Return what is timed where sums can be compared exactly: whole numbers that fill 24 bits."""
+    """Return data for timing whose sums can be compared exactly: whole numbers that fill 24 bits."""
     random = generator(problem, "timed_integers", seed)
     return _integers(problem, random, min(PRECISION[problem.dtype], PRECISION["float32"]), wide="x")
 
@@ -186,20 +186,6 @@ def normal(problem: Problem, random: np.random.Generator) -> Operands:
     """Return standard normal numbers."""
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
     return operands_of(problem, *(random.standard_normal(shape) for shape in shapes))
-
-
-KINDS: dict[str, Callable[..., Operands]] = {
-    "wide_x": wide_x,
-    "wide_weight": wide_weight,
-    "full_x": full_x,
-    "full_weight": full_weight,
-    "small_integers": small_integers,
-    "sparse_integers": sparse_integers,
-    "impulses": impulses,
-    "reals": reals,
-    "timed": timed,
-    "timed_integers": timed_integers,
-}
 
 
 def _integers(problem: Problem, random: np.random.Generator, bits: int | None, wide: str) -> Operands:
@@ -218,16 +204,16 @@ def _integers(problem: Problem, random: np.random.Generator, bits: int | None, w
 
 
 def held_bits(problem: Problem, bits: int | None) -> int:
-    """Return the significand bits in which sums are held by who keeps so many bits of the inputs.
+    """Return the significand bits of sums in an implementation that keeps `bits` bits of the inputs.
 
-    That is the accumulator, but float32 for whoever claims no more bits than it has.
+    Those of the accumulator, but of float32 where it declares no more bits than float32 has.
     """
     held = accumulator_bits(problem.dtype)
     return held if bits is None else min(held, max(bits, PRECISION["float32"]))
 
 
 def powered(problem: Problem, operands: Operands, of_x: int, of_weight: int) -> Operands:
-    """Return the same numbers times powers of two: what was exact stays so, where nothing underflows."""
+    """Return the same numbers times powers of two, which keeps sums exact unless something underflows."""
     bias = np.zeros(problem.out_channels) if operands.bias is None else operands.bias.astype(np.float64)
     return operands_of(
         problem,
@@ -247,12 +233,12 @@ def odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) -
 
 
 def whole_numbers(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
-    """Return whole numbers as operands; a power of two keeps their sums inside float16's range."""
+    """Return whole numbers as operands; a power of two keeps sums within the range of float16."""
     scale = 2.0**-8 if problem.dtype == "float16" else 1.0
     return operands_of(problem, x * scale, weight, bias * scale)
 
 
 def operands_of(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
-    """Return arrays of the problem's shapes as operands of its data type, without the bias that it lacks."""
+    """Return arrays of the problem's shapes as operands of its dtype; without a bias if it has none."""
     dtype = dtype_of(problem.dtype)
     return Operands(x.astype(dtype), weight.astype(dtype), bias.astype(dtype) if problem.bias else None)

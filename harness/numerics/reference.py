@@ -1,9 +1,9 @@
-"""The true result of a problem, in float64, by code that no implementation shares.
+"""The reference: the true result of a problem in float64, by code that no implementation shares.
 
 "Convolution" is cross-correlation:
 y[n, o, p] = b[o] + Σ_c,k w[o, c, k]·x[n, c, p·stride − before + k·dilation].
-Positions outside the input are zeros or, by `padding_mode`, elements of the input; that is done
-here by looking indices up, so that padding, cropping, stride and dilation are one gather.
+Positions outside the input are zeros or, by `padding_mode`, elements of the input. Indices are looked
+up, so that padding, cropping, stride and dilation are one gather.
 """
 
 from collections.abc import Iterator
@@ -31,16 +31,16 @@ _MANTISSA = 53
 _SAFE_POWER = 450
 
 _DOUBLED = 2.0**-40
-"""How much of a float64 sum's doubt `convolve_exactly` leaves, or less: its own unit is 2⁻¹⁰⁶."""
+"""The share of a float64 sum's doubt that is left by `convolve_exactly`, or less: its own unit is 2⁻¹⁰⁶."""
 
 
 def truth(problem: Problem, operands: Operands, *, exact: bool = False) -> Truth:
     """Return the true output, Σ|products| for the bounds, and how far the output may be off.
 
-    With `exact` the data is such that every sum in float64 is exact, so nothing is in doubt.
+    With `exact` the data is such that every sum in float64 is exact, so that the doubt is zero.
     Otherwise the float64 sums are within γₙ₊₂·A of the true ones (Higham, section 3.1); the two
-    extra roundings are the bias's and that of A itself. That is nothing beside the bounds of
-    float32, and as much as those of float64, whose truth is therefore made by `convolve_exactly`.
+    extra roundings are those of the bias and of A itself. That is negligible beside the bounds of
+    float32, but as large as those of float64, whose truth `convolve_exactly` therefore computes.
 
     Raises `ProblemError` for a direction that has no reference yet.
     """
@@ -54,7 +54,7 @@ def truth(problem: Problem, operands: Operands, *, exact: bool = False) -> Truth
         y = convolve(problem, operands.x, operands.weight, operands.bias)
     bias = None if operands.bias is None else np.abs(operands.bias)
     magnitude = convolve(problem, np.abs(operands.x), np.abs(operands.weight), bias)
-    # A is itself a rounded sum, of terms of one sign: growing it by its own error keeps the bound a bound.
+    # A is itself a rounded sum, of terms of one sign: it is enlarged by its own error.
     magnitude *= 1 + gamma(problem.products + 2, _U)
     doubt: Doubles | float = 0.0
     if not exact:
@@ -80,11 +80,11 @@ def convolve(problem: Problem, x: Array, weight: Array, bias: Array | None) -> D
 def convolve_exactly(
     problem: Problem, x: Array, weight: Array, bias: Array | None
 ) -> tuple[Doubles, Doubles]:
-    """Return the output as an unevaluated sum of two float64 arrays, as if made with 106 bits.
+    """Return the output as an unevaluated sum of two float64 arrays, as if computed with 106 bits.
 
-    x and weight are cut into slices of so few bits on a common grid that products and sums of two
-    slices are exact in float64. Each pair of slices is one convolution, and the results are added
-    up from the smallest with the error of every addition kept.
+    x and weight are cut into slices on a common grid, with few enough bits that products and sums of
+    two slices are exact in float64. Each pair of slices is one convolution, and the results are added
+    up from the smallest, keeping the error of every addition.
 
     Source: K. Ozaki, T. Ogita, S. Oishi, S. M. Rump, Error-free transformations of matrix
     multiplication by using fast routines of matrix multiplication and its applications, Numerical
@@ -111,10 +111,10 @@ def convolve_exactly(
 
 
 def _sliced(values: Doubles, bits: int) -> tuple[list[Doubles], int]:
-    """Return slices of so many bits whose sum is values·2⁻ᵖ, the largest first, and p.
+    """Return slices of `bits` bits whose sum is values·2⁻ᵖ, the largest first, and p.
 
-    Adding and subtracting σ rounds to the grid whose unit is σ's last bit; p keeps numbers so far
-    from the ends of their range that neither σ nor products of slices leave it.
+    Adding and subtracting σ rounds to the grid whose unit is σ's last bit; p keeps the numbers far
+    enough from the ends of their range that neither σ nor products of slices leave it.
     """
     power = int(np.frexp(np.abs(values).max(initial=0))[1])
     largest = max(-_SAFE_POWER, min(power, _SAFE_POWER))
@@ -143,7 +143,7 @@ def _padded(problem: Problem, x: Doubles) -> Doubles:
 
 
 def take_padded(x: Doubles, positions: Indices, axis: int, padding_mode: str) -> Doubles:
-    """Return what stands at positions of an axis, of which some may be outside."""
+    """Return the elements at positions along an axis, some of which may lie outside."""
     size = x.shape[axis]
     inside = (positions >= 0) & (positions < size)
     x = np.take(x, _source(positions, size, padding_mode), axis=axis)
@@ -153,7 +153,7 @@ def take_padded(x: Doubles, positions: Indices, axis: int, padding_mode: str) ->
 
 
 def _source(positions: Indices, size: int, padding_mode: str) -> Indices:
-    """Return which element of the input stands at each position; zeros point at any and are masked."""
+    """Return the index into the input for each position; those of zeros are arbitrary, and masked later."""
     if padding_mode == "circular":
         return positions % size
     if padding_mode == "reflect":
@@ -173,7 +173,7 @@ def _blocks(problem: Problem) -> Iterator[tuple[int, slice]]:
 
 
 def _windows(problem: Problem, x: Doubles, rows: slice) -> Doubles:
-    """Return what each output of a block reads: (C, K, P) with K taps and P outputs, in C order."""
+    """Return the elements that each output of a block reads: (C, K, P) with K taps and P outputs."""
     ndim = problem.ndim
     indices: list[Any] = [slice(None)]
     for axis in range(ndim):

@@ -1,8 +1,8 @@
 """The matrices of Winograd's minimal filtering algorithms F(m, r), and how much they magnify.
 
-F(m, r) makes m outputs of a filter with r taps from t = m + r − 1 inputs d with t products:
-y = Aᵀ[(G·g) ⊙ (Bᵀ·d)]. The matrices are Toom's and Cook's: t − 1 points and infinity; small points
-first, as every library chooses them, because that keeps the errors small. Source: S. Winograd,
+F(m, r) computes m outputs of a filter with r taps from t = m + r − 1 inputs d with t products:
+y = Aᵀ[(G·g) ⊙ (Bᵀ·d)]. The matrices are those of Toom and Cook: t − 1 points and infinity; small
+points first, as every library chooses them, which keeps the errors small. Source: S. Winograd,
 Arithmetic Complexity of Computations (1980), chapter V; the points of A. Lavin and S. Gray, Fast
 Algorithms for Convolutional Neural Networks (2016).
 """

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.accuracy import PRECISION, Accuracy, Array, Truth, flushed, low_precision
+from ..numerics.accuracy import PRECISION, Accuracy, Array, Truth
+from ..numerics.error_bounds import flushed, low_precision
 
 Doubles = NDArray[np.float64]
 

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..plugins.declaration import Implementation, declare, mark_of
-from ..problems.suite import CONFORMANCE, Case, find_suite
+from ..plugins.declaration import Implementation, declare
+from ..plugins.marks import mark_of
+from ..problems.suite import Case
+from ..problems.suite_files import CONFORMANCE, find_suite
 from . import Oracle
 
 

@@ -32,11 +32,11 @@ _TEXTS: Mapping[Kind, str] = {
     "line": "{reason}",
     "name": "two implementations are called {subject!r}; rename one of them with name=",
     "neighbour": "{subject} imports {reason!r} from beside it; a plugin is one file, or an installed package",
-    "suffix": "{subject} is no Python file; a plugin's name ends in .py",
+    "suffix": "{subject} is not a Python file; a plugin's name ends in .py",
     "twice": "{subject} defines two implementations {reason}; rename one of them",
     "unmarked": "{subject} marks no function; put @implementation above one",
 }
-"""What a mistake of each kind says."""
+"""The text of a mistake of each kind."""
 
 _PACKAGE = "package"
 _END_OF_SUBJECT = re.compile(r": | (?:defines|does|imports|is|marks) ")
@@ -48,7 +48,8 @@ class BrokenPlugin:
 
     `subject` is the file, the entry point or the package that has the mistake, or the name that two
     implementations share. `family` is the first part of the names of the implementations that it takes
-    away, empty where it takes all of them away. `reason` is what Python, pip or the declaration's check said.
+    away, empty where it takes all of them away. `reason` is the message of Python, pip or the
+    declaration's check.
     """
 
     kind: Kind
@@ -70,9 +71,9 @@ class BrokenPlugin:
 
 
 def read_broken(stored: object) -> BrokenPlugin:
-    """Return a broken plugin from what a run has stored of it; earlier versions stored its line of text.
+    """Return a broken plugin as a run stored it; earlier versions stored a line of text.
 
-    Raises `msgspec.ValidationError` for what is neither.
+    Raises `msgspec.ValidationError` for anything else.
     """
     return of_line(stored) if isinstance(stored, str) else msgspec.convert(stored, BrokenPlugin)
 

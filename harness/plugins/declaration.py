@@ -1,24 +1,21 @@
-"""The marks that make a function an implementation, and what its signature declares.
-
-A mark only attaches facts to a function, which stays callable as itself; nothing is registered here
-and nothing is run.
-"""
+"""What an implementation declares, by its signature and the keywords of its mark; nothing is run here."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any
 
 from ..errors import PluginError, did_you_mean
-from ..numerics import accuracy as accuracies
-from ..numerics.accuracy import LOCALITIES
+from ..numerics import accuracy_classes
+from ..numerics.accuracy import LOCALITIES, Accuracy
+from ..numerics.arrays import LAYOUTS
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
-from ..problems.problem import DIRECTIONS, DTYPES, FIELDS, PADDING_MODES, Problem
+from ..problems.fields import DIRECTIONS, DTYPES, PADDING_MODES
+from ..problems.problem import FIELDS, Problem
+from .marks import Function, Mark, name_of
 from .support import Unsupported, allows, needs, refused_by_signature
 
-Function = Callable[..., Any]
-F = TypeVar("F", bound=Function)
 Condition = Callable[[Problem], str | None]
 
 PARAMETERS = (
@@ -33,93 +30,17 @@ PARAMETERS = (
     "padding_mode",
     "problem",
 )
-LAYOUTS = ("contiguous", "channels_last")
 
-_MARK = "__convharness_mark__"
 _CONSTRAINTS = ("ndim", *(name for name in FIELDS if name not in ("direction", "dtype")))
 _FLOATS = ("float32", "float64")
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a decorator was told about its function."""
-
-    is_plan: bool
-    keywords: Mapping[str, Any]
-
-
-@overload
-def implementation(function: F, /) -> F: ...
-@overload
-def implementation(**keywords: Any) -> Callable[[F], F]: ...
-def implementation(function: Function | None = None, /, **keywords: Any) -> Any:
-    """Mark a function from `x`, `weight` (and what else it asks for by name) to the output.
-
-    Its signature declares what it can do: any of `bias, stride, padding, pads, dilation, groups,
-    padding_mode` that it leaves out must have its default, unless it asks for the whole `problem`.
-    `padding` is one int per axis, `pads` one (before, after) pair per axis; meanings and shapes are
-    those of `torch.nn.functional.conv2d`.
-
-    Keywords narrow it further: any field of `Problem` (one value, or a list of allowed ones),
-    `ndim=` (default 2), `dtype=` (default float32 and float64), `direction=`,
-    `when=problem -> reason or None`; and describe it: `name=`, `arrays='numpy' | 'torch'`,
-    `layout='channels_last'`, `library=` (whose arithmetic it is, if not `arrays`).
-
-    What the oracle then holds it to is said by `accuracy=` ('direct', 'winograd(m,r)', 'fft',
-    'strassen(l)', 'low(p)'), `locality=` (how far a NaN spreads: 'window', 'hull', 'tile', 'group',
-    'sample', 'batch'; by default as far as the class makes it), `flushes_subnormals=True` and
-    `deterministic=False`.
-
-    Raises `PluginError` for a second mark; everything else is checked when it is discovered.
-    """
-    return _marker(function, keywords, is_plan=False)
-
-
-@overload
-def plan(function: F, /) -> F: ...
-@overload
-def plan(**keywords: Any) -> Callable[[F], F]: ...
-def plan(function: Function | None = None, /, **keywords: Any) -> Any:
-    """Mark a function that takes everything but `x` and returns the callable `x -> y`.
-
-    For what compiles, packs weights or builds a module: only `x -> y` is timed, and the planning
-    time is recorded beside it. Keywords are those of `implementation`.
-    """
-    return _marker(function, keywords, is_plan=True)
-
-
-def _marker(function: Function | None, keywords: Mapping[str, Any], *, is_plan: bool) -> Any:
-    def attach(function: Function) -> Function:
-        if hasattr(function, _MARK):
-            raise PluginError(
-                f"{getattr(function, '__name__', function)} is marked twice; one mark per function"
-            )
-        try:
-            setattr(function, _MARK, Mark(is_plan, keywords))
-        except (AttributeError, TypeError):
-            advice = "wrap it in a function of your own"
-            raise PluginError(f"{_name_of(function)} cannot be marked; {advice}") from None
-        return function
-
-    return attach if function is None else attach(function)
-
-
-def _name_of(function: Any) -> str:
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def mark_of(candidate: object) -> Mark | None:
-    """Return the mark of a function, or None; anything may be asked, a stand-in for a module too."""
-    mark = getattr(candidate, "__dict__", {}).get(_MARK)
-    return mark if isinstance(mark, Mark) else None
 
 
 @dataclass(frozen=True)
 class Implementation:
     """One way to convolve: a function or a plan, and what it declares.
 
-    Of one that is there in several versions, such as those of two commits, `version` says which it is,
-    and `site` in which folder its package lies, if not among the installed ones.
+    Where an implementation exists in several versions, such as those of two commits, `version` names
+    this one and `site` is the folder of its package, if it is not an installed one.
     """
 
     name: str
@@ -131,7 +52,7 @@ class Implementation:
     dtypes: tuple[str, ...]
     direction: str
     when: Condition | None = field(repr=False)
-    accuracy: accuracies.Accuracy
+    accuracy: Accuracy
     locality: str
     flushes_subnormals: bool
     deterministic: bool
@@ -146,13 +67,13 @@ class Implementation:
 
     @property
     def own_name(self) -> str:
-        """Return the name that it has in its own file: that of one of several versions ends in `@version`."""
+        """Return the name in its own file, which does not end in `@version`."""
         return self.name.removesuffix(f"@{self.version}")
 
     def refuses(self, problem: Problem) -> Unsupported | None:
         """Return why this implementation does not support the problem, or None if it does.
 
-        Raises `PluginError` if its `when=` raises, or returns anything but a text or None.
+        Raises `PluginError` if its `when=` raises, or returns something other than a text or None.
         """
         for name, allowed in (("dtype", self.dtypes), ("direction", self.direction)):
             if not allows(name, allowed, problem):
@@ -183,10 +104,10 @@ def declare(
 
     `origin` says how it was found: 'built-in', 'installed', 'file' or, of a repository, 'folder'.
 
-    Raises `PluginError`, naming the function, for a parameter or keyword that is not known.
+    Raises `PluginError`, naming the function, for an unknown parameter or keyword.
     """
     keywords = dict(mark.keywords)
-    default_name = f"{family}.{_name_of(function)}"
+    default_name = f"{family}.{name_of(function)}"
     name = keywords.pop("name", default_name)
     try:
         return Implementation(
@@ -198,7 +119,7 @@ def declare(
             arrays=(arrays := _choice("arrays", keywords.pop("arrays", "numpy"), ARRAY_LIBRARIES)),
             library=_text("library", keywords.pop("library", arrays)),
             layout=_choice("layout", keywords.pop("layout", "contiguous"), LAYOUTS),
-            accuracy=(accuracy := accuracies.parse(keywords.pop("accuracy", "direct"))),
+            accuracy=(accuracy := accuracy_classes.parse(keywords.pop("accuracy", "direct"))),
             locality=_choice("locality", keywords.pop("locality", accuracy.locality), LOCALITIES),
             flushes_subnormals=_yes_or_no("flushes_subnormals", keywords.pop("flushes_subnormals", False)),
             deterministic=_yes_or_no("deterministic", keywords.pop("deterministic", True)),
@@ -216,7 +137,7 @@ def declare(
 
 def _parameters(function: Function, *, is_plan: bool) -> tuple[str, ...]:
     if inspect.isclass(function) or not callable(function):
-        raise PluginError("is marked but is no function; mark the function that convolves")
+        raise PluginError("is marked but is not a function; mark the function that convolves")
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
@@ -258,12 +179,12 @@ def _constraints(keywords: Mapping[str, Any]) -> dict[str, Any]:
     _known("ndim", keywords.get("ndim", 2), (1, 2, 3))
     for name, value in keywords.items():
         if name not in ("padding_mode", "bias"):
-            _refuse_no_number(name, value)
+            _refuse_non_numbers(name, value)
     return {"ndim": 2, **keywords}
 
 
-def _refuse_no_number(name: str, value: Any) -> None:
-    """Refuse a constraint that no problem could meet: what is no int, nor per-axis ints, nor several."""
+def _refuse_non_numbers(name: str, value: Any) -> None:
+    """Refuse a constraint other than a whole number, one per axis, or several of these alternatives."""
     alternatives = list(value) if isinstance(value, (list, set, frozenset, range)) else [value]
     for one in alternatives:
         items = one if isinstance(one, tuple) else (one,)
@@ -289,7 +210,7 @@ def _text(keyword: str, value: Any) -> str:
     if not isinstance(value, str) or len(value.split()) != 1:
         raise PluginError(f"declares {keyword}={value!r}; it must be one word")
     if set(value) & set("*?[]"):
-        raise PluginError(f"declares {keyword}={value!r}; it may hold none of * ? [ ], which select names")
+        raise PluginError(f"declares {keyword}={value!r}; it must not contain * ? [ or ], which select names")
     return value
 
 

@@ -1,4 +1,4 @@
-"""What an implementation declares, as words that travel from the process that loaded its file."""
+"""The facts of an implementation: its declaration as JSON, sent by the process that loaded its file."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PluginError
-from ..numerics import accuracy
+from ..numerics import accuracy_classes
 from ..problems.problem import Problem
 from .declaration import Implementation
 
@@ -16,7 +16,7 @@ _PLAIN = frozenset(field.name for field in fields(Implementation)) - {
 
 
 def written_facts(one: Implementation) -> dict[str, Any]:
-    """Return all that an implementation declares but its code."""
+    """Return everything that an implementation declares, without its code."""
     return {name: getattr(one, name) for name in _PLAIN} | {
         "accuracy": one.accuracy.name,
         "source": str(one.source),
@@ -28,12 +28,12 @@ def written_facts(one: Implementation) -> dict[str, Any]:
 
 
 def read_facts(facts: Mapping[str, Any]) -> Implementation:
-    """Return the implementation that some facts describe, whose code is in another process."""
+    """Return the implementation that facts describe; its code is in another process."""
     return Implementation(
         **{name: facts[name] for name in _PLAIN},
         function=_elsewhere,
         when=_asked_elsewhere if facts["asks"] else None,
-        accuracy=accuracy.parse(facts["accuracy"]),
+        accuracy=accuracy_classes.parse(facts["accuracy"]),
         source=Path(facts["source"]),
         parameters=tuple(facts["parameters"]),
         dtypes=tuple(facts["dtypes"]),
@@ -46,11 +46,11 @@ def _elsewhere(*_: Any) -> Any:
 
 
 def _asked_elsewhere(_: Problem) -> str | None:
-    raise PluginError("is asked in a process of its own what it supports")
+    raise PluginError("runs in a process of its own, which alone knows what it supports")
 
 
 def _spelt(value: Any) -> Any:
-    """Return a constraint so that JSON keeps what a tuple is: one value per axis."""
+    """Return a constraint as JSON, in which a tuple, one value per axis, is an object."""
     if isinstance(value, tuple):
         return {"axes": [_spelt(item) for item in value]}
     if isinstance(value, (list, set, frozenset, range)):

@@ -14,8 +14,8 @@ _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 def pad(x: NDArray[T], pads: Sequence[tuple[int, int]], padding_mode: str = "zeros") -> NDArray[T]:
     """Return `x` (…, *size) with its last axes padded by (before, after); a negative `after` crops.
 
-    Without anything to pad or crop it is `x` itself. Zeros are written around a copy, which takes a
-    twentieth of the time of `numpy.pad` on a small image.
+    Where there is nothing to pad or crop it returns `x` itself. Zeros are written around a copy, which
+    takes a twentieth of the time of `numpy.pad` on a small image.
 
     >>> pad(np.array([[1, 2, 3]]), [(1, -1)])
     array([[0, 1, 2]])

@@ -1,13 +1,14 @@
-"""What a declaration lets through: whether an implementation supports a problem, and if not, why."""
+"""Support: whether an implementation's declaration allows a problem, and if not, why."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ..problems.problem import SPATIAL_FIELDS, Problem
+from ..problems.fields import SPATIAL_FIELDS
+from ..problems.problem import Problem
 
 _LONGEST = 1000
-"""Characters of a condition's own reason that are kept."""
+"""How many characters of a condition's own reason are kept."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Unsupported:
 
     @classmethod
     def read(cls, line: str) -> Self:
-        """Return the value of a line that a plugin's condition gives, or that is all that was stored.
+        """Return the value of a line that a plugin's condition returned, or that an earlier version stored.
 
         >>> Unsupported.read("needs a square input, got (5, 6)").got
         '(5, 6)'
@@ -41,7 +42,7 @@ class Unsupported:
 
 
 def refused_by_signature(parameters: Collection[str], problem: Problem) -> Unsupported | None:
-    """Return which of the things that the signature leaves out the problem has."""
+    """Return which feature of the problem the signature leaves out, or None."""
     asked = set(parameters)
     if problem.bias and "bias" not in asked:
         return Unsupported("takes no bias", field="bias")
@@ -58,7 +59,7 @@ def _refused_padding(asked: set[str], problem: Problem) -> Unsupported | None:
         return needs("padding", 0, problem)
     if "pads" not in asked and any(before != after for before, after in problem.pads):
         return Unsupported("needs symmetric padding", str(problem.padding), "padding")
-    # Where nothing is padded the mode says nothing.
+    # Where nothing is padded the mode has no effect.
     if "padding_mode" not in asked and any(max(pair) > 0 for pair in problem.pads):
         return None if problem.padding_mode == "zeros" else needs("padding_mode", "zeros", problem)
     return None
@@ -67,8 +68,8 @@ def _refused_padding(asked: set[str], problem: Problem) -> Unsupported | None:
 def allows(name: str, allowed: Any, problem: Problem) -> bool:
     """Say whether the problem's field has an allowed value.
 
-    For a spatial field an int means all axes alike and a tuple one value per axis, so alternatives
-    are a list there; for any other field every collection lists alternatives.
+    For a spatial field an int holds for all axes and a tuple is one value per axis, so alternatives
+    are a list; for any other field every collection lists alternatives.
     """
     value = getattr(problem, name)
     spatial = name in SPATIAL_FIELDS

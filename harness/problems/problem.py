@@ -5,30 +5,30 @@ Spatial values are tuples in the order (depth, height, width), of which a 2-D pr
 two and a 1-D problem the last one.
 """
 
-import operator
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import repeat
 from math import prod
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from ..errors import ProblemError, did_you_mean
-
-Pair = tuple[int, int]
-Spatial = int | Sequence[int]
-Padding = int | str | Sequence[int | Sequence[int]]
-
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-DIRECTIONS = ("forward", "input_gradient", "weight_gradient")
-ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-DTYPES = tuple(ITEM_SIZES)
-SPATIAL_FIELDS = ("input_size", "kernel_size", "stride", "padding", "dilation")
-
-_AXES = "dhw"
-_MOST = 10**18 - 1  # what a canonical string has room for
-_EXAMPLE = "n1c3h224w224-o64k7s2p3-float32"
+from .fields import (
+    DIRECTIONS,
+    DTYPES,
+    ITEM_SIZES,
+    PADDING_MODES,
+    Padding,
+    Pair,
+    Spatial,
+    axes_of,
+    one_of,
+    one_padding,
+    per_axis,
+    true_or_false,
+    whole,
+)
+from .notation import AXES, read, spatial_text
 
 
 @dataclass(frozen=True, init=False)
@@ -36,11 +36,11 @@ class Problem:
     """One convolution.
 
     `input_size`, `kernel_size`, `stride`, `padding` and `dilation` take one int for all axes or one
-    per axis; the problem has as many axes as the longest of them says, and two if none says.
+    per axis; the problem has as many axes as those that are given per axis, and two if none is.
     `padding` also takes `'same'`, `'valid'`, or one `(before, after)` pair per axis, of which
     `after` may be negative: the input is cropped there.
 
-    Raises `ProblemError` for a convolution that cannot be.
+    Raises `ProblemError` for a convolution that is impossible.
 
     >>> problem = Problem(in_channels=3, input_size=224, out_channels=64, kernel_size=7, stride=2, padding=3)
     >>> str(problem)
@@ -89,20 +89,20 @@ class Problem:
             "dilation": dilation,
             "padding": padding,
         }
-        ndim = _ndim(spatial)
+        ndim = axes_of(spatial)
         values = {
-            "batch_size": _whole("batch_size", batch_size, at_least=0),
-            "in_channels": _whole("in_channels", in_channels),
-            "out_channels": _whole("out_channels", out_channels),
-            "groups": _whole("groups", groups),
-            "input_size": _per_axis("input_size", input_size, ndim),
-            "kernel_size": _per_axis("kernel_size", kernel_size, ndim),
-            "stride": _per_axis("stride", stride, ndim),
-            "dilation": _per_axis("dilation", dilation, ndim),
-            "bias": _true_or_false("bias", bias),
-            "padding_mode": _one_of("padding_mode", padding_mode, PADDING_MODES),
-            "dtype": _one_of("dtype", dtype, DTYPES),
-            "direction": _one_of("direction", direction, DIRECTIONS),
+            "batch_size": whole("batch_size", batch_size, at_least=0),
+            "in_channels": whole("in_channels", in_channels),
+            "out_channels": whole("out_channels", out_channels),
+            "groups": whole("groups", groups),
+            "input_size": per_axis("input_size", input_size, ndim),
+            "kernel_size": per_axis("kernel_size", kernel_size, ndim),
+            "stride": per_axis("stride", stride, ndim),
+            "dilation": per_axis("dilation", dilation, ndim),
+            "bias": true_or_false("bias", bias),
+            "padding_mode": one_of("padding_mode", padding_mode, PADDING_MODES),
+            "dtype": one_of("dtype", dtype, DTYPES),
+            "direction": one_of("direction", direction, DIRECTIONS),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -117,11 +117,11 @@ class Problem:
             if set(self.stride) != {1}:
                 raise ProblemError(f"padding='same' needs stride 1, got stride={self.stride}")
             spans = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
-            return tuple(_pad((span // 2, span - span // 2)) for span in spans)
+            return tuple(one_padding((span // 2, span - span // 2)) for span in spans)
         if isinstance(padding, str):
             raise ProblemError(f"padding={padding!r} is not known{did_you_mean(padding, ('same', 'valid'))}")
         per_axis = padding if isinstance(padding, Sequence) else repeat(padding, self.ndim)
-        return tuple(_pad(value) for value in per_axis)
+        return tuple(one_padding(value) for value in per_axis)
 
     def _refuse_the_impossible(self) -> None:
         if self.in_channels % self.groups or self.out_channels % self.groups:
@@ -135,7 +135,7 @@ class Problem:
                 f"kernel_size={self.kernel_size} with dilation={self.dilation} does not fit"
                 f" input_size={self.input_size} padded by {self.padding}"
             )
-        # Reflecting needs an element beyond the border for each one padded, going round one in the input.
+        # Each reflected element lies beyond the border; each element of circular padding lies in the input.
         limits = {"reflect": 1, "circular": 0}
         if self.padding_mode in limits:
             spare = limits[self.padding_mode]
@@ -152,41 +152,15 @@ class Problem:
         >>> Problem.parse("c3h8w8-o4k3").kernel_size
         (3, 3)
         """
-        match = _PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
-        if match is None:
-            raise ProblemError(f"cannot read {text!r} as a problem; write it like {_EXAMPLE!r}")
-        found = match.groupdict()
-        sizes = [int(found[axis]) for axis in _AXES if found[axis]]
-        if (found["d"] and not found["h"]) or not found["w"]:
-            raise ProblemError(
-                f"cannot read {text!r} as a problem: its input has axes w, h and w, or d, h and w"
-            )
-        arguments: dict[str, Any] = {
-            "batch_size": int(found["n"] or 1),
-            "in_channels": int(found["c"]),
-            "out_channels": int(found["o"]),
-            "groups": int(found["g"] or 1),
-            "bias": found["b"] is not None,
-            "input_size": tuple(sizes),
-        }
-        for name, key in (("kernel_size", "k"), ("stride", "s"), ("padding", "p"), ("dilation", "dilation")):
-            if found[key]:
-                values = [_read_pad(token) for token in found[key].split("x")]
-                arguments[name] = tuple(values * len(sizes) if len(values) == 1 else values)
-        for word in filter(None, found["words"].split("-")):
-            name = _field_of(word)
-            if name in arguments:
-                raise ProblemError(f"cannot read {text!r} as a problem: it names a {name} twice")
-            arguments[name] = word
-        return cls(**arguments)
+        return cls(**read(text))
 
     def __str__(self) -> str:
         sizes = "".join(
-            f"{axis}{size}" for axis, size in zip(_AXES[-self.ndim :], self.input_size, strict=True)
+            f"{axis}{size}" for axis, size in zip(AXES[-self.ndim :], self.input_size, strict=True)
         )
-        parts = [f"o{self.out_channels}k{_collapse(self.kernel_size)}"]
+        parts = [f"o{self.out_channels}k{spatial_text(self.kernel_size)}"]
         parts += [
-            f"{letter}{_collapse(values)}"
+            f"{letter}{spatial_text(values)}"
             for letter, values, default in (
                 ("s", self.stride, 1),
                 ("p", self.padding, 0),
@@ -282,7 +256,7 @@ class Problem:
     def _taps_inside(self, axis: int) -> int:
         """Return how many pairs (output position, tap) of an axis read the input and not its padding."""
         size, before = self.input_size[axis], self.pads[axis][0]
-        # Taps lie `dilation` apart and outputs `stride` apart; the fewer of them are walked.
+        # Taps lie `dilation` apart and outputs `stride` apart; the loop runs over the fewer of them.
         taps = (self.kernel_size[axis], self.dilation[axis])
         outputs = (self.output_size[axis], self.stride[axis])
         (few, few_apart), (many, many_apart) = sorted((taps, outputs))
@@ -307,7 +281,7 @@ class Problem:
 
     @property
     def output_bytes(self) -> int:
-        """Return the bytes of the output, which is what a direct convolution needs at the least."""
+        """Return the bytes of the output, the least memory that a convolution allocates."""
         return prod(self.output_shape) * ITEM_SIZES[self.dtype]
 
     @property
@@ -324,102 +298,3 @@ class Problem:
 
 FIELDS = tuple(field.name for field in fields(Problem))
 REQUIRED_FIELDS = ("in_channels", "input_size", "out_channels", "kernel_size")
-
-_INT = r"[0-9]{1,18}"
-_INTS = rf"{_INT}(?:x{_INT})*"
-_PAD = rf"-?{_INT}(?::-?{_INT})?"
-_PADS = rf"{_PAD}(?:x{_PAD})*"
-_PATTERN = re.compile(
-    rf"(?:n(?P<n>{_INT}))?c(?P<c>{_INT})(?:d(?P<d>{_INT}))?(?:h(?P<h>{_INT}))?(?:w(?P<w>{_INT}))?"
-    rf"-o(?P<o>{_INT})k(?P<k>{_INTS})(?:s(?P<s>{_INTS}))?(?:p(?P<p>{_PADS}))?(?:d(?P<dilation>{_INTS}))?"
-    rf"(?:g(?P<g>{_INT}))?(?P<b>b)?(?P<words>(?:-[a-z]\w*)*)"
-)
-
-
-def _ndim(spatial: dict[str, Any]) -> int:
-    lengths = {
-        name: len(value)
-        for name, value in spatial.items()
-        if isinstance(value, Sequence) and not isinstance(value, str)
-    }
-    if not lengths:
-        return 2
-    first, ndim = next(iter(lengths.items()))
-    for name, length in lengths.items():
-        if length != ndim:
-            raise ProblemError(
-                f"{name}={spatial[name]} has {length} axes but {first}={spatial[first]} has {ndim}"
-            )
-    if ndim not in (1, 2, 3):
-        raise ProblemError(f"{first}={spatial[first]} has {ndim} axes; a convolution has 1, 2 or 3")
-    return ndim
-
-
-def _whole(name: str, value: Any, at_least: int | None = 1) -> int:
-    """Return `value` as an int; True and 3.0 are refused, a NumPy integer is not."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        raise ProblemError(f"{name} must be a whole number, got {value!r}")
-    if abs(number) > _MOST:
-        raise ProblemError(f"{name} must be at most {_MOST:,}, got {value!r}")
-    if at_least is not None and number < at_least:
-        raise ProblemError(f"{name} must be at least {at_least}, got {value!r}")
-    return number
-
-
-def _per_axis(name: str, value: Any, ndim: int) -> tuple[int, ...]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(_whole(name, item) for item in value)
-    return (_whole(name, value),) * ndim
-
-
-def _pad(value: Any) -> int | Pair:
-    """Return one axis's padding: an int, or a pair where the two sides differ."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if len(value) != 2:
-            raise ProblemError(f"padding takes (before, after) pairs, got {value!r}")
-        before, after = _whole("padding", value[0], None), _whole("padding", value[1], None)
-    else:
-        before = after = _whole("padding", value, None)
-    if before < 0:
-        raise ProblemError(
-            f"padding before the input must be at least 0, got {before};"
-            f" only its end can be cropped: (0, {before})"
-        )
-    return before if before == after else (before, after)
-
-
-def _true_or_false(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ProblemError(f"{name} must be true or false, got {value!r}")
-    return value
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ProblemError(f"{name}={value!r} is not known{did_you_mean(str(value), known)}")
-    return str(value)
-
-
-def _collapse(values: Sequence[int | Pair]) -> str:
-    tokens = [str(value) if isinstance(value, int) else f"{value[0]}:{value[1]}" for value in values]
-    return tokens[0] if len(set(tokens)) == 1 else "x".join(tokens)
-
-
-def _read_pad(token: str) -> int | Pair:
-    before, colon, after = token.partition(":")
-    return (int(before), int(after)) if colon else int(before)
-
-
-def _field_of(word: str) -> Literal["padding_mode", "dtype", "direction"]:
-    if word in PADDING_MODES:
-        return "padding_mode"
-    if word in DTYPES:
-        return "dtype"
-    if word in DIRECTIONS:
-        return "direction"
-    known = (*PADDING_MODES, *DTYPES, *DIRECTIONS)
-    raise ProblemError(f"{word!r} is no padding mode, dtype or direction{did_you_mean(word, known)}")

@@ -1,12 +1,14 @@
-"""From the words of a command line to suites and implementations; nothing is run."""
+"""Selection: from the words of a command line to the suites and cases that they name; nothing is run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ..errors import SelectionError, did_you_mean
-from .problem import DTYPES, Problem
-from .suite import Case, Suite, find_suite
+from .fields import DTYPES
+from .problem import Problem
+from .suite import Case, Suite
+from .suite_files import find_suite
 
 COMMAND_LINE = "command-line"
 """The name of the suite that holds the problems of the command line."""
@@ -20,11 +22,12 @@ def select_suites(
     dtypes: Sequence[str] = (),
     default: str = "smoke",
 ) -> list[Suite]:
-    """Return suites by name or file, then one of the problems given as strings; the default for none.
+    """Return suites by name or file, then a suite of the problems given as strings; by default `default`.
 
-    `cases` keeps those whose label matches a glob, `dtypes` asks each case for other data types.
+    `cases` keeps the cases whose label matches a glob; `dtypes` replaces the data type of each case.
 
-    Raises `SelectionError`, `SuiteError` or `ProblemError` for what is not there or makes no sense.
+    Raises `SelectionError` for an unknown name, `SuiteError` or `ProblemError` for mistakes in a suite
+    or problem.
     """
     names = names or ([] if problems else [default])
     suites = [find_suite(name) for name in dict.fromkeys(names)]
@@ -39,7 +42,7 @@ def select_suites(
 def _with_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:
     for dtype in dtypes:
         if dtype not in DTYPES:
-            raise SelectionError(f"there is no dtype {dtype!r}{did_you_mean(dtype, DTYPES)}")
+            raise SelectionError(f"unknown dtype {dtype!r}{did_you_mean(dtype, DTYPES)}")
     several = len(dtypes) > 1
     cases = [
         replace(
@@ -59,7 +62,7 @@ def _of_dtype(case: Case, dtype: str) -> tuple[Problem, ...]:
 
 
 def _label(case: Case, problems: tuple[Problem, ...], suffix: str) -> str:
-    """Return the label of a case in another data type; one that is the problem's string stays that."""
+    """Return the label of a case in another data type; where it is the problem's string, the new string."""
     return str(problems[0]) if case.label == str(case) else case.label + suffix
 
 

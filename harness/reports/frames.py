@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..measure.decisions import PRECISION
-from ..plugins.declaration import LAYOUTS
+from ..numerics.arrays import LAYOUTS
 from ..plugins.support import Unsupported
 from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
 from .statuses import SKIPPED

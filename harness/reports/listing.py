@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..plugins.declaration import Implementation
-from ..plugins.registry import Registry, is_installed, library_version, missing
-from ..problems.suite import Suite, find_suite, suite_names
+from ..plugins.libraries import is_installed, library_version, missing
+from ..plugins.registry import Registry
+from ..problems.suite import Suite
+from ..problems.suite_files import find_suite, suite_names
 
 Row = dict[str, Any]
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import SelectionError, did_you_mean
 from ..measure.decisions import LEAST_MARGIN, Decision, Word, all_told, decide, noise_floor
 from ..measure.stats import paired_estimate, paired_ratio
-from ..plugins.declaration import LAYOUTS
+from ..numerics.arrays import LAYOUTS
 from ..runs.store import passes_of
 from .frames import prepare, records
 from .statuses import FAILURES, SKIPPED, STATUSES

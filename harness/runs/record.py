@@ -9,6 +9,7 @@ from ..machine.ceilings import Ceilings
 from ..measure.stats import Pass, paired_logarithms
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
+from ..problems.notation import spatial_text
 from ..problems.problem import FIELDS
 from ..problems.suite import Case
 
@@ -53,7 +54,7 @@ class Measurement:
     A pass is (generation, samples): each has a process of its own, and processes of one generation
     are copies of one. Sample i of pass p was taken in the same round as sample i of pass p of every
     rival of the case, and in pass p it is the mean of `numbers[p]` calls. `twin` are the samples of
-    the same implementation in processes that were timed as another's, `yardstick` those of the
+    the same implementation in processes that were timed as another's, `reference` those of the
     engine's own reference, if they were there. `cache` says whether calls found their data there
     ("warm") or in main memory ("cold"), `conditions` what could not be controlled.
     """
@@ -64,7 +65,7 @@ class Measurement:
     first_call_s: float | None = None
     peak_memory_bytes: int | None = None
     twin: Sequence[Pass] = ()
-    yardstick: Sequence[Pass] = ()
+    reference: Sequence[Pass] = ()
     cache: str = "warm"
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -180,7 +181,7 @@ def _samples(measured: Measurement | None) -> dict[str, Any]:
             for (generation, samples), number in zip(measured.passes, measured.numbers, strict=True)
         ],
         "twin": [[generation, list(samples)] for generation, samples in measured.twin],
-        "relative": [list(one) for one in paired_logarithms(measured.passes, measured.yardstick)] or None,
+        "relative": [list(one) for one in paired_logarithms(measured.passes, measured.reference)] or None,
         "conditions": dict(measured.conditions),
     }
 
@@ -191,13 +192,9 @@ def _fields(case: Case) -> dict[str, Any]:
     for name in FIELDS:
         values = {getattr(problem, name) for problem in case.problems}
         value = values.pop() if len(values) == 1 else None
-        fields[name] = _text(value) if isinstance(value, tuple) else value
+        # As a text, which every table format can hold.
+        fields[name] = spatial_text(value, collapsed=False) if isinstance(value, tuple) else value
     return fields
-
-
-def _text(value: tuple[Any, ...]) -> str:
-    """Return a spatial field as a text that every table format can hold, such as 3x5 or 1x0:2."""
-    return "x".join(str(item) if isinstance(item, int) else f"{item[0]}:{item[1]}" for item in value)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ results/runs/<run id>/run.json          environment, settings, versions, commit
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ Row = dict[str, Any]
 _LARGEST = 2**63
 RECORDS_FILE = "records.jsonl"
 RUN_FILE = "run.json"
+_FORMER_SETTINGS = {"yardstick": "reference"}
+"""Settings that runs of earlier versions hold under another name, and their present names."""
+
 _WAY_OUT = "delete the folder of that run, or put its files back as they were"
 
 
@@ -188,11 +192,13 @@ def _checked(row: Row) -> Row:
 def read_run(folder: Path) -> Run:
     """Return a run's own facts; raises `ResultsError` where there are none."""
     try:
-        return msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
+        run = msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
     except OSError as error:
         raise ResultsError(f"cannot read {folder / RUN_FILE}: {error.strerror}; is {folder} a run?") from None
     except msgspec.MsgspecError as error:
         raise ResultsError(f"{folder / RUN_FILE} is damaged: {error}; {_WAY_OUT}") from None
+    settings = {_FORMER_SETTINGS.get(name, name): value for name, value in run.settings.items()}
+    return replace(run, settings=settings)
 
 
 def run_folders(results: Path) -> list[Path]:

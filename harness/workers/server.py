@@ -27,9 +27,10 @@ from ..machine.peak_memory import peak_of
 from ..measure.stopwatch import Effort
 from ..numerics.arrays import LIBRARIES, Array, adapter, dtype_of
 from ..numerics.operands import Operands
+from ..plugins.discovery import held_by
 from ..plugins.facts import written_facts
 from ..plugins.lazy import load_those_of
-from ..plugins.registry import Registry, held_by
+from ..plugins.registry import Registry
 from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .channel import framed, receive

@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.arrays import ALIGNMENT, Array, Subclass, dtype_of, root_of
+from ..numerics.arrays import (
+    ALIGNMENT,
+    Array,
+    Subclass,
+    dtype_of,
+    from_stored_order,
+    in_stored_order,
+    root_of,
+)
 
 Spec = Mapping[str, Any]
 
@@ -75,12 +83,11 @@ class Arena:
 
     def place(self, array: Array, layout: str = "contiguous") -> tuple[Array, Spec, Region]:
         """Return a plain copy of an array that starts on a cache line, as `aligned_copy` makes it."""
-        stored = np.moveaxis(array, 1, -1) if layout == "channels_last" else array
+        stored = in_stored_order(array, layout)
         region = self.take(stored.nbytes)
         view = region.bytes.view(stored.dtype).reshape(stored.shape)
         view[...] = stored
-        if layout == "channels_last":
-            view = np.moveaxis(view, -1, 1)
+        view = from_stored_order(view, layout)
         return view, self._spec(view, region), region
 
     def share(self, array: Array) -> tuple[Array, Spec, Region]:

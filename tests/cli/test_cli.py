@@ -200,7 +200,7 @@ def test_a_json_record_has_every_column(command: Command) -> None:
         (["verify", "--suite", "seeds", "-c", "corr2"], "no case matches 'corr2'; did you mean 'corr2d'?"),
         (
             ["verify", "--problem", TINY, "--dtype", "float23"],
-            "there is no dtype 'float23'; did you mean 'float32'?",
+            "unknown dtype 'float23'; did you mean 'float32'?",
         ),
         (
             ["verify", "--problem", "resnet"],

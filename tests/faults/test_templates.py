@@ -15,11 +15,11 @@ from convharness.execution.host import Host
 from convharness.execution.kernel_call import KernelError
 from convharness.machine.interference import processors_in_turn
 from convharness.measure.stopwatch import Effort
-from convharness.numerics.operands import KINDS
+from convharness.numerics.operands import timed_integers
 from convharness.workers import Limits, Staff, examined
 
 PROBLEM = Problem.parse("n1c1h2w2-o1k1-float64")
-OPERANDS = KINDS["timed_integers"](PROBLEM, 0)
+OPERANDS = timed_integers(PROBLEM, 0)
 
 TELLING = '''"""Kernels that say in their output what they know of their process, or end it."""
 

@@ -9,7 +9,7 @@ import pytest
 from convharness import Case, Implementation, Problem, Settings, discover, find_suite, run
 from convharness.execution.kernel_call import bind
 from convharness.numerics.arrays import adapter
-from convharness.numerics.operands import KINDS
+from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
 
 REGISTRY = discover(entry_points=False)
@@ -143,7 +143,7 @@ WORKED = {
 
 def output(one: Implementation, problem: Problem, x: Any, weight: Any) -> np.ndarray:
     """Return what an implementation makes of given numbers."""
-    operands = KINDS["reals"](problem, 0)
+    operands = reals(problem, 0)
     operands.x[...] = np.reshape(x, problem.input_shape)
     operands.weight[...] = np.reshape(weight, problem.weight_shape)
     bound = bind(one, problem, operands)
@@ -204,7 +204,7 @@ def test_the_matrix_product_is_the_1x1_convolution(seed: int) -> None:
 def test_outputs_have_the_tutorials_shapes(text: str, shape: tuple[int, ...]) -> None:
     """`nn.Conv2d` on 4×4, the window by hand on 5×5, and the channel transforms."""
     problem = Problem.parse(text)
-    operands = KINDS["reals"](problem, 0)
+    operands = reals(problem, 0)
     found = {output(one, problem, operands.x, operands.weight).shape for one in supporting(problem)}
 
     assert {shape} == found

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from convharness import Problem
-from convharness.numerics.accuracy import parse
-from convharness.numerics.operands import KINDS, Operands
+from convharness.numerics.accuracy_classes import parse
+from convharness.numerics.operands import Operands, timed_integers
 from convharness.numerics.reference import convolve
 from convharness.oracle.at_size import AtSize, is_decided_exactly
 
@@ -20,7 +20,7 @@ PROBLEMS = (
 def made(text: str) -> tuple[Problem, Operands, np.ndarray]:
     """Return a problem, its timed numbers, and the output that belongs to them."""
     problem = Problem.parse(text)
-    operands = KINDS["timed_integers"](problem, 0)
+    operands = timed_integers(problem, 0)
     y = convolve(problem, operands.x, operands.weight, operands.bias)
     return problem, operands, y.astype(problem.dtype)
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from convharness import Problem
-from convharness.problems.problem import DIRECTIONS, DTYPES, PADDING_MODES
+from convharness.problems.fields import DIRECTIONS, DTYPES, PADDING_MODES
 
 Arguments = dict[str, Any]
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from convharness import Implementation, Problem, implementation, plan
-from convharness.plugins.declaration import declare, mark_of
+from convharness.plugins.declaration import declare
+from convharness.plugins.marks import mark_of
 
 ALL_FLOATS = ("float16", "bfloat16", "float32", "float64")
 NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from convharness import Problem
-from convharness.problems.problem import PADDING_MODES
+from convharness.problems.fields import PADDING_MODES
 
 from .convolution import WRONG, Asked, Body, Mutant, convolve, made, padded, rounded, wrong
 

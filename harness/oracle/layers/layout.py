@@ -7,7 +7,7 @@ from functools import cache, partial
 import numpy as np
 
 from ...execution.kernel_call import KernelError
-from ...numerics.arrays import Array, Subclass, adapter, aligned_copy
+from ...numerics.arrays import Array, Subclass, adapter, aligned_copy, from_stored_order, in_stored_order
 from ...numerics.operands import Operands, wide_x
 from ...problems.problem import Problem
 from ..output import BreachError
@@ -96,7 +96,8 @@ def _fortran(array: Array) -> Array:
 
 @partial(Placement, "with its channels last in memory")
 def _channels_last(array: Array) -> Array:
-    return np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1) if array.ndim > 1 else array.copy()
+    layout = "channels_last" if array.ndim > 1 else "contiguous"
+    return from_stored_order(in_stored_order(array, layout).copy(), layout)
 
 
 @partial(Placement, "with its last two axes swapped in memory")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...execution.guard_pages import EDGES
-from ...numerics.arrays import Array, root_of
+from ...numerics.arrays import Array, from_stored_order, in_stored_order, root_of
 from ...numerics.operands import Operands
 from ..output import BreachError
 from ..trial import Trial
@@ -43,12 +43,12 @@ def _between_canaries(trial: Trial, operands: Operands, poison: float) -> Operan
     """Return the operands in the middle of larger blocks."""
 
     def surrounded(array: Array, layout: str = "contiguous") -> Array:
-        stored = np.moveaxis(array, 1, -1) if layout == "channels_last" else array
+        stored = in_stored_order(array, layout)
         room = max(_CANARY_BYTES, stored.nbytes) // stored.itemsize // 16 * 16
         block = np.full(2 * room + stored.size, _as_type(poison, stored.dtype), stored.dtype)
         inner = block[room : room + stored.size].reshape(stored.shape)
         inner[...] = stored
-        return np.moveaxis(inner, -1, 1) if layout == "channels_last" else inner
+        return from_stored_order(inner, layout)
 
     return Operands(
         surrounded(operands.x, trial.implementation.layout),

@@ -14,7 +14,8 @@ from ...numerics.accuracy import Truth
 from ...numerics.arrays import Array
 from ...numerics.operands import Operands, reals, wide_weight
 from ...numerics.reference import truth
-from ...problems.problem import PADDING_MODES, Problem
+from ...problems.fields import PADDING_MODES
+from ...problems.problem import Problem
 from ..output import BreachError
 from ..probe_data import Probe
 from ..trial import Trial

@@ -19,7 +19,7 @@ from ..runs.test_store import record
 
 LINE = [Commit(f"{n}" * 40, datetime(2026, 1, 1 + n, tzinfo=UTC), (), f"Commit {n}") for n in range(3)]
 TWICE = Measurement(
-    [(kin, (2.0, 2.0)) for kin in range(3)], [1, 1, 1], yardstick=[(kin, (1.0, 1.0)) for kin in range(3)]
+    [(kin, (2.0, 2.0)) for kin in range(3)], [1, 1, 1], reference=[(kin, (1.0, 1.0)) for kin in range(3)]
 )
 
 

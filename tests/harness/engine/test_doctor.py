@@ -7,7 +7,17 @@ from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Registry, Unavailable
 
 BROKEN = BrokenPlugin("unmarked", "mine.py", "mine")
-SUBJECTS = ["machine", "caches", "clock", "processors", "company", "memory", "libraries", "ceilings", "timer"]
+SUBJECTS = [
+    "machine",
+    "caches",
+    "clock",
+    "processors",
+    "other load",
+    "memory",
+    "libraries",
+    "ceilings",
+    "timer",
+]
 
 
 def test_every_subject_has_its_findings_and_in_order() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
-from convharness.engine.timing import TimingFailure
+from convharness.engine.contestant import TimingFailure
 from convharness.machine.ceilings import Ceilings
 from convharness.measure.stopwatch import Effort
 from convharness.zoo.convolution import convolve, made
@@ -215,13 +215,13 @@ def test_one_that_raises_leaves_the_others_intact() -> None:
     )
 
 
-def test_the_engine_s_own_reference_can_be_a_yardstick() -> None:
+def test_the_engine_s_own_reference_can_be_measured_with() -> None:
     """Timed in the same rounds, in nobody's record but beside everybody's samples."""
-    found = records(RIGHT, settings=Settings(timed=True, yardstick=True, effort=EFFORT))
+    found = records(RIGHT, settings=Settings(timed=True, reference=True, effort=EFFORT))
 
     assert 1 == len(found)
-    assert [0, 1, 2] == [generation for generation, _ in found[0].measurement.yardstick]
-    assert () == records(RIGHT, settings=TIMED)[0].measurement.yardstick
+    assert [0, 1, 2] == [generation for generation, _ in found[0].measurement.reference]
+    assert () == records(RIGHT, settings=TIMED)[0].measurement.reference
 
 
 def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +273,7 @@ def test_the_machine_s_ceilings_are_in_every_record_that_has_a_time(
 
 
 def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Effort, seed, baseline and yardstick; the implementations that passed, and all workers of the run."""
+    """Effort, seed, baseline and reference; the implementations that passed, and all workers of the run."""
     asked: list[Any] = []
 
     def time_case(case: Case, chosen: Sequence[Any], effort: Effort, **how: Any) -> dict[str, TimingFailure]:
@@ -281,7 +281,7 @@ def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) ->
         return {one.name: TimingFailure("error", "when timed: no") for one in chosen}
 
     monkeypatch.setattr("convharness.engine.runner.time_case", time_case)
-    settings = replace(TIMED, seed=7, threads=2, baseline="zoo.right", yardstick=True)
+    settings = replace(TIMED, seed=7, threads=2, baseline="zoo.right", reference=True)
     records(RIGHT, made(lambda asked: convolve(asked) + 1, "wrong"), settings=settings)
     ((case, names, effort, how),) = asked
 
@@ -289,7 +289,7 @@ def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) ->
     assert (7, "zoo.right", True, 2) == (
         how["seed"],
         how["baseline"],
-        how["yardstick"],
+        how["reference"],
         how["staff"].threads,
     )
 

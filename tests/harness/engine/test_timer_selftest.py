@@ -12,12 +12,12 @@ import pytest
 
 from convharness import HarnessError, Implementation, Measurement, Problem, Registry
 from convharness.engine import timer_selftest
+from convharness.engine.contestant import TimingFailure
 from convharness.engine.timer_selftest import KERNELS, Marks, Trial, kernel_rows, marks, smallest, trials
-from convharness.engine.timing import TimingFailure
 from convharness.measure.decisions import Decision, decide
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import Oracle
-from convharness.plugins.registry import held_by
+from convharness.plugins.discovery import held_by
 from convharness.zoo import paces as zoo
 from tests.making import case_of
 

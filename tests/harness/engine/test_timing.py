@@ -19,12 +19,14 @@ import pytest
 
 from convharness import Case, Implementation, Measurement, Problem, plan
 from convharness.engine import timing
-from convharness.engine.timing import TimingFailure, time_case
+from convharness.engine.contestant import TimingFailure
+from convharness.engine.timing import time_case
 from convharness.execution.host import LocalHost, LocalRival
 from convharness.execution.kernel_call import KernelError, chained, guarded
 from convharness.machine.interference import Snapshot
+from convharness.measure.rounds import measure
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
-from convharness.measure.stopwatch import Effort, Turn, measure
+from convharness.measure.stopwatch import Effort, Turn
 from convharness.zoo.convolution import Asked, convolve, made
 from tests.making import case_of, declared
 
@@ -411,10 +413,10 @@ def test_who_comes_back_is_in_the_same_pass_as_the_others(world: World) -> None:
     assert [(one, pytest.approx(log(1.2 * (1 + 0.25 * (one % 2))))) for one, _ in found] == found
 
 
-# The twin and the yardstick
+# The A/A control and the reference
 
 
-def test_the_twin_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
+def test_the_control_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
     """Only it has one, timed in as many passes as itself; over some cases it is everybody's turn."""
     drawn = set()
     for seed in range(12):
@@ -427,7 +429,7 @@ def test_the_twin_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
     assert {"zoo.a", "zoo.b", "zoo.c"} == drawn
 
 
-def test_the_twin_is_the_same_in_another_process(world: World) -> None:
+def test_the_control_is_the_same_in_another_process(world: World) -> None:
     """Its samples are its own."""
     calls = iter(range(10**6))
     world.costs = {"zoo.a": lambda world: CALL_S + 2**-30 * next(calls)}
@@ -439,31 +441,31 @@ def test_the_twin_is_the_same_in_another_process(world: World) -> None:
     assert set() == samples & others
 
 
-@pytest.mark.parametrize("yardstick", [True, False])
-def test_the_yardstick_is_beside_everybody_s_samples(yardstick: bool, world: World) -> None:
+@pytest.mark.parametrize("reference", [True, False])
+def test_the_reference_is_beside_everybody_s_samples(reference: bool, world: World) -> None:
     """In the same rounds, and in nobody's outcome; it is there when it is asked for."""
-    world.costs = {"yardstick.reference": 2 * CALL_S}
-    outcomes = timed(world, "a", "b", yardstick=yardstick)
-    found = [one.yardstick for one in outcomes.values()]
+    world.costs = {"reference_plugin.reference": 2 * CALL_S}
+    outcomes = timed(world, "a", "b", reference=reference)
+    found = [one.reference for one in outcomes.values()]
 
     assert ["zoo.a", "zoo.b"] == list(outcomes)
     assert found[0] == found[1]
-    assert [(generation, {2 * CALL_S}) for generation in range(5 * yardstick)] == [
+    assert [(generation, {2 * CALL_S}) for generation in range(5 * reference)] == [
         (generation, set(samples)) for generation, samples in found[0]
     ]
-    assert yardstick == ("yardstick.reference" in world.prepared[0][0])
+    assert reference == ("reference_plugin.reference" in world.prepared[0][0])
 
 
-@pytest.mark.parametrize("name", ["zoo.a (again)", "yardstick.reference"])
-def test_the_twin_and_the_yardstick_may_fail_alone(name: str, world: World) -> None:
-    """They are nobody's outcome: who is measured with them is measured without them."""
+@pytest.mark.parametrize("name", ["zoo.a (again)", "reference_plugin.reference"])
+def test_the_control_and_the_reference_may_fail_alone(name: str, world: World) -> None:
+    """They have no outcome of their own: the implementations are measured without them."""
     world.refusals = {name: KernelError("memory", "no room")}
-    found = timed(world, "a", yardstick=True)["zoo.a"]
+    found = timed(world, "a", reference=True)["zoo.a"]
 
     assert 5 == len(found.passes)
-    assert {"zoo.a (again)": (0, 5), "yardstick.reference": (5, 0)}[name] == (
+    assert {"zoo.a (again)": (0, 5), "reference_plugin.reference": (5, 0)}[name] == (
         len(found.twin),
-        len(found.yardstick),
+        len(found.reference),
     )
 
 

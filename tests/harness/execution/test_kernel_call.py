@@ -8,11 +8,11 @@ import pytest
 from convharness import Problem, implementation, plan
 from convharness.execution.kernel_call import Bound, KernelError, bind, chained
 from convharness.numerics.arrays import ALIGNMENT
-from convharness.numerics.operands import KINDS
+from convharness.numerics.operands import reals
 from tests.making import declared
 
 PROBLEM = Problem.parse("n2c2h4w5-o2k3s2x1p1:2x0d1x2g2b-reflect-float32")
-OPERANDS = KINDS["reals"](PROBLEM, 0)
+OPERANDS = reals(PROBLEM, 0)
 
 
 def bound(function: Any) -> Bound:
@@ -55,7 +55,7 @@ def test_without_a_bias_it_is_none() -> None:
         return bias
 
     problem = PROBLEM.replace(bias=False)
-    assert None is bind(declared(asks), problem, KINDS["reals"](problem, 0)).run()
+    assert None is bind(declared(asks), problem, reals(problem, 0)).run()
 
 
 def test_a_plan_is_made_once_and_called_often() -> None:
@@ -173,7 +173,7 @@ def test_a_chain_hands_each_output_on(marked: str) -> None:
 
     one = {one.name: one for one in map(declared, (positional, keyword, planned))}[marked]
     first, second = Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o5k1")
-    layers = [bind(one, problem, KINDS["reals"](problem, 0)) for problem in (first, second)]
+    layers = [bind(one, problem, reals(problem, 0)) for problem in (first, second)]
 
     assert (layers[0].given.x + 3 + 5).tolist() == chained(layers)().tolist()
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convharness.execution.process_state import Surroundings
+from convharness.execution.process_state import ProcessState
 
 
 def _replace_clock() -> None:
@@ -31,9 +31,9 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
 @pytest.mark.parametrize(("name", "change"), CHANGES.values(), ids=CHANGES)
 def test_a_change_is_named(name: str, change: Callable[[], Any]) -> None:
     """By what was changed."""
-    with Surroundings() as surroundings:
+    with ProcessState() as state:
         change()
-        found = surroundings.changed()
+        found = state.changed()
 
     assert name == found
 
@@ -41,8 +41,8 @@ def test_a_change_is_named(name: str, change: Callable[[], Any]) -> None:
 @pytest.mark.parametrize(("name", "change"), CHANGES.values(), ids=CHANGES)
 def test_a_change_is_put_back(name: str, change: Callable[[], Any]) -> None:
     """The next one finds everything as it was."""
-    with Surroundings() as before, np.errstate():
-        with Surroundings():
+    with ProcessState() as before, np.errstate():
+        with ProcessState():
             change()
         found = before.changed()
 
@@ -51,17 +51,17 @@ def test_a_change_is_put_back(name: str, change: Callable[[], Any]) -> None:
 
 def test_nothing_is_found_where_nothing_was_changed() -> None:
     """Looking changes nothing."""
-    with Surroundings() as surroundings:
+    with ProcessState() as state:
         decimal.getcontext()
-        found = surroundings.changed()
+        found = state.changed()
 
     assert found is None
 
 
 def test_a_plan_may_draw_random_numbers() -> None:
     """Modules do that when they are built."""
-    with Surroundings() as surroundings:
+    with ProcessState() as state:
         random.random()
-        found = surroundings.changed(but_random=True)
+        found = state.changed(but_random=True)
 
     assert found is None

@@ -10,15 +10,16 @@ import pytest
 from convharness import Case, Problem
 from convharness.machine import ceilings
 from convharness.machine.ceilings import Ceilings, measure_here
-from convharness.numerics import accuracy
+from convharness.numerics.accuracy import Accuracy
+from convharness.numerics.accuracy_classes import parse
 from tests.making import case_of
 
-DIRECT = accuracy.parse("direct")
+DIRECT = parse("direct")
 POINTWISE = "n1c8h8w8-o8k1-float32"  # 8192 operations; 512 inputs, 64 weights and 512 outputs of 4 bytes
 MADE = Ceilings(threads=1, gflops={"float32": 1.0, "float64": 0.5}, gbytes_s=0.5, cached_gbytes_s=1.0)
 
 
-def threshold(made: Ceilings, case: Case, one: accuracy.Accuracy = DIRECT) -> float:
+def threshold(made: Ceilings, case: Case, one: Accuracy = DIRECT) -> float:
     """Return the shortest time that is believed, by halving: nothing but the verdict is asked."""
     low, high = 0.0, 1.0
     while nextafter(low, 1.0) < high:
@@ -57,7 +58,7 @@ def test_nobody_touches_data_four_times_as_fast_as_the_best_copy() -> None:
 @pytest.mark.parametrize("name", ["fft", "winograd(2,3)", "winograd(4,3)", "strassen(1)"])
 def test_fast_algorithms_are_only_held_to_touching_their_data(name: str) -> None:
     """They do with fewer operations than are counted."""
-    assert 1088 * 4 / 1e9 / 4 == threshold(MADE, case_of(POINTWISE), accuracy.parse(name))
+    assert 1088 * 4 / 1e9 / 4 == threshold(MADE, case_of(POINTWISE), parse(name))
 
 
 @pytest.mark.parametrize(("name", "least"), [("low(8)", 8192 / 16e9 / 2), ("direct", 8192 / 1e9 / 2)])
@@ -65,7 +66,7 @@ def test_who_declares_fewer_bits_may_use_the_fastest_type(name: str, least: floa
     """Its products may be those of narrower numbers, and no others' are."""
     made = Ceilings(1, {"float32": 1.0, "bfloat16": 16.0}, 1.0, cached_gbytes_s=1e6)
 
-    assert least == threshold(made, case_of(POINTWISE), accuracy.parse(name))
+    assert least == threshold(made, case_of(POINTWISE), parse(name))
 
 
 @pytest.mark.parametrize("rate", [None, 0.0])

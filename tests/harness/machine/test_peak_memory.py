@@ -12,7 +12,7 @@ from convharness import Implementation, Problem, Registry, implementation
 from convharness.execution.host import LocalHost
 from convharness.machine import peak_memory as module
 from convharness.machine.peak_memory import peak_of
-from convharness.numerics.operands import KINDS
+from convharness.numerics.operands import timed_integers
 from convharness.workers import Staff, examined
 from tests.making import declared
 
@@ -145,7 +145,7 @@ def peak_memory(one: Implementation) -> int | None:
         staff.prepare([one], 1)
         with staff.anew(0) as host:
             new = host(one)
-            return new.peak_memory(new.bind(PROBLEM, KINDS["timed_integers"](PROBLEM, 0)))
+            return new.peak_memory(new.bind(PROBLEM, timed_integers(PROBLEM, 0)))
 
 
 NEEDED = {

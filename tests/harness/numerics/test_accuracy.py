@@ -8,12 +8,12 @@ from convharness.numerics.accuracy import (
     PRECISION,
     accumulator_bits,
     gamma,
-    low_precision,
-    parse,
     unit_roundoff,
 )
+from convharness.numerics.accuracy_classes import parse
 from convharness.numerics.arrays import dtype_of
-from convharness.numerics.operands import KINDS
+from convharness.numerics.error_bounds import low_precision
+from convharness.numerics.operands import reals, wide_x
 from convharness.numerics.reference import truth
 
 NAMES = ("direct", "fft", "winograd(2,3)", "winograd(4,3)", "strassen(2)", "low(8)", "low(11)", "low(24)")
@@ -60,7 +60,7 @@ def test_an_unknown_class_is_refused() -> None:
 def test_exact_data_leaves_an_exact_class_no_room(dtype: str) -> None:
     """Sums that cannot round must be equal bit for bit."""
     problem = Problem.parse(f"n1c2h4w4-o2k3b-{dtype}")
-    true = truth(problem, KINDS["wide_x"](problem, 0), exact=True)
+    true = truth(problem, wide_x(problem, 0), exact=True)
 
     assert 0 == parse("direct").bound(true, exact_data=True).max()
     assert 0 < parse("fft").bound(true, exact_data=True).min()
@@ -70,7 +70,7 @@ def test_exact_data_leaves_an_exact_class_no_room(dtype: str) -> None:
 def test_exact_data_leaves_short_types_their_last_rounding(dtype: str) -> None:
     """The float32 sum is rounded once, by at most half of the last bit."""
     problem = Problem.parse(f"n1c2h4w4-o2k3-{dtype}")
-    true = truth(problem, KINDS["wide_x"](problem, 0), exact=True)
+    true = truth(problem, wide_x(problem, 0), exact=True)
 
     allowed = parse("direct").bound(true, exact_data=True)
     rounding = np.abs(true.y.astype(dtype_of(dtype)).astype(np.float64) - true.y)
@@ -83,7 +83,7 @@ def test_exact_data_leaves_short_types_their_last_rounding(dtype: str) -> None:
 def test_the_direct_bound_is_gamma_times_the_magnitude(dtype: str) -> None:
     """γₙ₊₁·(|x|⋆|w| + |b|) on top of the reference's own doubt, and no more than a hair of subnormals."""
     problem = Problem.parse(f"n1c2h4w4-o2k3b-{dtype}")
-    true = truth(problem, KINDS["reals"](problem, 0))
+    true = truth(problem, reals(problem, 0))
 
     expected = gamma(19, unit_roundoff(dtype)) * true.magnitude + true.doubt
     assert np.allclose(expected, parse("direct").bound(true), rtol=1e-9, atol=0)
@@ -93,7 +93,7 @@ def test_the_direct_bound_is_gamma_times_the_magnitude(dtype: str) -> None:
 def test_a_bound_grows_with_its_data(name: str) -> None:
     """Twice the input, twice the bound: there is no absolute tolerance in it."""
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
-    operands = KINDS["reals"](problem, 0)
+    operands = reals(problem, 0)
     one = parse(name).bound(truth(problem, operands))
 
     twice = type(operands)(2 * operands.x, operands.weight, operands.bias)
@@ -105,7 +105,7 @@ def test_a_bound_grows_with_its_data(name: str) -> None:
 def test_the_true_output_rounded_once_is_within_every_bound(name: str, dtype: str) -> None:
     """The best answer that the type can hold always passes."""
     problem = Problem.parse(f"n2c4h5w5-o4k3p1g2b-{dtype}")
-    true = truth(problem, KINDS["reals"](problem, 0))
+    true = truth(problem, reals(problem, 0))
 
     error = np.abs(true.y.astype(dtype_of(dtype)).astype(np.float64) - true.y)
     assert np.all(error <= parse(name).bound(true))
@@ -114,7 +114,7 @@ def test_the_true_output_rounded_once_is_within_every_bound(name: str, dtype: st
 def test_low_precision_is_wider_than_the_direct_bound() -> None:
     """What is merely imprecise lies between the two."""
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
-    true = truth(problem, KINDS["reals"](problem, 0))
+    true = truth(problem, reals(problem, 0))
 
     assert np.all(parse("direct").bound(true) < low_precision(true, 11))
     assert np.all(low_precision(true, 11) < low_precision(true, 8))

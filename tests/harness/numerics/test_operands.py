@@ -5,10 +5,24 @@ import pytest
 
 from convharness import Problem
 from convharness.numerics.accuracy import PRECISION, accumulator_bits
-from convharness.numerics.operands import KINDS, Operands
+from convharness.numerics.operands import (
+    Operands,
+    full_weight,
+    full_x,
+    impulses,
+    reals,
+    small_integers,
+    sparse_integers,
+    timed,
+    timed_integers,
+    wide_weight,
+    wide_x,
+)
 from convharness.numerics.reference import convolve
-from convharness.problems.problem import DTYPES
+from convharness.problems.fields import DTYPES
 
+MAKERS = (wide_x, wide_weight, full_x, full_weight, small_integers, sparse_integers, impulses)
+KINDS = {make.__name__: make for make in (*MAKERS, reals, timed, timed_integers)}
 SHAPES = (
     "n2c3h6w7-o4k3b",
     "n1c1h1w1-o1k1",

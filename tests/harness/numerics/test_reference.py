@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from convharness import Problem, ProblemError
-from convharness.numerics.operands import KINDS, Operands
+from convharness.numerics.operands import Operands, reals, wide_x
 from convharness.numerics.reference import convolve, truth
 
 GEOMETRIES = (
@@ -67,7 +67,7 @@ def by_definition(problem: Problem, operands: Operands) -> np.ndarray:
 def test_whole_numbers_come_out_to_the_bit(geometry: str, padding_mode: str) -> None:
     """On integers the reference is the definition."""
     problem = Problem.parse(f"{geometry}-{padding_mode}-float32")
-    operands = KINDS["wide_x"](problem, 0)
+    operands = wide_x(problem, 0)
 
     assert (
         by_definition(problem, operands).astype(np.float64).tolist()
@@ -79,7 +79,7 @@ def test_whole_numbers_come_out_to_the_bit(geometry: str, padding_mode: str) -> 
 def test_reals_come_out_within_what_is_said_of_them(geometry: str) -> None:
     """The true output differs from `y + tail` by at most `doubt`, and Σ|products| is at most `magnitude`."""
     problem = Problem.parse(f"{geometry}-float64")
-    operands = KINDS["reals"](problem, 0)
+    operands = reals(problem, 0)
     true = truth(problem, operands)
 
     off = by_definition(problem, operands) - _fractions(true.y) - _fractions(true.tail)
@@ -126,13 +126,13 @@ def test_exact_data_leaves_no_doubt() -> None:
     """Sums that cannot round are the true ones."""
     problem = Problem.parse("c2h4w4-o2k3")
 
-    assert 0 == truth(problem, KINDS["wide_x"](problem, 0), exact=True).doubt
+    assert 0 == truth(problem, wide_x(problem, 0), exact=True).doubt
 
 
 def test_an_image_of_many_blocks_is_the_same_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """How many elements are gathered at once changes nothing."""
     problem = Problem.parse("n2c3h7w6-o4k3s2p1d2g1b")
-    operands = KINDS["wide_x"](problem, 0)
+    operands = wide_x(problem, 0)
     whole = convolve(problem, operands.x, operands.weight, operands.bias)
 
     monkeypatch.setattr("convharness.numerics.reference._BLOCK_ELEMENTS", 1)
@@ -145,6 +145,6 @@ def test_a_direction_without_a_reference_is_refused(direction: str) -> None:
     problem = Problem.parse(f"c2h4w4-o2k3-float32-{direction}")
 
     with pytest.raises(ProblemError) as refused:
-        truth(problem, KINDS["reals"](problem, 0))
+        truth(problem, reals(problem, 0))
 
     assert f"there is no reference for direction '{direction}' yet; use 'forward'" == str(refused.value)

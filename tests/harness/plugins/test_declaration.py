@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from convharness import Implementation, PluginError, Problem, implementation, plan
-from convharness.plugins.declaration import mark_of
+from convharness.plugins.marks import mark_of
 from convharness.plugins.support import Unsupported
 from tests.making import declared
 
@@ -323,7 +323,7 @@ def test_a_plan_needs_the_weight() -> None:
         ({"name": "a\nb"}, "test.fresh declares name='a\\nb'; it must be one word"),
         (
             {"name": "a.b*"},
-            "test.fresh declares name='a.b*'; it may hold none of * ? [ ], which select names",
+            "test.fresh declares name='a.b*'; it must not contain * ? [ or ], which select names",
         ),
         ({"library": ""}, "test.fresh declares library=''; it must be one word"),
         ({"when": "never"}, "test.fresh declares when='never'; it must be a function of a problem"),
@@ -377,7 +377,9 @@ def test_a_class_is_no_implementation() -> None:
     class Kernel:
         def __init__(self, x, weight): ...
 
-    with pytest.raises(PluginError, match=r"is marked but is no function; mark the function that convolves$"):
+    with pytest.raises(
+        PluginError, match=r"is marked but is not a function; mark the function that convolves$"
+    ):
         declared(Kernel)
 
 

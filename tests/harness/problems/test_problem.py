@@ -106,7 +106,7 @@ def test_other_ways_to_write_a_problem_have_one_canonical_string(text: str, cano
         ),
         (
             "c3h8w8-o4k3-float33",
-            "'float33' is no padding mode, dtype or direction; did you mean 'float32'?",
+            "'float33' is not a padding mode, dtype or direction; did you mean 'float32'?",
         ),
         ("c3h8w8-o4k3x3x3", "kernel_size=(3, 3, 3) has 3 axes but input_size=(8, 8) has 2"),
     ],

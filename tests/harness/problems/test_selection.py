@@ -88,7 +88,7 @@ def test_an_unknown_dtype_is_answered_with_the_nearest(mine: str) -> None:
     with pytest.raises(SelectionError) as refused:
         select_suites([mine], dtypes=["flaot32"])
 
-    assert "there is no dtype 'flaot32'; did you mean 'float32'?" == str(refused.value)
+    assert "unknown dtype 'flaot32'; did you mean 'float32'?" == str(refused.value)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -2,7 +2,7 @@
 
 from convharness import Registry, implementation
 from convharness.plugins.registry import Unavailable
-from convharness.problems.suite import find_suite, suite_names
+from convharness.problems.suite_files import find_suite, suite_names
 from convharness.reports.listing import case_rows, implementation_rows, suite_rows
 from tests.making import declared
 

@@ -110,7 +110,7 @@ MEASURED = Measurement(
     plan_s=3.0,
     first_call_s=2.0,
     twin=((0, (0.5,)),),
-    yardstick=((0, (9.0,)),),
+    reference=((0, (9.0,)),),
     conditions={"throttled": 0},
 )
 

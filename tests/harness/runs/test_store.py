@@ -85,6 +85,16 @@ def test_a_run_s_own_facts_read_back(tmp_path: Path) -> None:
     )
 
 
+def test_a_setting_that_was_renamed_reads_under_its_present_name(tmp_path: Path) -> None:
+    """So that a run of an earlier version can be compared and resumed."""
+    folder = write(tmp_path)
+    header = json.loads((folder / "run.json").read_bytes())
+    header["settings"] = {"level": "standard", "yardstick": True}
+    (folder / "run.json").write_text(json.dumps(header))
+
+    assert {"level": "standard", "reference": True} == read_run(folder).settings
+
+
 def test_a_torn_last_line_is_left_out_wherever_it_was_torn(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

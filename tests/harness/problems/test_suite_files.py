@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from convharness import Case, Problem, ProblemError, SelectionError, Suite, SuiteError, find_suite, load_suite
-from convharness.problems.suite import parse_suite, suite_names
+from convharness.problems.suite_files import parse_suite, suite_names
 
 ONE = "in_channels = 1\ninput_size = 3\nout_channels = 1\nkernel_size = 2\n"
 
@@ -189,7 +189,7 @@ kernel_size = [1, 3]
         (f'[[case]]\nlabel="a"\nweight=0\n{ONE}', "case 'a': weight must be a number above 0, got 0"),
         (f'[[case]]\nlabel="a"\nweight=true\n{ONE}', "case 'a': weight must be a number above 0, got True"),
         (f'[[case]]\nlabel="a"\ndescription=1\n{ONE}', "case 'a': description must be a text, got 1"),
-        (f'[[case]]\nlabel="a"\nversus="b"\n{ONE}', "case 'a': versus='b' is no case; known are a"),
+        (f'[[case]]\nlabel="a"\nversus="b"\n{ONE}', "case 'a': versus='b' is not a case; known are a"),
         (
             f'[[case]]\nlabel="a"\n{ONE}[[case]]\nlabel="a"\n{ONE}',
             "case 'a': the label is used twice; labels must differ",
@@ -286,7 +286,7 @@ def test_a_worked_example_is_kept_with_its_case() -> None:
         ),
         (
             "x=[1,2,3,4,5,6,7,8,'a']\nweight=[0,1,2,3]\ny=[1,2,3,4]",
-            "its example's x holds 'a'; it takes whole numbers, which no order of sums rounds",
+            "its example's x holds 'a'; it takes whole numbers: their sums are exact",
         ),
         ("z=1", "unknown field 'z'; known are x, weight, bias, y"),
     ],

@@ -1,0 +1,165 @@
+"""The error bounds that algorithms imply, elementwise; the notation is that of `accuracy`.
+
+Sources: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., chapter 3 (sums and
+inner products), chapter 23 (fast matrix multiplication) and chapter 24 (the fast Fourier transform);
+for Winograd's algorithms S. Winograd, Arithmetic Complexity of Computations (1980), chapter V, with
+the matrices of `winograd`.
+"""
+
+from math import log2, prod
+
+import numpy as np
+
+from ..problems.problem import Problem
+from .accuracy import PRECISION, SUBNORMAL, Doubles, Truth, gamma, unit_roundoff
+from .winograd import growth
+
+
+def direct_bound(truth: Truth) -> Doubles:
+    """Return γₙ₊₁·A + (n+1)·η: n products and n additions in any order (Higham, section 3.1)."""
+    n, u = truth.problem.products, unit_roundoff(truth.problem.dtype)
+    bound: Doubles = gamma(n + 1, u) * truth.magnitude + (n + 1) * SUBNORMAL[truth.problem.dtype]
+    return bound
+
+
+def low_bound(truth: Truth, bits: int) -> Doubles:
+    """Return the bound of products of inputs that were rounded to `bits` bits.
+
+    With p = 2⁻ᵇⁱᵗˢ both roundings change a product by at most (2p + p²)·|x·w|, and the sums of the
+    rounded products, in float32 unless more bits are declared, by γₙ₊₁·(1 + p)²·A.
+    """
+    unit = 2.0**-bits
+    u = 2.0 ** -(PRECISION["float32"] if bits <= PRECISION["float32"] else PRECISION["float64"])
+    n = truth.problem.products
+    lost = SUBNORMAL["float32"] * 2.0 ** (PRECISION["float32"] - bits) if bits < PRECISION["float32"] else 0.0
+    bound: Doubles = (2 * unit + unit**2 + gamma(n + 1, u) * (1 + unit) ** 2) * truth.magnitude
+    wide = "float32" if bits <= PRECISION["float32"] else "float64"
+    return bound + (n + 1) * SUBNORMAL[wide] + lost * _of_either(truth)
+
+
+def fft_bound(truth: Truth) -> Doubles:
+    """Return the normwise bound of convolution by FFT, per sample and output channel.
+
+    Three transforms of length L, each within 25·u·log₂L of the true one in the 2-norm (Higham,
+    theorem 24.2, with its constant rounded up for mixed radices), C/g complex products and sums:
+    (3·25·u·log₂L + (4 + C/g)·u)·‖x‖₂·‖w_o‖₁ + 2u·(|y| + |b|), with the norm of x over all channels
+    of the sample: an algorithm may transform along them, or combine two of them into one complex image.
+    L is the product of four times the padded sizes and channels, which covers any padding to a
+    convenient length. Below the normal numbers each of L elements of a transform may lose η, which
+    the other operand magnifies.
+    """
+    problem = truth.problem
+    u = unit_roundoff(problem.dtype)
+    padded = [
+        size + before + max(after, 0)
+        for size, (before, after) in zip(problem.input_size, problem.pads, strict=True)
+    ]
+    length = prod(4 * max(size, span) for size, span in zip(padded, problem.kernel_span, strict=True))
+    length *= 4 * problem.in_channels // problem.groups
+    channels = _active_channels(truth)
+    # A padding mode other than zeros repeats elements of x, at most as often as the padded size holds them.
+    repeats = (
+        1.0
+        if problem.padding_mode == "zeros"
+        else prod(-(-size // full) for size, full in zip(padded, problem.input_size, strict=True))
+    )
+    spatial = tuple(range(2, 2 + problem.ndim))
+    x = np.abs(truth.x.astype(np.float64))
+    largest = float(x.max(initial=0)) or 1.0  # squares of tiny and huge numbers leave the range
+    squares = np.square(x / largest).sum(axis=(1, *spatial))  # (N,)
+    x_norms = np.repeat(largest * np.sqrt(repeats * squares), problem.groups)  # (N·G,)
+    w_norms = np.abs(truth.weight.astype(np.float64)).sum(axis=(1, *spatial))  # (O,)
+    factor = 75 * u * log2(length) + (4 + channels) * u
+    tail = 2 * u * np.maximum(np.abs(truth.y), truth.magnitude if problem.bias else 0.0)
+    lost = SUBNORMAL[problem.dtype] * length * (_of_either(truth) + channels + problem.products)
+    bound: Doubles = factor * _over_channels(problem, x_norms, w_norms[:, None]) + tail + lost
+    return bound
+
+
+def winograd_bound(truth: Truth, outputs: int, taps: int) -> Doubles:
+    """Return the bound of Winograd's F(m, r) on every axis that it fits, `direct_bound` where it fits none.
+
+    γ_K·Σ_c max|x_c|·h_oc with K = axes·(2·(t + 1) + r + 1) + C/g + 2 roundings in a row, t = m + r − 1,
+    and h_oc the transformed kernel if no sign cancelled (`winograd.growth`).
+    """
+    problem = truth.problem
+    u = unit_roundoff(problem.dtype)
+    fits = [
+        (kernel, stride, dilation) == (taps, 1, 1)
+        for kernel, stride, dilation in zip(
+            problem.kernel_size, problem.stride, problem.dilation, strict=True
+        )
+    ]
+    direct = direct_bound(truth)
+    if not any(fits):
+        return direct
+    grown = np.abs(truth.weight.astype(np.float64))
+    for fit in fits:
+        if fit:
+            grown = np.tensordot(grown, growth(outputs, taps), axes=(2, 1))  # the axis goes last
+        else:
+            grown = np.expand_dims(grown.sum(axis=2), -1)
+    heights = grown.reshape(*grown.shape[:2], -1).max(axis=-1)  # (O, C/g)
+    tile = outputs + taps - 1
+    channels = _active_channels(truth)
+    roundings = sum(fits) * (2 * (tile + 1) + taps + 1) + channels + 2
+    roundings += prod(kernel for kernel, fit in zip(problem.kernel_size, fits, strict=True) if not fit) - 1
+    spatial = tuple(range(2, 2 + problem.ndim))
+    largest = np.abs(truth.x.astype(np.float64)).max(axis=spatial)  # (N, C)
+    bound = gamma(roundings, u) * _over_channels(problem, largest, heights)
+    lost = SUBNORMAL[problem.dtype] * roundings * (8.0 * tile) ** sum(fits) * (_of_either(truth) + 1)
+    return np.maximum(direct, bound + 2 * u * truth.magnitude + lost)
+
+
+def strassen_bound(truth: Truth, levels: int) -> Doubles:
+    """Return the bound of Strassen's matrix product, normwise: over all of x and w.
+
+    γ over (n/2ˡ + 5l + 2) of 6ˡ·n·max|x|·max|w| (Higham, theorem 23.2 with its recurrence stopped
+    after l levels), plus `direct_bound` for the remaining rows and columns.
+    """
+    n, u = truth.problem.products, unit_roundoff(truth.problem.dtype)
+    largest = float(np.abs(truth.x).max(initial=0)) * float(np.abs(truth.weight).max(initial=0))
+    terms = -(-n // 2**levels) + 5 * levels + 2
+    lost = SUBNORMAL[truth.problem.dtype] * 6.0**levels * (_of_either(truth) + n)
+    bound: Doubles = direct_bound(truth) + gamma(terms, u) * 6.0**levels * n * largest + lost
+    return bound
+
+
+def _of_either(truth: Truth) -> float:
+    """Return n·(max|x| + max|w|): the factor by which an absolute error of either operand may grow."""
+    largest = [float(np.abs(array).max(initial=0)) for array in (truth.x, truth.weight)]
+    return truth.problem.products * sum(largest)
+
+
+def _active_channels(truth: Truth) -> int:
+    """Return the largest number of non-zero channels of a group in a sample: adding zeros does not round."""
+    problem = truth.problem
+    channels = problem.in_channels // problem.groups
+    x = truth.x.reshape(problem.batch_size, problem.groups, channels, prod(problem.input_size))
+    return int(x.any(axis=-1).sum(axis=-1).max(initial=0))
+
+
+def _over_channels(problem: Problem, of_x: Doubles, of_weight: Doubles) -> Doubles:
+    """Return Σ_c of_x[n, g, c]·of_weight[o, c] over the channels of o's group, shaped (N, O, 1, …)."""
+    x = of_x.reshape(problem.batch_size, problem.groups, of_weight.shape[1])
+    weight = of_weight.reshape(problem.groups, problem.out_channels // problem.groups, -1)
+    sums: Doubles = np.einsum("ngc,goc->ngo", x, weight)
+    return sums.reshape(*problem.output_shape[:2], *(1,) * problem.ndim)
+
+
+def flushed(truth: Truth) -> float:
+    """Return the error where subnormal inputs, products and sums may all be flushed to zero."""
+    least = SUBNORMAL[truth.problem.dtype] * 2.0 ** (PRECISION[truth.problem.dtype] - 1)
+    return least * (2 * truth.problem.products + 1 + _of_either(truth))
+
+
+def low_precision(truth: Truth, bits: int = 8) -> Doubles:
+    """Return the bound of an algorithm whose inputs and output were rounded to `bits` bits.
+
+    (2·2⁻ᵖ + 2⁻²ᵖ)·A for the inputs, γₙ₊₁·(1 + 2⁻ᵖ)²·A for the sums in float32, and 2⁻ᵖ·A for the output.
+    A larger error has another cause than low precision.
+    """
+    unit = 2.0**-bits
+    sums = gamma(truth.problem.products + 1, 2.0 ** -PRECISION["float32"])
+    bound: Doubles = (3 * unit + unit**2 + sums * (1 + unit) ** 2) * truth.magnitude
+    return bound
