@@ -58,7 +58,10 @@ def refusals(pairs: int) -> Iterator[str]:
                 reason = f"{record.implementation.name} on {record.case.label}: {verdict.reason}"
                 print(reason, flush=True)
                 yield reason
-            timed += record.measurement is not None or verdict.failed
+            if record.measurement is not None or verdict.failed:
+                timed += 1
+                if timed % 100 == 0:
+                    print(f"{timed} pairs", flush=True)
             if timed >= pairs:
                 return
 
