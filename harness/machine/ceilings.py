@@ -4,12 +4,13 @@ A ceiling is the best that any installed library reaches on what machines are be
 product, and a plain copy. The best of many tries counts, as disturbances only make a machine slower.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from math import gcd, prod
+from time import perf_counter
 
 import msgspec
 
+from ..measure.stopwatch import Clock
 from ..numerics.accuracy import Accuracy
 from ..numerics.arrays import LIBRARIES, Adapter, adapter
 from ..plugins.libraries import is_installed
@@ -136,17 +137,17 @@ def _copy_rate(call: Callable[[], object], size: int) -> float:
     return 2.0 * size / _fastest(call, _COPY_S)
 
 
-def _fastest(call: Callable[[], object], budget_s: float) -> float:
+def _fastest(call: Callable[[], object], budget_s: float, clock: Clock = perf_counter) -> float:
     """Return the seconds of the fastest call; short ones are timed together."""
     call()
-    begin = time.perf_counter()
+    begin = clock()
     call()
-    number = max(1, int(1e-4 / max(time.perf_counter() - begin, 1e-7)))
+    number = max(1, int(1e-4 / max(clock() - begin, 1e-7)))
     fastest = float("inf")
-    end = time.perf_counter() + budget_s
-    while time.perf_counter() < end:
-        start = time.perf_counter()
+    end = clock() + budget_s
+    while clock() < end:
+        start = clock()
         for _ in range(number):
             call()
-        fastest = min(fastest, (time.perf_counter() - start) / number)
+        fastest = min(fastest, (clock() - start) / number)
     return fastest

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from math import nextafter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -195,7 +194,7 @@ def test_where_a_small_product_takes_long_no_large_one_is_tried(
     assert {128} == set(sizes)
 
 
-def test_the_fastest_call_counts_and_short_ones_are_timed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastest_call_counts_and_short_ones_are_timed_together() -> None:
     """Until the time is spent: here calls of 8, 4 and 2 µs, for 1 ms, as many at once as fill 0.1 ms."""
     now, calls = 0.0, 0
 
@@ -204,19 +203,17 @@ def test_the_fastest_call_counts_and_short_ones_are_timed_together(monkeypatch: 
         calls += 1
         now += 2.0**-17 if calls < 40 else 2.0**-18 if calls < 80 else 2.0**-19
 
-    monkeypatch.setattr(ceilings, "time", SimpleNamespace(perf_counter=lambda: now))
-    found = ceilings._fastest(call, 2.0**-10)
+    found = ceilings._fastest(call, 2.0**-10, clock=lambda: now)
 
     assert 2.0**-19 == found
     assert 0 == (calls - 2) % int(1e-4 / 2.0**-17)
 
 
-def test_a_call_too_short_for_the_clock_is_counted_at_100_ns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_too_short_for_the_clock_is_counted_at_100_ns() -> None:
     """A thousand fill 0.1 ms."""
     readings = iter([0.0, 0.0, 0.0, 0.5, 1.0, 1.0 + 2.0**-10, 2.0])
     calls = []
-    monkeypatch.setattr(ceilings, "time", SimpleNamespace(perf_counter=lambda: next(readings)))
-    found = ceilings._fastest(lambda: calls.append(1), 1.0)
+    found = ceilings._fastest(lambda: calls.append(1), 1.0, clock=lambda: next(readings))
 
     assert (1002, 2.0**-10 / 1000) == (len(calls), found)
 
