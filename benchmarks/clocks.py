@@ -1,10 +1,10 @@
 """How often the clocks of an honest worker and of its parent disagree, and what is made of it.
 
-    python benchmarks/clocks.py [PAIRS] [BUSY]
+    python benchmarks/clocks.py [PAIRS] [BUSY] [BUDGET]
 
-Times the built-in implementations on `smoke` until PAIRS of an implementation and a case are timed (1,000),
-beside BUSY endless loops of other processes (0), and asserts nothing. All built-ins are honest: every
-refusal is a false one. Prints how many samples looked doubtful and how many passes had to be proved, which
+Times the built-in implementations on `smoke`, each for BUDGET seconds (0.3), until PAIRS of an implementation and
+a case are timed (1,000), beside BUSY endless loops of other processes (0), and asserts nothing. All built-ins are
+honest: every refusal is a false one. Prints how many samples looked doubtful and how many passes had to be proved, which
 is what the false accusations in `harness/workers/rival.py` are derived from.
 """
 
@@ -16,6 +16,7 @@ from itertools import count
 from statistics import median, quantiles
 
 from convharness import Settings, discover, find_suite, run
+from convharness.measure.stopwatch import Effort
 from convharness.workers import remote
 from convharness.workers.rival import CLOCKS_RATIO, RemoteRival
 
@@ -33,12 +34,12 @@ class Watched(RemoteRival):
         return super()._doubt_of_the_clock
 
 
-def main(pairs: int = 1000, busy: int = 0) -> None:
+def main(pairs: int = 1000, busy: int = 0, budget_s: float = Effort.budget_s) -> None:
     """Print everything."""
     remote.RemoteRival = Watched  # type: ignore[misc]
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
     try:
-        reasons = list(refusals(pairs))
+        reasons = list(refusals(pairs, Effort(budget_s=budget_s)))
     finally:
         for loop in loops:
             loop.kill()
@@ -46,12 +47,12 @@ def main(pairs: int = 1000, busy: int = 0) -> None:
     report(pairs, reasons)
 
 
-def refusals(pairs: int) -> Iterator[str]:
+def refusals(pairs: int, effort: Effort) -> Iterator[str]:
     """Time so many pairs and yield why some of them were refused."""
     implementations = discover().implementations
     timed = 0
     for seed in count():
-        settings = Settings(level="quick", seed=seed, timed=True)
+        settings = Settings(level="quick", seed=seed, timed=True, effort=effort)
         for record in run([find_suite("smoke")], implementations, settings):
             verdict = record.verdict
             if verdict.failed:
@@ -79,4 +80,4 @@ def report(pairs: int, reasons: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]), *map(float, sys.argv[3:]))
