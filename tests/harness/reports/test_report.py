@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from convharness import Measurement, Record, Verdict, implementation
 from convharness.reports.report import Report
 from convharness.runs.journal import RunWriter
@@ -58,3 +60,14 @@ def test_the_frame_is_made_once(tmp_path: Path) -> None:
     report = Report(writer.rows, [writer.run])
 
     assert report.frame is report.frame
+
+
+def test_the_frame_knows_the_history_if_there_is_one(tmp_path: Path) -> None:
+    """The page of a repository shows what happened at which commit."""
+    writer = run_of(tmp_path, record(None))
+    history = pd.DataFrame({"commit": ["a", "b"]})
+    plain, known = (Report(writer.rows, [writer.run], history=one) for one in (None, history))
+
+    assert "history" not in plain.frame.attrs
+    assert history is known.frame.attrs["history"]
+    assert () == known.frame.attrs["events"]
