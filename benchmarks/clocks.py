@@ -4,8 +4,9 @@
 
 Times the built-in implementations on `smoke`, each for BUDGET seconds (0.3), until PAIRS of an implementation
 and a case are timed (1,000), beside BUSY endless loops of other processes (0), and asserts nothing. All
-built-ins are honest: every refusal is a false one. Prints how many samples looked doubtful and how many passes
-had to be proved, which is what the rate of false accusations in `harness/workers/rival.py` is derived from.
+built-ins are honest: every refusal is a false one. Prints how many samples looked doubtful and how many
+passes had to be proved, which is what the rate of false accusations in `harness/workers/rival.py`
+is derived from.
 """
 
 import subprocess
