@@ -18,6 +18,7 @@ from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
 from convharness.workers import Limits, Staff
+from convharness.workers.process import spawned
 from convharness.workers.remote import RemoteHost
 
 LIBRARIES = {
@@ -41,7 +42,7 @@ def main() -> None:
         print(f"  {library:<15} {start_s * 1e3:8.0f} ms")
 
     (one,) = registry.select(["numpy_arrays.tensordot"])
-    host = RemoteHost(one, Limits(), 1)
+    host = host_of(one)
     host.bind(SMALL, reals(SMALL, 0))
     print("A round trip without payload")
     times = [seconds(lambda: host.ask("ping")) for _ in range(5000)]
@@ -74,9 +75,14 @@ def main() -> None:
 
 def started(one) -> None:
     """Start a worker, wait for its library, and end it."""
-    host = RemoteHost(one, Limits(), 1)
+    host = host_of(one)
     host.ask("ping")
     host.close()
+
+
+def host_of(one) -> RemoteHost:
+    """Return a host whose worker is started with its first request."""
+    return RemoteHost(one, Limits(), 1, partial(spawned, Limits(), 1))
 
 
 def seconds(act: Callable[[], object]) -> float:
