@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from convharness import Case, Problem, discover
-from convharness.execution.host import LocalHost
+from convharness.execution.local_host import LocalHost
 from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import reals
 from convharness.oracle import Oracle

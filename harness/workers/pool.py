@@ -12,8 +12,9 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from ..errors import PluginError
-from ..execution.host import Host, LocalHost
+from ..execution.host import Host
 from ..execution.kernel_call import KernelError
+from ..execution.local_host import LocalHost
 from ..machine import calibration
 from ..machine.ceilings import Ceilings
 from ..machine.interference import Conditions, Snapshot

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import PluginError
-from ..execution.host import LocalHost, LocalRival
 from ..execution.kernel_call import Bound, KernelError, Output
+from ..execution.local_host import LocalHost, LocalRival
 from ..machine import threads
 from ..machine.environment import limit_threads
 from ..machine.peak_memory import peak_of

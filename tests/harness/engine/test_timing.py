@@ -21,8 +21,8 @@ from convharness import Case, Implementation, Measurement, Problem, plan
 from convharness.engine import timing
 from convharness.engine.contestant import TimingFailure
 from convharness.engine.timing import time_case
-from convharness.execution.host import LocalHost, LocalRival
 from convharness.execution.kernel_call import KernelError, chained, guarded
+from convharness.execution.local_host import LocalHost, LocalRival
 from convharness.machine.interference import Snapshot
 from convharness.measure.rounds import measure
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio

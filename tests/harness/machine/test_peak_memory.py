@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convharness import Implementation, Problem, Registry, implementation
-from convharness.execution.host import LocalHost
+from convharness.execution.local_host import LocalHost
 from convharness.machine import peak_memory as module
 from convharness.machine.peak_memory import peak_of
 from convharness.numerics.operands import timed_integers
