@@ -17,7 +17,7 @@ from convharness.execution.local_host import LocalHost
 from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
-from convharness.workers import Limits, Staff
+from convharness.workers import Limits, WorkerPool
 from convharness.workers.process import spawned
 from convharness.workers.remote import RemoteHost
 
@@ -60,9 +60,9 @@ def main() -> None:
 
     print("A verdict on a small problem, in this process and through a worker")
     case = Case(str(SMALL), (SMALL,))
-    with Staff() as staff:
+    with WorkerPool() as pool:
         for level in ("quick", "standard", "thorough"):
-            here, there = Oracle(level=level, host=LocalHost), Oracle(level=level, host=staff.host)
+            here, there = Oracle(level=level, host=LocalHost), Oracle(level=level, host=pool.host)
             for oracle in (here, there):
                 oracle.judge(one, case)
             pairs = [

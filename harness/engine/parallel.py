@@ -24,7 +24,7 @@ from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
 from ..plugins.facts import read_facts, written_facts
 from ..problems.suite import Case
-from ..workers import Limits, Staff, die_with_parent, end_marked
+from ..workers import Limits, WorkerPool, die_with_parent, end_marked
 
 Verdicts = Mapping[str, Verdict]
 
@@ -199,9 +199,9 @@ def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:
     die_with_parent()
     open_standard_streams()
     limit_threads(judging.threads)
-    staff = Staff(judging.limits, judging.threads, alone=False)
-    Finalize(None, staff.close, exitpriority=10)  # before the interpreter goes
-    oracle = Oracle(level=judging.level, seed=judging.seed, host=staff.host)
+    pool = WorkerPool(judging.limits, judging.threads, alone=False)
+    Finalize(None, pool.close, exitpriority=10)  # before the interpreter goes
+    oracle = Oracle(level=judging.level, seed=judging.seed, host=pool.host)
     _prepared.update(oracle=oracle, implementations={one["name"]: read_facts(one) for one in facts})
 
 

@@ -2,21 +2,21 @@
 
 The parent owns data, seeds, expected values, verdicts and files. A worker holds one implementation
 and its library: `process` starts and ends it and speaks with it, through the `channel` in words and
-through the `arena` in arrays; `child` is what runs there, and `template` what is copied to be timed;
-`remote` is the host that the judge sees, `rival` what the stopwatch sees, and `staff` all workers of a
-run. What is asked for here loads then: a worker imports this package, too, and has no use for a staff.
+through the `arena` in arrays; `server` is what runs there, and `template` what is copied to be timed;
+`remote` is the host that the judge sees, `rival` what the stopwatch sees, and `pool` all workers of a
+run. What is asked for here loads then: a worker imports this package, too, and has no use for a pool.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .pool import Staff, ceilings_of, examined, measured_ceilings
+    from .pool import WorkerPool, ceilings_of, examined, measured_ceilings
     from .process import Limits, die_with_parent, end_marked
 
 _HOMES = {
     "Limits": "process",
-    "Staff": "pool",
+    "WorkerPool": "pool",
     "ceilings_of": "pool",
     "measured_ceilings": "pool",
     "die_with_parent": "process",
@@ -26,7 +26,7 @@ _HOMES = {
 
 __all__ = [
     "Limits",
-    "Staff",
+    "WorkerPool",
     "ceilings_of",
     "die_with_parent",
     "end_marked",

@@ -47,14 +47,14 @@ class Described(msgspec.Struct):
     broken: list[BrokenPlugin]
 
 
-class Staff:
+class WorkerPool:
     """Gives every implementation its host; use it as a context, which ends all workers.
 
     What another process can load again gets a worker of its own. What exists only here, such as a
     function that a program has made, runs here. `alone` says that this process has processors to
     spare while a worker works: then it looks out for answers instead of sleeping.
 
-    `anew` gives processes that nobody has used. They are copies of templates: those of one generation
+    `fresh_hosts` gives processes that nobody has used. They are copies of templates: those of one generation
     are copies of one process per source, those of different generations have nothing in common.
     """
 
@@ -102,7 +102,7 @@ class Staff:
         return self._hosts[name]
 
     @contextmanager
-    def anew(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
+    def fresh_hosts(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
         """Give, as a context, a way to new hosts of a generation that is prepared; all end with it.
 
         What runs in this process has no generations: it is where it always was.

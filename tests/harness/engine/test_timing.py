@@ -171,7 +171,7 @@ class Host(LocalHost):
 
 
 class Company:
-    """A staff that has nobody else: all hosts are here."""
+    """A pool that has nobody else: all hosts are here."""
 
     def __init__(self, world: World, threads: int = 1) -> None:
         self._world = world
@@ -182,7 +182,7 @@ class Company:
         self._world.prepared.append(([one.name for one in implementations], generations))
 
     @contextmanager
-    def anew(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
+    def fresh_hosts(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
         """Give new hosts."""
         assert 1 == self._world.alone
         self._world.held.append(generation)
@@ -222,7 +222,7 @@ def timed(
     if seed is None:
         seed = next(seed for seed in range(999) if not chosen or Random(seed).choice(chosen) is chosen[twin])
     random = Random(seed)
-    return time_case(case, chosen, effort, seed=0, random=random, staff=Company(world, threads), **how)
+    return time_case(case, chosen, effort, seed=0, random=random, pool=Company(world, threads), **how)
 
 
 def twinned(outcomes: dict[str, Any]) -> str:
