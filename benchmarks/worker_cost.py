@@ -18,8 +18,8 @@ from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
 from convharness.workers import Limits, WorkerPool
-from convharness.workers.process import spawned
 from convharness.workers.remote import RemoteHost
+from convharness.workers.spawn import spawned
 
 LIBRARIES = {
     "numpy": "numpy_arrays.tensordot",

@@ -199,7 +199,7 @@ def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:
     die_with_parent()
     open_standard_streams()
     limit_threads(judging.threads)
-    pool = WorkerPool(judging.limits, judging.threads, alone=False)
+    pool = WorkerPool(judging.limits, judging.threads, spins=False)
     Finalize(None, pool.close, exitpriority=10)  # before the interpreter goes
     oracle = Oracle(level=judging.level, seed=judging.seed, host=pool.host)
     _prepared.update(oracle=oracle, implementations={one["name"]: read_facts(one) for one in facts})

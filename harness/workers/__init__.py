@@ -11,17 +11,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..machine.process_tree import die_with_parent, end_marked
     from .pool import WorkerPool, ceilings_of, examined, measured_ceilings
-    from .process import Limits, die_with_parent, end_marked
+    from .process import Limits
 
 _HOMES = {
-    "Limits": "process",
-    "WorkerPool": "pool",
-    "ceilings_of": "pool",
-    "measured_ceilings": "pool",
-    "die_with_parent": "process",
-    "end_marked": "process",
-    "examined": "pool",
+    "Limits": ".process",
+    "WorkerPool": ".pool",
+    "ceilings_of": ".pool",
+    "measured_ceilings": ".pool",
+    "die_with_parent": "..machine.process_tree",
+    "end_marked": "..machine.process_tree",
+    "examined": ".pool",
 }
 
 __all__ = [
@@ -38,4 +39,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)

@@ -18,12 +18,14 @@ from ..execution.local_host import LocalHost
 from ..machine import calibration
 from ..machine.ceilings import Ceilings
 from ..machine.interference import Conditions, Snapshot
+from ..machine.process_tree import end_descendants, end_marked
 from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
 from ..plugins.facts import read_facts
 from ..plugins.registry import Registry, Unavailable
-from .process import Limits, Process, end_marked, spawned
+from .process import Limits, Process
 from .remote import RemoteHost
+from .spawn import spawned
 from .template import Root, Source, Template, copied
 
 EXAMINED_S = 120.0
@@ -51,15 +53,15 @@ class WorkerPool:
     """Gives every implementation its host; use it as a context, which ends all workers.
 
     What another process can load again gets a worker of its own. What exists only here, such as a
-    function that a program has made, runs here. `alone` says that this process has processors to
+    function that a program has made, runs here. `spins` says that this process has processors to
     spare while a worker works: then it looks out for answers instead of sleeping.
 
     `fresh_hosts` gives processes that nobody has used. They are copies of templates: those of one generation
     are copies of one process per source, those of different generations have nothing in common.
     """
 
-    def __init__(self, limits: Limits | None = None, threads: int = 1, *, alone: bool = True) -> None:
-        self._alone = alone
+    def __init__(self, limits: Limits | None = None, threads: int = 1, *, spins: bool = True) -> None:
+        self._spins = spins
         self._limits = limits or Limits()
         self._threads = threads
         self._hosts: dict[str, RemoteHost] = {}
@@ -126,10 +128,10 @@ class WorkerPool:
                 for some in (self._templates, self._roots)
             )
             for template in templates:
-                template.end_descendants()
+                end_descendants(template.pid)
             for one in hired:
                 one.dismiss()
-            stay, marks = {one.pid for one in (*templates, *roots)}, {one.token for one in roots}
+            stay, marks = {one.pid for one in (*templates, *roots)}, {one.mark for one in roots}
             end_marked(lambda mark, pid: mark in marks and pid not in stay)
 
     def prepare(self, implementations: Iterable[Implementation], generations: int) -> None:
@@ -154,7 +156,7 @@ class WorkerPool:
         return RemoteHost(implementation, self._limits, self._threads, start)
 
     def _spawned(self, site: str | None) -> Process:
-        return spawned(self._limits, self._threads, alone=self._alone, site=site)
+        return spawned(self._limits, self._threads, spins=self._spins, site=site)
 
     def _let_go(self) -> None:
         """End a worker that holds nothing: everybody is asked in turn, so who was last is needed last."""

@@ -6,18 +6,15 @@ Linux only: it rests on `memfd`, `pidfd` and process groups.
 """
 
 import contextlib
-import ctypes
 import os
 import secrets
 import select
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, Protocol
 
@@ -25,12 +22,10 @@ import msgspec
 
 from ..errors import PluginError
 from ..execution.kernel_call import KernelError
-from ..machine.environment import thread_variables
+from ..machine import process_tree
+from ..machine.run_delay import RunDelay
 from . import channel
 from .shared_memory import Arena
-
-MARK = "CONVHARNESS_WORKER"
-"""The environment variable by which processes that a kernel started are found, wherever they hide."""
 
 _TICK_S = 0.1
 """How often a worker that takes long is looked at."""
@@ -44,16 +39,9 @@ _LAST_WAIT_S = 5.0
 START_S = 120.0
 """How long an interpreter and a library may take to load on a busy machine."""
 
-_PR_SET_PDEATHSIG = 1  # prctl.h
-
 _MOST_PROCESSES = 64
 _MOST_PRINTED = 2**26
 _KEPT_PRINTED = 4096
-_BOOT = (
-    # To end with the parent comes first of all: imports take their time.
-    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = {first!r}; sys.path += {path!r}\n"
-    "from convharness.workers.server import main; main({channel}, {file}, {size})"
-)
 
 
 @dataclass(frozen=True)
@@ -108,15 +96,15 @@ Start = Callable[[Ends], Started]
 class Process:
     """A worker: a process with a group of its own, whose parent may end it.
 
-    `start` starts it. `token` marks it and all that it starts, so that they are found when it ends; a
+    `start` starts it. `mark` marks it and all that it starts, so that they are found when it ends; a
     copy bears the mark of its template, which sees to that.
     """
 
-    def __init__(self, limits: Limits, start: Start, token: str | None = None, *, alone: bool = True) -> None:
+    def __init__(self, limits: Limits, start: Start, mark: str | None = None, *, spins: bool = True) -> None:
         self.limits = limits
-        self._alone = alone
+        self._spins = spins
         self.arena = Arena()
-        self._token = token
+        self._mark = mark
         own, other = socket.socketpair()
         reader, writer = os.pipe()
         try:
@@ -134,7 +122,7 @@ class Process:
         self._channel = own
         self._printing = reader
         self._ended = os.pidfd_open(self.pid)
-        self._delays = Delays(self.pid)
+        self._run_delay = RunDelay(self.pid)
         self._received = bytearray()
         self._printed = bytearray()
         self._printed_bytes = 0
@@ -169,7 +157,7 @@ class Process:
             self._channel.sendall(channel.framed({"nonce": nonce, "word": word, **details}))
             if files:
                 socket.send_fds(self._channel, [b"f"], files)
-        if self._alone and word not in _QUIETLY:
+        if self._spins and word not in _QUIETLY:
             self._look_out()
         answer = self._answer(limit)
         if not isinstance(answer, dict) or answer.get("nonce") != nonce or self._received:
@@ -199,13 +187,13 @@ class Process:
             return 0.0
 
     @property
-    def token(self) -> str | None:
+    def mark(self) -> str | None:
         """Return the mark that it and all that it starts bear, if that is its own."""
-        return self._token
+        return self._mark
 
     def waited_s(self) -> float:
         """Return for how long its first thread was ready to run and had to wait for a processor."""
-        return self._delays.seconds()
+        return self._run_delay.seconds()
 
     def pin(self, processors: Collection[int]) -> None:
         """Tie all of its threads to some processors; those that they start are tied likewise."""
@@ -239,13 +227,13 @@ class Process:
         if grace_s:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._started.wait(grace_s)
-        if self._token is not None:
-            self.end_descendants()
+        if self._mark is not None:
+            process_tree.end_descendants(self.pid)
         self._signal_group(signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):  # a copy may be so new that it has no group yet
             signal.pidfd_send_signal(self._ended, signal.SIGKILL)
-        if self._token is not None:
-            end_marked(lambda mark, _: mark == self._token)
+        if self._mark is not None:
+            process_tree.end_marked(lambda mark, _: mark == self._mark)
         # Whoever traces it would have us wait for ever.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._started.wait(_LAST_WAIT_S)
@@ -254,22 +242,6 @@ class Process:
         for file in (self._printing, self._ended):
             os.close(file)
         self.arena.close()
-
-    def end_descendants(self) -> None:
-        """End what has been started in it, the copies of a template too, wherever the system finds it."""
-        for one in self._family()[1:]:  # those that have left the group and cleaned their environment, too
-            with contextlib.suppress(Exception):  # it may have gone
-                one.kill()
-
-    def _family(self) -> list[Any]:
-        """Return the worker and the processes that descend from it, as far as the system knows."""
-        import psutil
-
-        try:
-            worker = psutil.Process(self.pid)
-            return [worker, *worker.children(recursive=True)]
-        except psutil.Error:
-            return []
 
     def _look_out(self) -> None:
         """Wait for a quick answer without going to sleep, from which it takes long to wake up."""
@@ -346,17 +318,10 @@ class Process:
 
     def _watch(self) -> None:
         """Look at memory and processes; raises `KernelError` if they are too many."""
-        import psutil
-
-        family = self._family()
+        family = process_tree.family(self.pid)
         if len(family) > _MOST_PROCESSES:
             raise self._ended_by_us("contract", f"started more than {_MOST_PROCESSES} processes")
-        used = 0
-        for one in family:
-            with contextlib.suppress(psutil.Error):
-                memory = one.memory_info()
-                used += memory.rss - memory.shared
-        if used > self.limits.memory_bytes:
+        if process_tree.private_bytes(family) > self.limits.memory_bytes:
             raise self._ended_by_us("memory", f"took more than {_gib(self.limits.memory_bytes)} of memory")
 
     def _ended_by_us(self, status: str, reason: str) -> KernelError:
@@ -374,103 +339,6 @@ class Process:
             name = _signal(-code)
             return KernelError("crashed", f"was ended by {name}", signal=name)
         return KernelError("crashed", f"ended its own process, with exit code {code}")
-
-
-def spawned(
-    limits: Limits,
-    threads: int,
-    *,
-    alone: bool = True,
-    variables: Mapping[str, str] | None = None,
-    site: str | None = None,
-) -> Process:
-    """Start a worker as an interpreter of its own, whose libraries start so many threads.
-
-    It is isolated (`python -I`): no file of the working folder shadows a module there. `variables`
-    of the environment come on top, and packages in the folder `site` come first.
-    """
-    token = f"{os.getpid()}-{secrets.token_hex(8)}"
-
-    def start(ends: Ends) -> Started:
-        boot = _BOOT.format(
-            first=[site] if site else [],
-            path=_module_path(),
-            channel=ends.channel,
-            file=ends.file,
-            size=ends.size,
-        )
-        return subprocess.Popen(  # noqa: S603 our own interpreter and words
-            [sys.executable, "-I", "-c", boot],
-            stdin=subprocess.DEVNULL,
-            stdout=ends.printing,
-            stderr=ends.printing,
-            pass_fds=(ends.channel, ends.file),
-            start_new_session=True,
-            env={**os.environ, **thread_variables(threads), **(variables or {}), MARK: token},
-        )
-
-    return Process(limits, start, token, alone=alone)
-
-
-def die_with_parent(how: int = signal.SIGKILL) -> None:
-    """Let the system end this process by a signal when the one that started it ends, whatever ended that."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
-
-
-def end_marked(wanted: Callable[[str, int], bool]) -> None:
-    """End every process that is wanted, by the mark of a worker and its own number, until none is left.
-
-    A mark is the number of the process that has started the worker, a hyphen, and what is random.
-    """
-    import psutil
-
-    for _ in range(20):
-        left = [one for one in psutil.process_iter() if wanted(_mark_of(one), one.pid)]
-        for one in left:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-        if not left:
-            return
-        psutil.wait_procs(left, timeout=1)
-
-
-def _mark_of(process: Any) -> str:
-    import psutil
-
-    try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return ""
-        return str(process.environ().get(MARK, ""))
-    except (psutil.Error, OSError):
-        return ""
-
-
-def _module_path() -> list[str]:
-    """Return where modules are found, but for the working folder, unless somebody asked for that."""
-    here = str(Path.cwd())
-    asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return [entry for entry in sys.path if entry and (entry != here or entry in asked)]
-
-
-class Delays:
-    """Tells for how long the first thread of a process has waited for a processor; 0 where nobody tells."""
-
-    def __init__(self, pid: int) -> None:
-        try:
-            self._file = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
-        except OSError:
-            self._file = -1
-
-    def __del__(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-
-    def seconds(self) -> float:
-        """Return them, since the process began."""
-        try:
-            return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
 
 
 def _signal(number: int) -> str:

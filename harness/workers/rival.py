@@ -12,9 +12,9 @@ from typing import Annotated, Any, NamedTuple, Protocol
 import msgspec
 
 from ..execution.kernel_call import Output
+from ..machine.run_delay import RunDelay
 from ..measure.stopwatch import Effort, Turn
 from ..numerics.arrays import Array
-from .process import Delays
 
 CLOCKS_RATIO = 1.4
 """How far apart the clocks of worker and parent may be, over most samples of a pass."""
@@ -98,7 +98,7 @@ class RemoteRival:
         self._host = host
         self._last = last
         self._clock = clock
-        self._delayed = delayed or Delays(os.getpid()).seconds
+        self._delayed = delayed or RunDelay(os.getpid()).seconds
         self._samples: list[_Sampled] = []
         self._lasted_s = 0.0
         self._cpu_s = 0.0

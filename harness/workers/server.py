@@ -24,6 +24,7 @@ from ..execution.local_host import LocalHost, LocalRival
 from ..machine import threads
 from ..machine.environment import limit_threads
 from ..machine.peak_memory import peak_of
+from ..machine.process_tree import die_with_parent
 from ..measure.stopwatch import Effort
 from ..numerics.arrays import LIBRARIES, Array, adapter, dtype_of
 from ..numerics.operands import Operands
@@ -34,7 +35,6 @@ from ..plugins.registry import Registry
 from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .channel import framed, receive
-from .process import die_with_parent
 from .shared_memory import Spec, attach, found
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from signal import SIGKILL
 from ..errors import PluginError
 from ..execution.kernel_call import KernelError
 from ..plugins.declaration import Implementation
-from .process import START_S, Ends, Limits, Process, Started, spawned
+from .process import START_S, Ends, Limits, Process, Started
+from .spawn import spawned
 
 _LATER = {"OPENBLAS_NUM_THREADS": "1"}
 """OpenBLAS starts threads when it loads, and what has threads cannot be copied; a copy starts them."""
