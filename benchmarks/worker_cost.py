@@ -18,6 +18,7 @@ from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
 from convharness.workers import Limits, WorkerPool
+from convharness.workers.protocol.requests import Ping
 from convharness.workers.remote import RemoteHost
 from convharness.workers.spawn import spawned
 
@@ -45,7 +46,7 @@ def main() -> None:
     host = host_of(one)
     host.bind(SMALL, reals(SMALL, 0))
     print("A round trip without payload")
-    times = [seconds(lambda: host.ask("ping")) for _ in range(5000)]
+    times = [seconds(lambda: host.ask(Ping())) for _ in range(5000)]
     usual, most = (np.quantile(times, share) * 1e6 for share in (0.5, 0.95))
     print(f"  median {usual:.0f} µs, 95 % below {most:.0f} µs")
 
@@ -76,7 +77,7 @@ def main() -> None:
 def started(one) -> None:
     """Start a worker, wait for its library, and end it."""
     host = host_of(one)
-    host.ask("ping")
+    host.ask(Ping())
     host.close()
 
 

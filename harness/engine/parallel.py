@@ -22,7 +22,7 @@ from ..machine.environment import limit_threads, open_standard_streams
 from ..oracle import Oracle
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
-from ..plugins.facts import read_facts, written_facts
+from ..plugins.facts import Facts, read_facts, written_facts
 from ..problems.suite import Case
 from ..workers import Limits, WorkerPool, die_with_parent, end_marked
 
@@ -195,14 +195,14 @@ _prepared: dict[str, Any] = {}
 """The oracle and the implementations, by name, of a judging process."""
 
 
-def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:
+def _prepare(facts: Sequence[Facts], judging: Judging) -> None:
     die_with_parent()
     open_standard_streams()
     limit_threads(judging.threads)
     pool = WorkerPool(judging.limits, judging.threads, spins=False)
     Finalize(None, pool.close, exitpriority=10)  # before the interpreter goes
     oracle = Oracle(level=judging.level, seed=judging.seed, host=pool.host)
-    _prepared.update(oracle=oracle, implementations={one["name"]: read_facts(one) for one in facts})
+    _prepared.update(oracle=oracle, implementations={one.name: read_facts(one) for one in facts})
 
 
 def _judge(case: Case, name: str) -> Verdict:

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import msgspec
-
 from ..errors import PluginError
 from ..execution.host import Host
 from ..execution.kernel_call import KernelError
@@ -24,6 +22,7 @@ from ..plugins.declaration import Implementation
 from ..plugins.facts import read_facts
 from ..plugins.registry import Registry, Unavailable
 from .process import Limits, Process
+from .protocol.requests import Describe, MeasureCeilings
 from .remote import RemoteHost
 from .spawn import spawned
 from .template import Root, Source, Template, copied
@@ -39,14 +38,6 @@ _AT_ONCE = os.cpu_count() or 1
 
 _MOST = 64
 """Workers that are kept; more of them would fill the memory of a machine with idle libraries."""
-
-
-class Described(msgspec.Struct):
-    """What a file or an entry declares, as a process that has loaded it says."""
-
-    implementations: list[dict[str, Any]]
-    unavailable: list[tuple[str, str, str]]
-    broken: list[BrokenPlugin]
 
 
 class WorkerPool:
@@ -217,16 +208,16 @@ def ceilings_of(threads: int) -> Ceilings | None:
 
 def measured_ceilings(threads: int) -> Ceilings | None:
     """Measure what this machine can do at most, and keep it; None where it cannot be measured."""
-    measured: Ceilings
     process = spawned(Limits(), threads)
     before, ours = Snapshot.now(), time.process_time()
     try:
-        measured = process.ask("ceilings", Ceilings, within_s=EXAMINED_S, running=threads)
+        found = process.ask(MeasureCeilings(threads), within_s=EXAMINED_S)
         own_s = time.process_time() - ours + process.cpu_s()
     except KernelError:
         return None
     finally:
         process.end()
+    measured = Ceilings(threads, found.gflops, found.gbytes_s, found.cached_gbytes_s)
     if threads > 1 and (fewer := ceilings_of(1)) is not None:
         measured = measured.at_least(fewer)
     met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=threads)
@@ -241,18 +232,12 @@ def examined(source: Path, origin: str, family: str, site: str | None = None) ->
     """
     process = spawned(Limits(), threads=1, site=site)
     try:
-        found: Described = process.ask(
-            "describe",
-            Described,
-            within_s=EXAMINED_S,
-            source=str(source.absolute()),
-            origin=origin,
-            family=family,
-        )
+        request = Describe(str(source.absolute()), origin, family)
+        found = process.ask(request, within_s=EXAMINED_S)
         return Registry(
             tuple(read_facts(facts) for facts in found.implementations),
             tuple(Unavailable(*facts) for facts in found.unavailable),
-            tuple(found.broken),
+            found.broken,
         )
     except (KernelError, PluginError, KeyError, TypeError) as error:
         return Registry((), broken=(BrokenPlugin("import", str(source), family, str(error)),))

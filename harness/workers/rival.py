@@ -2,19 +2,17 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cached_property
 from math import inf
 from statistics import median
 from time import perf_counter
-from typing import Annotated, Any, NamedTuple, Protocol
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from ..execution.kernel_call import Output
 from ..machine.run_delay import RunDelay
 from ..measure.stopwatch import Effort, Turn
 from ..numerics.arrays import Array
+from .protocol.requests import ReplyType, Request, Sample, WarmUp
 
 CLOCKS_RATIO = 1.4
 """How far apart the clocks of worker and parent may be, over most samples of a pass."""
@@ -37,16 +35,14 @@ _LOOK_S = 2e-3
 _LOOK_BYTES_S = 2.5e8
 """What handing an output over costs the worker's processor at most: pages that are touched first are slow."""
 
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
-
 
 class Asked(Protocol):
     """The host of a worker, as a rival needs it."""
 
     threads: int
 
-    def ask(self, word: str, kind: Any = None, *, times: int = 1, **details: Any) -> Any:
-        """Return the worker's answer; raises `KernelError`."""
+    def ask(self, request: Request[ReplyType]) -> ReplyType:
+        """Return the worker's reply; raises `KernelError`."""
 
     def cpu_s(self) -> float:
         """Return the processor time of the worker."""
@@ -111,11 +107,8 @@ class RemoteRival:
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until it is warm."""
-        told = asdict(effort)
-        first, fastest = self._host.ask(
-            "warm_up", tuple[Seconds, Seconds], times=3, name=self.name, effort=told
-        )
-        return first, fastest
+        warm = self._host.ask(WarmUp(self.name, effort))
+        return warm.first_s, warm.fastest_s
 
     def sample(self, number: int, seen: int) -> Turn:
         """Time so many calls."""
@@ -125,23 +118,16 @@ class RemoteRival:
 
     def _sampled(self, number: int, seen: int) -> tuple[Turn, _Sampled]:
         """Time so many calls by both clocks."""
-        host, began = self._host, self._clock()
+        host, request, began = self._host, Sample(self.name, number, seen), self._clock()
         # The readings are nested: an honest worker can neither work nor tell longer than what is around it.
         worked, waited, ours = host.cpu_s(), host.waited_s(), self._delayed()
         start = self._clock()
-        seconds, told = host.ask(
-            "sample",
-            tuple[Seconds, Seconds],
-            times=2,
-            name=self.name,
-            number=number,
-            seen=seen,
-        )
+        told = host.ask(request)
         passed = self._clock() - start
         waited, ours = host.waited_s() - waited, self._delayed() - ours
         self._cpu_s += host.cpu_s() - worked
         self._lasted_s += self._clock() - began
-        return Turn(seconds, waited), _Sampled(number, told, passed, waited + ours)
+        return Turn(told.call_s, waited), _Sampled(number, told.lasted_s, passed, waited + ours)
 
     def once(self, x: Array) -> float:
         """Put other numbers into the input and call once."""

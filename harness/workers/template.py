@@ -17,6 +17,7 @@ from ..errors import PluginError
 from ..execution.kernel_call import KernelError
 from ..plugins.declaration import Implementation
 from .process import START_S, Ends, Limits, Process, Started
+from .protocol.requests import Copy, Preload, Prepare, Reap
 from .spawn import spawned
 
 _LATER = {"OPENBLAS_NUM_THREADS": "1"}
@@ -56,7 +57,7 @@ class Root:
 
     def load(self) -> None:
         """Wait until it has loaded all; raises `KernelError`."""
-        self.process.ask("preload", within_s=START_S, libraries=self._libraries)
+        self.process.ask(Preload(self._libraries), within_s=START_S)
 
 
 class Template:
@@ -68,16 +69,9 @@ class Template:
 
     def load(self) -> None:
         """Wait until it has loaded all; raises `KernelError`."""
-        source = self._source
-        self.process.ask(
-            "prepare",
-            within_s=START_S,
-            source=str(source.path.absolute()),
-            origin=source.origin,
-            family=source.family,
-            libraries=source.libraries,
-            site=source.site,
-        )
+        one = self._source
+        request = Prepare(str(one.path.absolute()), one.origin, one.family, one.libraries, one.site)
+        self.process.ask(request, within_s=START_S)
 
 
 def copied(process: Process, limits: Limits) -> Process:
@@ -86,7 +80,7 @@ def copied(process: Process, limits: Limits) -> Process:
     def started(ends: Ends) -> Started:
         files = (ends.channel, ends.file, ends.printing)
         with process.asking:
-            return _Copy(process, process.ask("copy", int, files=files, size=ends.size))
+            return _Copy(process, process.ask(Copy(ends.size), files=files).pid)
 
     return Process(limits, started)
 
@@ -110,7 +104,6 @@ class _Copy:
             raise subprocess.TimeoutExpired("a copy", timeout or 0.0)
         try:
             with self._original.asking:
-                code: int = self._original.ask("ended", int, copy=self.pid)
+                return self._original.ask(Reap(self.pid)).exit_code
         except KernelError:
-            return -SIGKILL  # the original has gone, and all copies with it
-        return code
+            return -SIGKILL  # the original has ended, and all copies with it
