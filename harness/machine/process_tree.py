@@ -42,6 +42,16 @@ def family(pid: int) -> list[Any]:
         return []
 
 
+def parent_of(pid: int) -> int | None:
+    """Return the number of the parent of a process, None where there is no such process."""
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.Error:
+        return None
+
+
 def private_bytes(processes: list[Any]) -> int:
     """Return the memory that processes have in use and do not share with others."""
     import psutil

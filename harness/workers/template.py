@@ -15,6 +15,7 @@ from signal import SIGKILL
 
 from ..errors import PluginError
 from ..execution.kernel_call import KernelError
+from ..machine import process_tree
 from ..plugins.declaration import Implementation
 from .process import START_S, Ends, Limits, Process, Started
 from .protocol.requests import Copy, Preload, Prepare, Reap
@@ -85,16 +86,33 @@ def copied(process: Process, limits: Limits) -> Process:
     return Process(limits, started)
 
 
+def _opened_child(parent: int, pid: int) -> int:
+    """Return an open file for a child of a process; raises `KernelError` where it is not one.
+
+    A template has loaded a plugin, which may name any process: the one that is named will be ended.
+    """
+    try:
+        opened = os.pidfd_open(pid)
+    except OSError:
+        opened = -1
+    if opened < 0 or process_tree.parent_of(pid) != parent:
+        if opened >= 0:
+            os.close(opened)
+        raise KernelError("contract", f"unexpected reply: process {pid} is not a copy")
+    return opened
+
+
 class _Copy:
     """A started copy, whose parent in the eyes of the system is the process that was copied."""
 
     def __init__(self, original: Process, pid: int) -> None:
+        self._ended = _opened_child(original.pid, pid)
         self.pid = pid
         self._original = original
-        self._ended = os.pidfd_open(pid)
 
     def __del__(self) -> None:
-        os.close(self._ended)
+        if hasattr(self, "_ended"):
+            os.close(self._ended)
 
     def wait(self, timeout: float | None = None) -> int:
         """Return its exit code, which the original is told; raises `subprocess.TimeoutExpired`."""

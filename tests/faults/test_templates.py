@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -485,6 +486,25 @@ def test_what_starts_threads_when_it_loads_has_a_process_started_for_every_pass(
     assert is_copied == (found[0] != os.getpid())
     assert [1, 2, 1, 1] == found[1:]
     assert [] == _children()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_template_that_names_another_process_as_its_copy_ends_nothing(
+    is_there: bool, kernel: Kernels
+) -> None:
+    """What it names is not its child; its kernels have processes that are started for every pass."""
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as bystander:
+        named = bystander.pid if is_there else 2**22
+        usurped = "sys.modules['convharness.workers.server'].Server._copied"
+        counts = kernel("counts", f"{usurped} = lambda self, size: {named}")
+        parent = kernel("parent", f"{usurped} = lambda self, size: {named}")
+        with pool_of(counts) as pool, pool.fresh_hosts(0) as host:
+            found = told(host(counts)), told(host(parent))
+        is_alive = bystander.poll() is None
+        bystander.kill()
+
+    assert (1, os.getpid()) == found
+    assert is_alive
 
 
 def test_a_file_that_no_longer_holds_a_kernel_says_so(kernel: Kernels, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ...plugins.support import Unsupported
 Status = Literal["error", "memory", "contract"]
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
-ProcessNumber = Annotated[int, msgspec.Meta(gt=1)]
+ProcessNumber = Annotated[int, msgspec.Meta(gt=1, le=2**22)]
 """The number of a process that may be ended: not a group of the parent's, nor the system's first process."""
 
 TypeName = Annotated[
