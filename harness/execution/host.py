@@ -22,8 +22,8 @@ from .kernel_call import Output
 class FirstCall:
     """What was seen of the very first call: outputs at once and later, and what was changed by it.
 
-    `opened` words what became of the inputs' flags; `planned` and `called` name what planning and
-    calling changed for the whole process.
+    `opened` says what became of the inputs' flags; `planned` and `called` name what planning and calling
+    changed for the whole process; each is None where nothing changed.
     """
 
     given: Operands
@@ -35,7 +35,7 @@ class FirstCall:
 
 
 class Held(Protocol):
-    """An implementation that holds operands, wherever it runs; see `kernel.Bound`."""
+    """An implementation that holds operands, wherever it runs; see `kernel_call.Bound`."""
 
     @property
     def implementation(self) -> Implementation:
@@ -57,7 +57,7 @@ class Held(Protocol):
         """Call once and return what came of it; raises `KernelError`."""
 
     def kept(self, wait_s: float = 0.0) -> list[Output]:
-        """Return the latest outputs as they are now, having waited so long for threads left behind."""
+        """Return the latest outputs as they are now, after up to `wait_s` for threads left behind."""
 
     def overwrite(self) -> None:
         """Put NaN into the latest output, as its owner may."""
@@ -75,18 +75,18 @@ class Held(Protocol):
 class Timed(Rival, Protocol):
     """A rival that can be given new input.
 
-    `processors` is how many it has used at a time, 0 where nobody has looked.
+    `processors` is how many CPUs it has used at a time, 0 where they were not counted.
     """
 
     @property
     def processors(self) -> float:
-        """Return how many processors it has used at a time while it was timed."""
+        """Return how many CPUs it has used at a time while it was timed."""
 
     def once(self, x: Array) -> float:
         """Put other numbers into the input, call once, and return the seconds; `seen` has the output."""
 
     def suspicion(self) -> str | None:
-        """Return what makes its times doubtful, or None; an accident of the machine may look like it."""
+        """Return what makes its times doubtful, or None; a disturbance of the machine may look like it."""
 
 
 class Host(Protocol):
@@ -106,7 +106,7 @@ class Host(Protocol):
         given: Operands | None = None,
         poison: float | None = None,
     ) -> Held:
-        """Hand operands over, as `kernel.bind` does, and plan; raises `KernelError`."""
+        """Hand operands over, as `kernel_call.bind` does, and plan; raises `KernelError`."""
 
     def tried(
         self,
@@ -121,15 +121,15 @@ class Host(Protocol):
         """Plan and call once, and look at all that this changes; raises `KernelError`."""
 
     def at_once(self, held: Sequence[Any], calls: int) -> list[list[Output]]:
-        """Return what some calls of each, held here, give from threads of their own; raises `KernelError`."""
+        """Return what some calls of each binding give, each in a thread of its own; raises `KernelError`."""
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
-        """Call with inputs that lie at the edge of memory; return the signal that ended this, or None."""
+        """Call with inputs that lie at an edge of memory; return the signal that ended the call, or None."""
 
     def rival(self, name: str, chain: Sequence[Any], *, cold: bool = False) -> Timed:
-        """Return layers held here, each on the output of the one before, as something to be timed.
+        """Return a chain of layers, each on the output of the one before, as something to be timed.
 
-        With `cold` every call is timed when the caches have been emptied.
+        With `cold` the caches are emptied before every call.
         """
 
     def peak_memory(self, held: Any) -> int | None:
@@ -138,7 +138,7 @@ class Host(Protocol):
     def starts_afresh(self) -> bool:
         """Forget all that the implementation may remember of earlier problems, if that can be done now.
 
-        Says whether it was done: what follows is what somebody sees who asks about one problem alone.
+        Say whether it was done: then the next problem is judged as if it were the only one.
         """
 
     def pools(self) -> Mapping[str, int]:

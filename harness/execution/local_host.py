@@ -28,7 +28,7 @@ _LATE_S = 0.02
 """How long a thread that a call leaves behind is given to show itself."""
 
 _CHILD_S = 0.5
-"""How long a child may take, on top of twenty calls: longer means that it hangs."""
+"""How long a forked child may take beyond the time of twenty calls; longer means that it hangs."""
 
 
 class LocalHost:
@@ -88,7 +88,7 @@ class LocalHost:
         return [one for one in outputs if not isinstance(one, KernelError)]
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
-        """Call in a child, which may crash; where the system has no `fork`, nothing is tried."""
+        """Call in a forked child, which may crash; nothing is tried on systems without `fork`."""
         if not hasattr(os, "fork") or not sys.platform.startswith("linux"):
             return None
         begin = time.monotonic()
@@ -96,7 +96,7 @@ class LocalHost:
         limit = _CHILD_S + 20 * (time.monotonic() - begin)
         ended = _in_a_child(partial(self.call_at_the_edge, problem, operands, edge), limit)
         name = signal.Signals(os.WTERMSIG(ended)).name if os.WIFSIGNALED(ended) else None
-        return None if name == "SIGKILL" else name  # it hung, which many a library does in such a child
+        return None if name == "SIGKILL" else name  # it hung, as libraries with threads do in a forked child
 
     def call_at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> None:
         """Call at the edge right here."""

@@ -1,10 +1,13 @@
 """Implementations in processes of their own, which never hold an expected value.
 
-The parent owns data, seeds, expected values, verdicts and files. A worker holds one implementation
-and its library: `process` starts and ends it and speaks with it, through the `channel` in words and
-through the `arena` in arrays; `server` is what runs there, and `template` what is copied to be timed;
-`remote` is the host that the judge sees, `rival` what the stopwatch sees, and `pool` all workers of a
-run. What is asked for here loads then: a worker imports this package, too, and has no use for a pool.
+The parent owns data, seeds, expected values, verdicts and files. A worker holds one implementation and
+its library. The `pool` has all workers of a run. The oracle sees a worker as a `remote` host, the
+stopwatch as a `rival`; both make requests of the `protocol`, and `exchange` arrays. A request goes to a
+`process`, which `spawn` has started, or which is the copy of a `template`; messages travel through its
+`channel`, arrays lie in its `shared_memory`. In the worker the `server` receives requests, and `answers`
+has a function for each.
+
+Names of this package load when they are asked for: a worker imports it, too, and needs no pool.
 """
 
 import importlib

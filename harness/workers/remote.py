@@ -172,7 +172,7 @@ class RemoteHost:
         return next(self._names)
 
     def release(self, name: int) -> None:
-        """Let the worker forget what is no longer in use; it is told with the next request."""
+        """Let the worker forget what is no longer in use, with the next request."""
         self._held -= 1
         self._released.append(name)
 
@@ -181,7 +181,7 @@ class RemoteHost:
         return self._process.cpu_s() if self._process else 0.0
 
     def waited_s(self) -> float:
-        """Return for how long the worker had to wait for a processor."""
+        """Return how long the worker had to wait for a CPU."""
         return self._process.waited_s() if self._process else 0.0
 
     def pin(self, processors: Collection[int]) -> None:

@@ -1,4 +1,4 @@
-"""A rival in a worker: timed by the worker's stopwatch, while the parent's own clock runs beside it."""
+"""A rival in a worker: timed by the worker's stopwatch, and checked by the parent's own clock."""
 
 import os
 from collections.abc import Callable
@@ -29,11 +29,11 @@ C(9, 5) p^5, and a refusal needs two passes: below 1e-6 for p = 1/25, below 1e-1
 """
 
 _MORE_PROCESSORS = 0.25
-"""So many more processors than threads may seem to be used: the system also works for a worker."""
+"""How many more CPUs than threads may seem to be used: the system also works for a worker."""
 
 _LOOK_S = 2e-3
 _LOOK_BYTES_S = 2.5e8
-"""What handing an output over costs the worker's processor at most: pages that are touched first are slow."""
+"""What handing an output over costs the worker's CPU at most: the first touch of a page is slow."""
 
 
 class Asked(Protocol):
@@ -48,7 +48,7 @@ class Asked(Protocol):
         """Return the processor time of the worker."""
 
     def waited_s(self) -> float:
-        """Return for how long the worker had to wait for a processor."""
+        """Return how long the worker had to wait for a CPU."""
 
 
 class Looked(Protocol):
@@ -62,7 +62,7 @@ class Looked(Protocol):
 
 
 class _Sampled(NamedTuple):
-    """One sample by both clocks: what the worker told of it, what passed here, and who waited meanwhile."""
+    """One sample by both clocks: what the worker replied, what passed here, and how long either waited."""
 
     number: int
     told_s: float
@@ -71,14 +71,14 @@ class _Sampled(NamedTuple):
 
     @property
     def worked_s(self) -> float:
-        """Return what passed while neither the worker nor this process waited for a processor."""
+        """Return what passed while neither the worker nor this process waited for a CPU."""
         return self.passed_s - self.waited_s
 
 
 class RemoteRival:
-    """A chain of layers on the worker's stopwatch, beside which the parent's own clock runs.
+    """A chain of layers on the worker's stopwatch, checked by the parent's own clock.
 
-    `clock` is that clock, and `delayed` tells for how long this process has waited for a processor.
+    `clock` is that clock, and `delayed` returns how long this process has waited for a CPU.
     """
 
     def __init__(
@@ -111,23 +111,23 @@ class RemoteRival:
         return warm.first_s, warm.fastest_s
 
     def sample(self, number: int, seen: int) -> Turn:
-        """Time so many calls."""
+        """Time some calls."""
         turn, both = self._sampled(number, seen)
         self._samples.append(both)
         return turn
 
     def _sampled(self, number: int, seen: int) -> tuple[Turn, _Sampled]:
-        """Time so many calls by both clocks."""
+        """Time some calls by both clocks."""
         host, request, began = self._host, Sample(self.name, number, seen), self._clock()
         # The readings are nested: an honest worker can neither work nor tell longer than what is around it.
         worked, waited, ours = host.cpu_s(), host.waited_s(), self._delayed()
         start = self._clock()
-        told = host.ask(request)
+        reply = host.ask(request)
         passed = self._clock() - start
         waited, ours = host.waited_s() - waited, self._delayed() - ours
         self._cpu_s += host.cpu_s() - worked
         self._lasted_s += self._clock() - began
-        return Turn(told.call_s, waited), _Sampled(number, told.lasted_s, passed, waited + ours)
+        return Turn(reply.call_s, waited), _Sampled(number, reply.lasted_s, passed, waited + ours)
 
     def once(self, x: Array) -> float:
         """Put other numbers into the input and call once."""
@@ -145,10 +145,10 @@ class RemoteRival:
     def suspicion(self) -> str | None:
         """Return what makes its times doubtful, or None.
 
-        Much more time has passed than the worker's clock told: then something is wrong with the
-        clock, or work was left for later. Time in which the machine let the worker wait does not
-        count. Or it used processors that it was not given, or worked whenever its output was asked
-        for: a virtual processor that is taken away looks like work, but not every time.
+        Either much more time has passed than the worker's clock showed: then the clock is wrong, or work
+        was left for later; time in which the worker waited for a CPU does not count. Or it used CPUs that
+        it was not given. Or it worked whenever its output was asked for: a virtual CPU that is taken away
+        looks like work, but not every time.
         """
         if 0 < self._late_s < inf:
             return f"worked for {self._late_s:.3g} s when its output was asked for"
@@ -163,10 +163,10 @@ class RemoteRival:
     def _doubt_of_the_clock(self) -> str | None:
         """Return how the two clocks contradict each other, or None; asked after the last sample.
 
-        More cannot be told than has passed. Less is told by chance, too: of some samples if the
-        machine has stopped for a moment, of all if they are short. So most samples must be doubtful
-        first, and then it is proved by longer and longer samples, of which only the parent's clock
-        counts: they must take what the worker told of such calls before.
+        The worker's clock cannot show more than has passed. It may show less by chance: in some samples
+        where the machine has stopped for a moment, in all where they are short. So most samples must be
+        doubtful first, and then longer and longer samples prove it, of which only the parent's clock
+        counts: they must take what the worker's clock showed of such calls before.
         """
         told_s, passed_s = (
             sum(one.told_s for one in self._samples),

@@ -1,9 +1,9 @@
 """A worker that has loaded a file and its libraries, and is copied: a new process in milliseconds.
 
-Whoever compares two implementations compares them in several processes each, because a process's
-memory has its own luck. A start with PyTorch takes a second; a copy has its own pages and its own
-luck with what it allocates, and shares with its template only what was loaded. Templates of files
-that use the same libraries are themselves copies, of a root that has loaded these libraries.
+Two implementations are compared in several processes each, because times depend on where a process's
+memory happens to lie. A start with PyTorch takes a second; a copy has its own pages and allocates on its
+own, and shares with its template only what was loaded. Templates of files that use the same libraries are
+themselves copies, of a root that has loaded these libraries.
 """
 
 import os
@@ -22,7 +22,7 @@ from .protocol.requests import Copy, Preload, Prepare, Reap
 from .spawn import spawned
 
 _LATER = {"OPENBLAS_NUM_THREADS": "1"}
-"""OpenBLAS starts threads when it loads, and what has threads cannot be copied; a copy starts them."""
+"""OpenBLAS starts threads when it loads, and a process with threads cannot be copied; copies start them."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Template:
 
 
 def copied(process: Process, limits: Limits) -> Process:
-    """Return a copy of a process that nobody has used; raises `KernelError` where it cannot be copied."""
+    """Return a copy of a root or a template; raises `KernelError` where it cannot be copied."""
 
     def started(ends: Ends) -> Started:
         files = (ends.channel, ends.file, ends.printing)
@@ -103,7 +103,7 @@ def _opened_child(parent: int, pid: int) -> int:
 
 
 class _Copy:
-    """A started copy, whose parent in the eyes of the system is the process that was copied."""
+    """A started copy, whose parent is the process that was copied."""
 
     def __init__(self, original: Process, pid: int) -> None:
         self._ended = _opened_child(original.pid, pid)
@@ -115,7 +115,7 @@ class _Copy:
             os.close(self._ended)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code, which the original is told; raises `subprocess.TimeoutExpired`."""
+        """Return its exit code, which the system gives to its parent; raises `subprocess.TimeoutExpired`."""
         poll = select.poll()
         poll.register(self._ended, select.POLLIN)
         if not poll.poll(None if timeout is None else 1000 * timeout):
