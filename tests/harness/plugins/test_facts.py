@@ -61,6 +61,6 @@ def test_code_does_not_travel() -> None:
 
     with pytest.raises(PluginError, match="runs in a process of its own, and cannot be called here"):
         found.function()
-    with pytest.raises(PluginError, match="is asked in a process of its own what it supports"):
+    with pytest.raises(PluginError, match="runs in a process of its own, which alone knows what it supports"):
         found.when(Problem.parse("n1c1h2w2-o1k1-float32"))
     assert None is travelled(replace(declared(), when=None)).when
