@@ -9,8 +9,9 @@ import pytest
 
 from convharness import Implementation, Problem, implementation
 from convharness.errors import PluginError
-from convharness.plugins.declaration import declare, mark_of
+from convharness.plugins.declaration import declare
 from convharness.plugins.facts import Facts, read_facts, written_facts
+from convharness.plugins.marks import mark_of
 
 
 @implementation(
