@@ -374,15 +374,15 @@ def by_convharness(base, other, problem, budget_s, factor):
     from convharness.measure.stopwatch import Effort
     from convharness.plugins.discovery import held_by
     from convharness.problems.suite import Case
-    from convharness.workers import Staff
+    from convharness.workers import WorkerPool
 
     names = f"paces.{base}", f"paces.{other}"
     held = {one.name: one for one in held_by(Path(paces().__file__), "file", "paces").implementations}
     effort = Effort(budget_s=max(0.3, (budget_s - STARTS_S) / 3), precision=NEVER_ENOUGH)
     case, random = Case("pair", (Problem.parse(problem),)), Random(f"{names} {perf_counter()}")
     start = perf_counter()
-    with Staff() as staff:
-        outcomes = time_case(case, [held[name] for name in names], effort, seed=0, random=random, staff=staff)
+    with WorkerPool() as pool:
+        outcomes = time_case(case, [held[name] for name in names], effort, seed=0, random=random, pool=pool)
     wall_s = perf_counter() - start
     first, second = (outcomes[name] for name in names)
     twinned = first if first.twin else second

@@ -13,12 +13,14 @@ from functools import partial
 import numpy as np
 
 from convharness import Case, Problem, discover
-from convharness.execution.host import LocalHost
+from convharness.execution.local_host import LocalHost
 from convharness.machine.environment import limit_threads
 from convharness.numerics.operands import reals
 from convharness.oracle import Oracle
-from convharness.workers import Limits, Staff
+from convharness.workers import Limits, WorkerPool
+from convharness.workers.protocol.requests import Ping
 from convharness.workers.remote import RemoteHost
+from convharness.workers.spawn import spawned
 
 LIBRARIES = {
     "numpy": "numpy_arrays.tensordot",
@@ -41,10 +43,10 @@ def main() -> None:
         print(f"  {library:<15} {start_s * 1e3:8.0f} ms")
 
     (one,) = registry.select(["numpy_arrays.tensordot"])
-    host = RemoteHost(one, Limits(), 1)
+    host = host_of(one)
     host.bind(SMALL, reals(SMALL, 0))
     print("A round trip without payload")
-    times = [seconds(lambda: host.ask("ping")) for _ in range(5000)]
+    times = [seconds(lambda: host.ask(Ping())) for _ in range(5000)]
     usual, most = (np.quantile(times, share) * 1e6 for share in (0.5, 0.95))
     print(f"  median {usual:.0f} µs, 95 % below {most:.0f} µs")
 
@@ -59,9 +61,9 @@ def main() -> None:
 
     print("A verdict on a small problem, in this process and through a worker")
     case = Case(str(SMALL), (SMALL,))
-    with Staff() as staff:
+    with WorkerPool() as pool:
         for level in ("quick", "standard", "thorough"):
-            here, there = Oracle(level=level, host=LocalHost), Oracle(level=level, host=staff.host)
+            here, there = Oracle(level=level, host=LocalHost), Oracle(level=level, host=pool.host)
             for oracle in (here, there):
                 oracle.judge(one, case)
             pairs = [
@@ -74,9 +76,14 @@ def main() -> None:
 
 def started(one) -> None:
     """Start a worker, wait for its library, and end it."""
-    host = RemoteHost(one, Limits(), 1)
-    host.ask("ping")
+    host = host_of(one)
+    host.ask(Ping())
     host.close()
+
+
+def host_of(one) -> RemoteHost:
+    """Return a host whose worker is started with its first request."""
+    return RemoteHost(one, Limits(), 1, partial(spawned, Limits(), 1))
 
 
 def seconds(act: Callable[[], object]) -> float:

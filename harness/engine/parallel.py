@@ -22,9 +22,9 @@ from ..machine.environment import limit_threads, open_standard_streams
 from ..oracle import Oracle
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
-from ..plugins.facts import read_facts, written_facts
+from ..plugins.facts import Facts, read_facts, written_facts
 from ..problems.suite import Case
-from ..workers import Limits, Staff, die_with_parent, end_marked
+from ..workers import Limits, WorkerPool, die_with_parent, end_marked
 
 Verdicts = Mapping[str, Verdict]
 
@@ -195,14 +195,14 @@ _prepared: dict[str, Any] = {}
 """The oracle and the implementations, by name, of a judging process."""
 
 
-def _prepare(facts: Sequence[Mapping[str, Any]], judging: Judging) -> None:
+def _prepare(facts: Sequence[Facts], judging: Judging) -> None:
     die_with_parent()
     open_standard_streams()
     limit_threads(judging.threads)
-    staff = Staff(judging.limits, judging.threads, alone=False)
-    Finalize(None, staff.close, exitpriority=10)  # before the interpreter goes
-    oracle = Oracle(level=judging.level, seed=judging.seed, host=staff.host)
-    _prepared.update(oracle=oracle, implementations={one["name"]: read_facts(one) for one in facts})
+    pool = WorkerPool(judging.limits, judging.threads, spins=False)
+    Finalize(None, pool.close, exitpriority=10)  # before the interpreter goes
+    oracle = Oracle(level=judging.level, seed=judging.seed, host=pool.host)
+    _prepared.update(oracle=oracle, implementations={one.name: read_facts(one) for one in facts})
 
 
 def _judge(case: Case, name: str) -> Verdict:

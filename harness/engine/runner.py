@@ -16,7 +16,7 @@ from ..plugins.declaration import Implementation
 from ..plugins.libraries import is_installed, library_version, missing
 from ..problems.suite import Case, Suite
 from ..runs.record import Measurement, Record
-from ..workers import Limits, Staff, ceilings_of, measured_ceilings
+from ..workers import Limits, WorkerPool, ceilings_of, measured_ceilings
 from .contestant import TimingFailure
 from .timing import time_case
 
@@ -72,8 +72,8 @@ def run(
     settings = settings or Settings()
     _limit_threads(implementations, settings.threads)
     cases = [(suite, case) for suite in suites for case in suite]
-    with Staff(settings.limits, settings.threads) as staff:
-        session = _Session(settings, implementations, staff, done or {}, ceilings)
+    with WorkerPool(settings.limits, settings.threads) as pool:
+        session = _Session(settings, implementations, pool, done or {}, ceilings)
         for (suite, case), verdicts in zip(cases, session.judged(cases), strict=True):
             yield from session.records(suite, case, verdicts)
 
@@ -101,16 +101,16 @@ class _Session:
         self,
         settings: Settings,
         implementations: Sequence[Implementation],
-        staff: Staff,
+        pool: WorkerPool,
         done: Mapping[Key, bool],
         ceilings: Ceilings | None,
     ) -> None:
         self._settings = settings
         self._done = done
-        self._staff = staff
+        self._pool = pool
         self._implementations = implementations
         self._failed = {name for (_, _, name), failed in done.items() if failed and settings.exit_first}
-        self._oracle = Oracle(level=settings.level, seed=settings.seed, host=staff.host)
+        self._oracle = Oracle(level=settings.level, seed=settings.seed, host=pool.host)
         self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
         self._ceilings = (ceilings or ceilings_of(settings.threads)) if settings.timed else None
         self._has_looked_again = False
@@ -205,7 +205,7 @@ class _Session:
             settings.effort,
             seed=settings.seed,
             random=self._random,
-            staff=self._staff,
+            pool=self._pool,
             baseline=settings.baseline,
             reference=settings.reference,
         )

@@ -25,7 +25,7 @@ from ..plugins.discovery import held_by
 from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
-from ..workers import Staff
+from ..workers import WorkerPool
 from .timing import time_case
 
 KERNELS = {
@@ -248,14 +248,14 @@ class _KernelTrials:
     def _measured(self, rivals: Sequence[Implementation], seed: int) -> dict[str, Measurement]:
         """Return what the engine measures, by the same way as for any other kernels."""
         case = Case(self._kernel, (Problem.parse(KERNELS[self._kernel]),))
-        with Staff(threads=self._threads) as staff:
+        with WorkerPool(threads=self._threads) as pool:
             outcomes = time_case(
                 case,
                 rivals,
                 self._effort,
                 seed=seed,
                 random=self._random,
-                staff=staff,
+                pool=pool,
                 baseline=self._base,
             )
         measured = {}

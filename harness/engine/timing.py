@@ -27,7 +27,7 @@ from ..plugins.discovery import held_by
 from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
-from ..workers import Staff
+from ..workers import WorkerPool
 from .contestant import Contestant, TimingFailure
 
 _FRESH_CALLS = 3
@@ -52,7 +52,7 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     *,
     seed: int,
     random: Random,
-    staff: Staff,
+    pool: WorkerPool,
     baseline: str | None = None,
     reference: bool = False,
 ) -> dict[str, Measurement | TimingFailure]:
@@ -66,7 +66,7 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     """
     make = timed_integers if len(case.problems) == 1 else timed  # sums of a chain are not exact
     layers = [(problem, make(problem, seed)) for problem in case.problems]
-    contest = _Contest(layers, make, effort, seed, random, staff)
+    contest = _Contest(layers, make, effort, seed, random, pool)
     for one in implementations:
         contest.enter(Contestant(one.name, one))
     if implementations:
@@ -99,14 +99,14 @@ class _Contest:
     """All rivals of a case, pass by pass."""
 
     def __init__(
-        self, layers: Chain, make: Make, effort: Effort, seed: int, random: Random, staff: Staff
+        self, layers: Chain, make: Make, effort: Effort, seed: int, random: Random, pool: WorkerPool
     ) -> None:
         self._layers = layers
         self._make = make
         self._effort = effort
         self._seed = seed
         self._random = random
-        self._staff = staff
+        self._pool = pool
         self._contestants: dict[str, Contestant] = {}
         self._expected = Expected(layers, seed)
         self._repeats = 0
@@ -119,7 +119,7 @@ class _Contest:
     def run(self, baseline: str | None) -> None:
         """Hold passes as long as a rival needs one."""
         implementations = [one.implementation for one in self._contestants.values()]
-        self._staff.prepare(implementations, self._effort.generations)
+        self._pool.prepare(implementations, self._effort.generations)
         while True:
             anchor = self._anchor(baseline)
             active = [one for one in self._contestants.values() if one.goes_on(self._effort, anchor)]
@@ -144,7 +144,7 @@ class _Contest:
         """Time rivals in new processes; repeat that if other processes used the processors meanwhile."""
         number = max(len(one.passes) for one in contestants)
         generation = number % self._effort.generations
-        with alone(), self._staff.anew(generation) as host:
+        with alone(), self._pool.fresh_hosts(generation) as host:
             before = Snapshot.now()
             own_s = time.process_time()
             entries = list(self._entries(contestants, host))
@@ -152,7 +152,7 @@ class _Contest:
             known = {one.name: one.call_s for one in contestants}
             taken = measure(rivals, self._effort, random=self._random, known=known)
             own_s = time.process_time() - own_s + sum(one.host.cpu_s() for one in entries)
-            met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=self._staff.threads)
+            met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=self._pool.threads)
             again = met.is_disturbed and self._repeats < _MOST_REPEATS and self._is_short(taken)
             for entry in entries:
                 self._look(entry, taken[entry.contestant.name], is_first=number == 0, is_kept=not again)
@@ -176,7 +176,7 @@ class _Contest:
 
         All rivals of a pass share the same processors, so that a disturbance affects all alike.
         """
-        processors = processors_in_turn(self._staff.threads, self._held)
+        processors = processors_in_turn(self._pool.threads, self._held)
         self._held += 1
         for one in contestants:
             start = time.perf_counter()

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import PluginError, ProblemError
-from ..execution.host import Host, LocalHost
+from ..execution.host import Host
 from ..execution.kernel_call import KernelError
+from ..execution.local_host import LocalHost
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example

@@ -1,43 +1,69 @@
-"""The facts of an implementation: its declaration as JSON, sent by the process that loaded its file."""
+"""The facts of an implementation: its declaration, sent by the process that loaded its file."""
 
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ..errors import PluginError
 from ..numerics import accuracy_classes
 from ..problems.problem import Problem
 from .declaration import Implementation
 
-_PLAIN = frozenset(field.name for field in fields(Implementation)) - {
-    *("function", "when", "accuracy", "source", "constraints", "parameters", "dtypes")
-}
+
+class Facts(msgspec.Struct, frozen=True):
+    """Everything that an implementation declares, without its code; fields as in `Implementation`.
+
+    `is_conditional` says that it has a `when=`, which can be asked only where its code is.
+    """
+
+    name: str
+    family: str
+    is_plan: bool
+    parameters: tuple[str, ...]
+    constraints: dict[str, Any]
+    dtypes: tuple[str, ...]
+    direction: str
+    is_conditional: bool
+    accuracy: str
+    locality: str
+    flushes_subnormals: bool
+    deterministic: bool
+    arrays: str
+    layout: str
+    library: str
+    source: str
+    origin: str
+    description: str
+    version: str | None
+    site: str | None
 
 
-def written_facts(one: Implementation) -> dict[str, Any]:
+_OTHERWISE = ("accuracy", "constraints", "is_conditional", "source")
+_PLAIN = tuple(name for name in Facts.__struct_fields__ if name not in _OTHERWISE)
+"""Fields that are the same in both."""
+
+
+def written_facts(one: Implementation) -> Facts:
     """Return everything that an implementation declares, without its code."""
-    return {name: getattr(one, name) for name in _PLAIN} | {
-        "accuracy": one.accuracy.name,
-        "source": str(one.source),
-        "parameters": list(one.parameters),
-        "dtypes": list(one.dtypes),
-        "constraints": {name: _spelt(value) for name, value in one.constraints.items()},
-        "asks": one.when is not None,
-    }
+    return Facts(
+        **{name: getattr(one, name) for name in _PLAIN},
+        accuracy=one.accuracy.name,
+        constraints={name: _spelt(value) for name, value in one.constraints.items()},
+        is_conditional=one.when is not None,
+        source=str(one.source),
+    )
 
 
-def read_facts(facts: Mapping[str, Any]) -> Implementation:
+def read_facts(facts: Facts) -> Implementation:
     """Return the implementation that facts describe; its code is in another process."""
     return Implementation(
-        **{name: facts[name] for name in _PLAIN},
+        **{name: getattr(facts, name) for name in _PLAIN},
         function=_elsewhere,
-        when=_asked_elsewhere if facts["asks"] else None,
-        accuracy=accuracy_classes.parse(facts["accuracy"]),
-        source=Path(facts["source"]),
-        parameters=tuple(facts["parameters"]),
-        dtypes=tuple(facts["dtypes"]),
-        constraints={name: _read(value) for name, value in facts["constraints"].items()},
+        when=_asked_elsewhere if facts.is_conditional else None,
+        accuracy=accuracy_classes.parse(facts.accuracy),
+        constraints={name: _read(value) for name, value in facts.constraints.items()},
+        source=Path(facts.source),
     )
 
 

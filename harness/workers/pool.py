@@ -1,4 +1,4 @@
-"""All workers of a run: who runs where, and the end of everyone."""
+"""All workers of a run: where each implementation runs, and the end of all processes."""
 
 import os
 import time
@@ -9,20 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import msgspec
-
 from ..errors import PluginError
-from ..execution.host import Host, LocalHost
+from ..execution.host import Host
 from ..execution.kernel_call import KernelError
+from ..execution.local_host import LocalHost
 from ..machine import calibration
 from ..machine.ceilings import Ceilings
 from ..machine.interference import Conditions, Snapshot
+from ..machine.process_tree import end_descendants, end_marked
 from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
 from ..plugins.facts import read_facts
 from ..plugins.registry import Registry, Unavailable
-from .process import Limits, Process, end_marked, spawned
+from .process import Limits, Process
+from .protocol.requests import Describe, MeasureCeilings
 from .remote import RemoteHost
+from .spawn import spawned
 from .template import Root, Source, Template, copied
 
 EXAMINED_S = 120.0
@@ -30,35 +32,28 @@ EXAMINED_S = 120.0
 
 _IN_COMPANY = "ceilings-in-company"
 _FOR_NOW_S = 900.0
-"""What was measured while others used the processors will do for so long."""
+"""How long ceilings are used that were measured while other processes used the CPUs."""
 
 _AT_ONCE = os.cpu_count() or 1
+"""How many templates load at the same time."""
 
 _MOST = 64
 """Workers that are kept; more of them would fill the memory of a machine with idle libraries."""
 
 
-class Described(msgspec.Struct):
-    """What a file or an entry declares, as a process that has loaded it says."""
-
-    implementations: list[dict[str, Any]]
-    unavailable: list[tuple[str, str, str]]
-    broken: list[BrokenPlugin]
-
-
-class Staff:
+class WorkerPool:
     """Gives every implementation its host; use it as a context, which ends all workers.
 
-    What another process can load again gets a worker of its own. What exists only here, such as a
-    function that a program has made, runs here. `alone` says that this process has processors to
-    spare while a worker works: then it looks out for answers instead of sleeping.
+    An implementation that another process can load gets a worker. One that exists only in this process,
+    such as a function that a program has made, runs in this process. With `spins` this process does not
+    sleep while it waits for a quick answer, which needs a CPU to spare.
 
-    `anew` gives processes that nobody has used. They are copies of templates: those of one generation
-    are copies of one process per source, those of different generations have nothing in common.
+    `fresh_hosts` gives processes in which nothing has been called. They are copies of templates: those of
+    one generation are copies of one process per source, those of different generations share nothing.
     """
 
-    def __init__(self, limits: Limits | None = None, threads: int = 1, *, alone: bool = True) -> None:
-        self._alone = alone
+    def __init__(self, limits: Limits | None = None, threads: int = 1, *, spins: bool = True) -> None:
+        self._spins = spins
         self._limits = limits or Limits()
         self._threads = threads
         self._hosts: dict[str, RemoteHost] = {}
@@ -83,7 +78,7 @@ class Staff:
         for host in self._hosts.values():
             host.close()
         self._hosts.clear()
-        for one in (*self._roots.values(), *self._templates.values()):  # with a root ends all that it bore
+        for one in (*self._roots.values(), *self._templates.values()):  # the copies of a root end with it
             if one is not None:
                 one.process.end()
         self._templates.clear()
@@ -96,26 +91,28 @@ class Staff:
         name = implementation.name
         if name not in self._hosts:
             if len(self._hosts) >= _MOST:
-                self._let_go()
-            self._hosts[name] = self._hired(implementation, partial(self._spawned, implementation.site))
+                self._end_an_idle_worker()
+            self._hosts[name] = self._remote_host(implementation, partial(self._spawned, implementation.site))
         return self._hosts[name]
 
     @contextmanager
-    def anew(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
-        """Give, as a context, a way to new hosts of a generation that is prepared; all end with it.
+    def fresh_hosts(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
+        """Give, as a context, a function that returns new hosts of a prepared generation; all end with it.
 
-        What runs in this process has no generations: it is where it always was.
+        What runs in this process has no generations.
         """
-        hired: list[RemoteHost] = []
+        hosts: list[RemoteHost] = []
 
         def host(implementation: Implementation) -> Host:
             if implementation.source is None:
                 return LocalHost(implementation)
             template = self._templates[Source.of(implementation), generation]
-            loaded_anew = partial(self._spawned, implementation.site)
-            start = loaded_anew if template is None else partial(copied, template.process, self._limits)
-            hired.append(self._hired(implementation, start))
-            return hired[-1]
+            if template is None:
+                start = partial(self._spawned, implementation.site)
+            else:
+                start = partial(copied, template.process, self._limits)
+            hosts.append(self._remote_host(implementation, start))
+            return hosts[-1]
 
         try:
             yield host
@@ -125,14 +122,14 @@ class Staff:
                 for some in (self._templates, self._roots)
             )
             for template in templates:
-                template.end_descendants()
-            for one in hired:
+                end_descendants(template.pid)
+            for one in hosts:
                 one.dismiss()
-            stay, marks = {one.pid for one in (*templates, *roots)}, {one.token for one in roots}
+            stay, marks = {one.pid for one in (*templates, *roots)}, {one.mark for one in roots}
             end_marked(lambda mark, pid: mark in marks and pid not in stay)
 
     def prepare(self, implementations: Iterable[Implementation], generations: int) -> None:
-        """Start the templates of so many generations that are not there yet, a few at a time."""
+        """Start the templates of some generations that have not been started yet, a few at a time."""
         sources = {Source.of(one): None for one in implementations if one.source is not None}
         wanted = [(source, number) for number in range(generations) for source in sources]
         missing = [key for key in wanted if key not in self._templates]
@@ -149,14 +146,17 @@ class Staff:
             raise KernelError("error", "what it needs cannot be loaded")
         return Template(source, root)
 
-    def _hired(self, implementation: Implementation, start: Callable[[], Process]) -> RemoteHost:
+    def _remote_host(self, implementation: Implementation, start: Callable[[], Process]) -> RemoteHost:
         return RemoteHost(implementation, self._limits, self._threads, start)
 
     def _spawned(self, site: str | None) -> Process:
-        return spawned(self._limits, self._threads, alone=self._alone, site=site)
+        return spawned(self._limits, self._threads, spins=self._spins, site=site)
 
-    def _let_go(self) -> None:
-        """End a worker that holds nothing: everybody is asked in turn, so who was last is needed last."""
+    def _end_an_idle_worker(self) -> None:
+        """End the worker that was started last of those that hold nothing.
+
+        Implementations are judged in turn, so the one that was judged last is needed last.
+        """
         for name, host in reversed(list(self._hosts.items())):
             if host.is_idle:
                 self._hosts.pop(name).close()
@@ -172,10 +172,10 @@ def _loaded(keys: Sequence[Key], make: Callable[..., Loading]) -> dict[Key, Load
     found: dict[Key, Loading | None] = {}
     for start in range(0, len(keys), _AT_ONCE):
         some = keys[start : start + _AT_ONCE]
-        # Started here and not by the pool: a process ends with the thread that has started it.
+        # Started in this thread: a process ends with the thread that has started it.
         made = [_made(make, key) for key in some]
-        with ThreadPoolExecutor(len(some)) as pool:
-            found |= zip(some, pool.map(_copyable, made), strict=True)
+        with ThreadPoolExecutor(len(some)) as executor:
+            found |= zip(some, executor.map(_copyable, made), strict=True)
     return found
 
 
@@ -187,7 +187,7 @@ def _made(make: Callable[..., Loading], key: tuple[Any, int]) -> Loading | None:
 
 
 def _copyable(one: Loading | None) -> Loading | None:
-    """Return something when it has loaded; None, and its end, if it does not, or cannot be copied."""
+    """Return a root or template when it has loaded; end it and return None if it cannot be copied."""
     if one is None:
         return None
     try:
@@ -200,10 +200,10 @@ def _copyable(one: Loading | None) -> Loading | None:
 
 
 def ceilings_of(threads: int) -> Ceilings | None:
-    """Return what this machine can do at most with so many threads; measured if nobody has, in a few seconds.
+    """Return what this machine can do at most with `threads` threads; it is measured once, in a few seconds.
 
-    What was measured while others used the processors is kept for minutes only: then somebody looks
-    again. None where it cannot be measured.
+    What was measured while other processes used the CPUs is kept for minutes only. None where it cannot
+    be measured.
     """
     return (
         calibration.read("ceilings", threads, Ceilings)
@@ -214,16 +214,16 @@ def ceilings_of(threads: int) -> Ceilings | None:
 
 def measured_ceilings(threads: int) -> Ceilings | None:
     """Measure what this machine can do at most, and keep it; None where it cannot be measured."""
-    measured: Ceilings
     process = spawned(Limits(), threads)
     before, ours = Snapshot.now(), time.process_time()
     try:
-        measured = process.ask("ceilings", Ceilings, within_s=EXAMINED_S, running=threads)
+        found = process.ask(MeasureCeilings(threads), within_s=EXAMINED_S)
         own_s = time.process_time() - ours + process.cpu_s()
     except KernelError:
         return None
     finally:
         process.end()
+    measured = Ceilings(threads, found.gflops, found.gbytes_s, found.cached_gbytes_s)
     if threads > 1 and (fewer := ceilings_of(1)) is not None:
         measured = measured.at_least(fewer)
     met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=threads)
@@ -232,24 +232,18 @@ def measured_ceilings(threads: int) -> Ceilings | None:
 
 
 def examined(source: Path, origin: str, family: str, site: str | None = None) -> Registry:
-    """Return what a file or an entry declares, never run here: a process of its own loads it.
+    """Return what a file or an entry point declares; a process of its own loads it.
 
     Packages in the folder `site` come before the installed ones.
     """
     process = spawned(Limits(), threads=1, site=site)
     try:
-        found: Described = process.ask(
-            "describe",
-            Described,
-            within_s=EXAMINED_S,
-            source=str(source.absolute()),
-            origin=origin,
-            family=family,
-        )
+        request = Describe(str(source.absolute()), origin, family)
+        found = process.ask(request, within_s=EXAMINED_S)
         return Registry(
             tuple(read_facts(facts) for facts in found.implementations),
             tuple(Unavailable(*facts) for facts in found.unavailable),
-            tuple(found.broken),
+            found.broken,
         )
     except (KernelError, PluginError, KeyError, TypeError) as error:
         return Registry((), broken=(BrokenPlugin("import", str(source), family, str(error)),))

@@ -1,59 +1,52 @@
-"""One worker process as its parent sees it: started, asked, watched, and ended with all that it left.
+"""One worker process as its parent sees it: asked, watched, and ended with all that it has started.
 
-It is started as a new interpreter, or as a copy of one that has loaded its libraries, see `template`.
+It is started as a new interpreter, see `spawn`, or as a copy of one that has loaded its libraries, see
+`template`.
 
 Linux only: it rests on `memfd`, `pidfd` and process groups.
 """
 
 import contextlib
-import ctypes
 import os
 import secrets
 import select
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from ..errors import PluginError
 from ..execution.kernel_call import KernelError
-from ..machine.environment import thread_variables
-from . import channel
-from .shared_memory import Arena
-
-MARK = "CONVHARNESS_WORKER"
-"""The environment variable by which processes that a kernel started are found, wherever they hide."""
+from ..machine import process_tree
+from ..machine.run_delay import RunDelay
+from .channel import Channel
+from .protocol.messages import Answer, Question, decode_answer, decode_reply
+from .protocol.replies import Mistake, Raised
+from .protocol.requests import ReplyType, Request
+from .shared_memory import SharedMemory
 
 _TICK_S = 0.1
 """How often a worker that takes long is looked at."""
 
-_LOOK_OUT_S = 2e-4
-_QUIETLY = frozenset({"warm_up", "sample", "once"})
-"""Requests during which the parent sleeps, so that it takes nothing from what is timed."""
+_SPIN_S = 2e-4
+"""How long the parent waits for a quick answer before it goes to sleep."""
 
 _LAST_WAIT_S = 5.0
 
 START_S = 120.0
 """How long an interpreter and a library may take to load on a busy machine."""
 
-_PR_SET_PDEATHSIG = 1  # prctl.h
-
 _MOST_PROCESSES = 64
 _MOST_PRINTED = 2**26
 _KEPT_PRINTED = 4096
-_BOOT = (
-    # To end with the parent comes first of all: imports take their time.
-    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path[:0] = {first!r}; sys.path += {path!r}\n"
-    "from convharness.workers.server import main; main({channel}, {file}, {size})"
-)
+
+_BREACH = "wrote into the harness's own channel"
 
 
 @dataclass(frozen=True)
@@ -69,18 +62,6 @@ class Limits:
     )
 
 
-class Answer(msgspec.Struct):
-    """What a worker may answer: what it was asked for, why a plugin is refused, or what was raised.
-
-    It can only fail to give an output; it has no say in whether one is right.
-    """
-
-    nonce: str
-    answer: Any = None
-    refused: str | None = None
-    raised: tuple[Literal["error", "memory", "contract"], str] | None = None
-
-
 class Started(Protocol):
     """A process that has been started, as `subprocess.Popen` has it."""
 
@@ -94,7 +75,7 @@ class Started(Protocol):
 
 @dataclass(frozen=True)
 class Ends:
-    """What a worker is given of its parent's: the channel, shared memory and its size, where it prints."""
+    """What a worker is given by its parent: open files for messages, memory (and its size) and printing."""
 
     channel: int
     file: int
@@ -106,90 +87,82 @@ Start = Callable[[Ends], Started]
 
 
 class Process:
-    """A worker: a process with a group of its own, whose parent may end it.
+    """A worker: a process with a group of its own, which its parent may end at any time.
 
-    `start` starts it. `token` marks it and all that it starts, so that they are found when it ends; a
-    copy bears the mark of its template, which sees to that.
+    `start` starts it. `mark` marks it and all that it starts, so that they are found when it ends; a copy
+    bears the mark of its template, which sees to that. With `spins` the parent does not sleep while it
+    waits for a quick answer.
     """
 
-    def __init__(self, limits: Limits, start: Start, token: str | None = None, *, alone: bool = True) -> None:
+    def __init__(self, limits: Limits, start: Start, mark: str | None = None, *, spins: bool = True) -> None:
         self.limits = limits
-        self._alone = alone
-        self.arena = Arena()
-        self._token = token
+        self.mark = mark
+        self.memory = SharedMemory()
+        self._spins = spins
         own, other = socket.socketpair()
         reader, writer = os.pipe()
         try:
-            self._started = start(Ends(other.fileno(), self.arena.file, self.arena.size, writer))
+            self._started = start(Ends(other.fileno(), self.memory.file, self.memory.size, writer))
         except BaseException:
             own.close()
             os.close(reader)
-            self.arena.close()
+            self.memory.close()
             raise
         finally:
             os.close(writer)
             other.close()
-        os.set_blocking(reader, False)
         self.pid = self._started.pid
-        self._channel = own
-        self._printing = reader
+        self._channel = Channel(own)
+        self._printing = Printing(reader)
         self._ended = os.pidfd_open(self.pid)
-        self._delays = Delays(self.pid)
-        self._received = bytearray()
-        self._printed = bytearray()
-        self._printed_bytes = 0
+        self._run_delay = RunDelay(self.pid)
         self._poll = select.poll()
         for watched in (own.fileno(), reader, self._ended):
             self._poll.register(watched, select.POLLIN)
         self.is_alive = True
         self.asking = Lock()
-        """Held by whoever asks what other threads may ask at the same time."""
+        """Held while a request is open that another thread might make at the same time."""
 
     def ask(
         self,
-        word: str,
-        kind: Any = None,
+        request: Request[ReplyType],
         *,
         within_s: float | None = None,
         files: Sequence[int] = (),
-        **details: Any,
-    ) -> Any:
-        """Return the worker's answer to a request, which is of that kind: a type, or None for nothing.
+        released: Sequence[int] = (),
+    ) -> ReplyType:
+        """Return the worker's reply to a request.
 
-        Open `files` go with the request.
+        It may take as long as the request says, or `within_s` seconds. Open `files` go with it, and the
+        worker forgets the bindings that are `released`.
 
-        Raises `KernelError` for what the implementation raises there, and where the worker ends, or
-        takes too much of anything, in which case it is ended.
+        Raises `KernelError` for what the implementation raises there, and where the worker ends, or takes
+        too much of anything, in which case it is ended; `PluginError` for a mistake in a plugin.
         """
         nonce = secrets.token_hex(8)
-        limit = self.limits.call_s if within_s is None else within_s
-        if self._strays():
-            raise self._ended_by_us("contract", "wrote into the harness's own channel")
-        with contextlib.suppress(OSError):  # what has become of it shows at once
-            self._channel.sendall(channel.framed({"nonce": nonce, "word": word, **details}))
-            if files:
-                socket.send_fds(self._channel, [b"f"], files)
-        if self._alone and word not in _QUIETLY:
-            self._look_out()
-        answer = self._answer(limit)
-        if not isinstance(answer, dict) or answer.get("nonce") != nonce or self._received:
-            raise self._ended_by_us("contract", "wrote into the harness's own channel")
+        if self._channel.has_strays():
+            raise self._ended_by_us("contract", _BREACH)
+        self._channel.send(Question(nonce, request, tuple(released)), files)
+        if self._spins and not request.is_quiet:
+            self._channel.spin(_SPIN_S)
+        answer = self._answer(request.limit_s(self.limits.call_s) if within_s is None else within_s)
+        if answer.nonce != nonce or self._channel.holds_more:
+            raise self._ended_by_us("contract", _BREACH)
         try:
-            told = msgspec.convert(answer, Answer)
-            if told.refused is not None:
-                raise PluginError(told.refused)
-            if told.raised is not None:
-                raise KernelError(*told.raised)
-            return msgspec.convert(told.answer, kind)
-        except msgspec.ValidationError as error:
-            raise self._ended_by_us("contract", f"answered what nobody had asked: {error}") from None
+            reply = decode_reply(request, answer.reply)
+        except ValueError as error:
+            raise self._ended_by_us("contract", f"unexpected reply: {error}") from None
+        if isinstance(reply, Raised):
+            raise KernelError(reply.status, reply.reason)
+        if isinstance(reply, Mistake):
+            raise PluginError(reply.reason)
+        return reply
 
     def printed(self) -> str | None:
         """Return the end of what it has printed, or None."""
         if self.is_alive:
-            self._drain()
-        text = bytes(self._printed).decode("utf-8", "replace").strip()
-        return text or None
+            self._printing.read()
+        return self._printing.end()
 
     def cpu_s(self) -> float:
         """Return the processor time that it has used, as the system counts it."""
@@ -198,23 +171,18 @@ class Process:
         except OSError:
             return 0.0
 
-    @property
-    def token(self) -> str | None:
-        """Return the mark that it and all that it starts bear, if that is its own."""
-        return self._token
-
     def waited_s(self) -> float:
-        """Return for how long its first thread was ready to run and had to wait for a processor."""
-        return self._delays.seconds()
+        """Return how long its first thread was ready to run and had to wait for a CPU."""
+        return self._run_delay.seconds()
 
     def pin(self, processors: Collection[int]) -> None:
-        """Tie all of its threads to some processors; those that they start are tied likewise."""
+        """Tie all of its threads to some processors; the threads that they start are tied likewise."""
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{self.pid}/task"):  # noqa: PTH208 names only
                 os.sched_setaffinity(int(task), processors)
 
     def pause(self) -> None:
-        """Stop it where it is, with all of its threads and those that it has started, until `resume`."""
+        """Stop it where it is, with all of its threads and the processes of its group, until `resume`."""
         self._signal_group(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -226,137 +194,71 @@ class Process:
             os.killpg(self.pid, number)
 
     def say_goodbye(self) -> None:
-        """Tell an idle worker that nothing more will come, so that it ends by itself and tidies up."""
+        """Tell an idle worker that no further request will come, so that it ends by itself and tidies up."""
         if self.is_alive:
-            with contextlib.suppress(OSError):
-                self._channel.shutdown(socket.SHUT_WR)
+            self._channel.shut()
 
     def end(self, grace_s: float = 0.0) -> None:
-        """End it and all that it has started, and give its memory back; it may end by itself for so long."""
+        """End it and all that it has started, and free its memory; it may end by itself for `grace_s`."""
         if not self.is_alive:
             return
         self.is_alive = False
         if grace_s:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._started.wait(grace_s)
-        if self._token is not None:
-            self.end_descendants()
+        if self.mark is not None:
+            process_tree.end_descendants(self.pid)
         self._signal_group(signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):  # a copy may be so new that it has no group yet
             signal.pidfd_send_signal(self._ended, signal.SIGKILL)
-        if self._token is not None:
-            end_marked(lambda mark, _: mark == self._token)
-        # Whoever traces it would have us wait for ever.
+        if self.mark is not None:
+            process_tree.end_marked(lambda mark, _: mark == self.mark)
+        # A process that traces it can keep it from being reaped for ever.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._started.wait(_LAST_WAIT_S)
-        self._drain()
+        self._printing.read()
         self._channel.close()
-        for file in (self._printing, self._ended):
-            os.close(file)
-        self.arena.close()
+        self._printing.close()
+        os.close(self._ended)
+        self.memory.close()
 
-    def end_descendants(self) -> None:
-        """End what has been started in it, the copies of a template too, wherever the system finds it."""
-        for one in self._family()[1:]:  # those that have left the group and cleaned their environment, too
-            with contextlib.suppress(Exception):  # it may have gone
-                one.kill()
-
-    def _family(self) -> list[Any]:
-        """Return the worker and the processes that descend from it, as far as the system knows."""
-        import psutil
-
-        try:
-            worker = psutil.Process(self.pid)
-            return [worker, *worker.children(recursive=True)]
-        except psutil.Error:
-            return []
-
-    def _look_out(self) -> None:
-        """Wait for a quick answer without going to sleep, from which it takes long to wake up."""
-        end = time.monotonic() + _LOOK_OUT_S
-        while time.monotonic() < end:
-            try:
-                self._received += self._channel.recv(2**16, socket.MSG_DONTWAIT)
-            except OSError:
-                os.sched_yield()
-            else:
-                return
-
-    def _answer(self, limit: float) -> Any:
-        """Return the next message; watch the worker while it takes its time."""
-        start = time.monotonic()
+    def _answer(self, limit_s: float) -> Answer[msgspec.Raw]:
+        """Return the next answer; watch the worker while it takes its time."""
+        end = time.monotonic() + limit_s
         while True:
             try:
-                message = channel.unframed(self._received)
+                message = self._channel.message()
+                if message is not None:
+                    return decode_answer(message)
             except ValueError:
-                raise self._ended_by_us("contract", "wrote into the harness's own channel") from None
-            if message is not None:
-                del self._received[: message[1]]
-                return message[0]
-            left = start + limit - time.monotonic()
+                raise self._ended_by_us("contract", _BREACH) from None
+            left = end - time.monotonic()
             if left <= 0:
-                raise self._ended_by_us("timeout", f"gave no answer within {limit:g} s")
+                raise self._ended_by_us("timeout", f"gave no answer within {limit_s:g} s")
             self._listen(min(left, _TICK_S))
 
     def _listen(self, seconds: float) -> None:
-        """Take in what comes from the worker; if nothing does, see what it is about."""
+        """Receive what comes from the worker; if nothing does, look at what it takes."""
         ready = {file for file, _ in self._poll.poll(1000 * seconds)}
-        if self._printing in ready:
-            self._drain()
+        if self._printing.file in ready and not self._printing.read():
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(self._printing.file)
         if self._channel.fileno() in ready:
-            data = self._read()
-            if not data:
+            if not self._channel.listen():
                 raise self._gone()
-            self._received += data
         elif self._ended in ready:
             raise self._gone()
         if not ready:
             self._watch()
-        if self._printed_bytes > _MOST_PRINTED:
+        if self._printing.size > _MOST_PRINTED:
             raise self._ended_by_us("error", f"printed more than {_MOST_PRINTED // 2**20} MiB")
 
-    def _read(self) -> bytes:
-        try:
-            return self._channel.recv(2**16)
-        except OSError:
-            return b""
-
-    def _strays(self) -> bool:
-        """Say whether something arrived that nobody asked for."""
-        try:
-            return bool(self._channel.recv(1, socket.MSG_DONTWAIT))
-        except OSError:  # nothing there; should it have ended, the answer will tell
-            return False
-
-    def _drain(self) -> None:
-        """Read what it printed, and keep the end of it."""
-        while True:
-            try:
-                data = os.read(self._printing, 2**16)
-            except OSError:
-                return
-            if not data:
-                with contextlib.suppress(KeyError):
-                    self._poll.unregister(self._printing)
-                return
-            self._printed_bytes += len(data)
-            self._printed = (self._printed + data)[-_KEPT_PRINTED:]
-            if self._printed_bytes > _MOST_PRINTED:
-                return
-
     def _watch(self) -> None:
-        """Look at memory and processes; raises `KernelError` if they are too many."""
-        import psutil
-
-        family = self._family()
+        """Look at memory and processes; raises `KernelError` for too much of either."""
+        family = process_tree.family(self.pid)
         if len(family) > _MOST_PROCESSES:
             raise self._ended_by_us("contract", f"started more than {_MOST_PROCESSES} processes")
-        used = 0
-        for one in family:
-            with contextlib.suppress(psutil.Error):
-                memory = one.memory_info()
-                used += memory.rss - memory.shared
-        if used > self.limits.memory_bytes:
+        if process_tree.private_bytes(family) > self.limits.memory_bytes:
             raise self._ended_by_us("memory", f"took more than {_gib(self.limits.memory_bytes)} of memory")
 
     def _ended_by_us(self, status: str, reason: str) -> KernelError:
@@ -364,7 +266,7 @@ class Process:
         return KernelError(status, reason)
 
     def _gone(self) -> KernelError:
-        """Return why a worker that no longer answers does not."""
+        """Return why a worker no longer answers."""
         try:
             code = self._started.wait(_LAST_WAIT_S)
         except subprocess.TimeoutExpired:
@@ -376,101 +278,35 @@ class Process:
         return KernelError("crashed", f"ended its own process, with exit code {code}")
 
 
-def spawned(
-    limits: Limits,
-    threads: int,
-    *,
-    alone: bool = True,
-    variables: Mapping[str, str] | None = None,
-    site: str | None = None,
-) -> Process:
-    """Start a worker as an interpreter of its own, whose libraries start so many threads.
+class Printing:
+    """What a worker prints: the parent's end of a pipe, of which only the last bytes are kept."""
 
-    It is isolated (`python -I`): no file of the working folder shadows a module there. `variables`
-    of the environment come on top, and packages in the folder `site` come first.
-    """
-    token = f"{os.getpid()}-{secrets.token_hex(8)}"
+    def __init__(self, file: int) -> None:
+        os.set_blocking(file, False)
+        self.file = file
+        self.size = 0
+        self._kept = b""
 
-    def start(ends: Ends) -> Started:
-        boot = _BOOT.format(
-            first=[site] if site else [],
-            path=_module_path(),
-            channel=ends.channel,
-            file=ends.file,
-            size=ends.size,
-        )
-        return subprocess.Popen(  # noqa: S603 our own interpreter and words
-            [sys.executable, "-I", "-c", boot],
-            stdin=subprocess.DEVNULL,
-            stdout=ends.printing,
-            stderr=ends.printing,
-            pass_fds=(ends.channel, ends.file),
-            start_new_session=True,
-            env={**os.environ, **thread_variables(threads), **(variables or {}), MARK: token},
-        )
+    def read(self) -> bool:
+        """Read what has been printed, no more than allowed; say whether more may come."""
+        while self.size <= _MOST_PRINTED:
+            try:
+                data = os.read(self.file, 2**16)
+            except OSError:
+                return True
+            if not data:
+                return False
+            self.size += len(data)
+            self._kept = (self._kept + data)[-_KEPT_PRINTED:]
+        return True
 
-    return Process(limits, start, token, alone=alone)
+    def end(self) -> str | None:
+        """Return the end of it as text, None where nothing was printed."""
+        return self._kept.decode("utf-8", "replace").strip() or None
 
-
-def die_with_parent(how: int = signal.SIGKILL) -> None:
-    """Let the system end this process by a signal when the one that started it ends, whatever ended that."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
-
-
-def end_marked(wanted: Callable[[str, int], bool]) -> None:
-    """End every process that is wanted, by the mark of a worker and its own number, until none is left.
-
-    A mark is the number of the process that has started the worker, a hyphen, and what is random.
-    """
-    import psutil
-
-    for _ in range(20):
-        left = [one for one in psutil.process_iter() if wanted(_mark_of(one), one.pid)]
-        for one in left:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-        if not left:
-            return
-        psutil.wait_procs(left, timeout=1)
-
-
-def _mark_of(process: Any) -> str:
-    import psutil
-
-    try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return ""
-        return str(process.environ().get(MARK, ""))
-    except (psutil.Error, OSError):
-        return ""
-
-
-def _module_path() -> list[str]:
-    """Return where modules are found, but for the working folder, unless somebody asked for that."""
-    here = str(Path.cwd())
-    asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return [entry for entry in sys.path if entry and (entry != here or entry in asked)]
-
-
-class Delays:
-    """Tells for how long the first thread of a process has waited for a processor; 0 where nobody tells."""
-
-    def __init__(self, pid: int) -> None:
-        try:
-            self._file = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
-        except OSError:
-            self._file = -1
-
-    def __del__(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-
-    def seconds(self) -> float:
-        """Return them, since the process began."""
-        try:
-            return int(os.pread(self._file, 64, 0).split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.file)
 
 
 def _signal(number: int) -> str:

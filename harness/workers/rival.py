@@ -1,20 +1,18 @@
-"""A rival in a worker: timed by the worker's stopwatch, while the parent's own clock runs beside it."""
+"""A rival in a worker: timed by the worker's stopwatch, and checked by the parent's own clock."""
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cached_property
 from math import inf
 from statistics import median
 from time import perf_counter
-from typing import Annotated, Any, NamedTuple, Protocol
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from ..execution.kernel_call import Output
+from ..machine.run_delay import RunDelay
 from ..measure.stopwatch import Effort, Turn
 from ..numerics.arrays import Array
-from .process import Delays
+from .protocol.requests import ReplyType, Request, Sample, WarmUp
 
 CLOCKS_RATIO = 1.4
 """How far apart the clocks of worker and parent may be, over most samples of a pass."""
@@ -31,13 +29,11 @@ C(9, 5) p^5, and a refusal needs two passes: below 1e-6 for p = 1/25, below 1e-1
 """
 
 _MORE_PROCESSORS = 0.25
-"""So many more processors than threads may seem to be used: the system also works for a worker."""
+"""How many more CPUs than threads may seem to be used: the system also works for a worker."""
 
 _LOOK_S = 2e-3
 _LOOK_BYTES_S = 2.5e8
-"""What handing an output over costs the worker's processor at most: pages that are touched first are slow."""
-
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+"""What handing an output over costs the worker's CPU at most: the first touch of a page is slow."""
 
 
 class Asked(Protocol):
@@ -45,14 +41,14 @@ class Asked(Protocol):
 
     threads: int
 
-    def ask(self, word: str, kind: Any = None, *, times: int = 1, **details: Any) -> Any:
-        """Return the worker's answer; raises `KernelError`."""
+    def ask(self, request: Request[ReplyType]) -> ReplyType:
+        """Return the worker's reply; raises `KernelError`."""
 
     def cpu_s(self) -> float:
         """Return the processor time of the worker."""
 
     def waited_s(self) -> float:
-        """Return for how long the worker had to wait for a processor."""
+        """Return how long the worker had to wait for a CPU."""
 
 
 class Looked(Protocol):
@@ -66,7 +62,7 @@ class Looked(Protocol):
 
 
 class _Sampled(NamedTuple):
-    """One sample by both clocks: what the worker told of it, what passed here, and who waited meanwhile."""
+    """One sample by both clocks: what the worker replied, what passed here, and how long either waited."""
 
     number: int
     told_s: float
@@ -75,14 +71,14 @@ class _Sampled(NamedTuple):
 
     @property
     def worked_s(self) -> float:
-        """Return what passed while neither the worker nor this process waited for a processor."""
+        """Return what passed while neither the worker nor this process waited for a CPU."""
         return self.passed_s - self.waited_s
 
 
 class RemoteRival:
-    """A chain of layers on the worker's stopwatch, beside which the parent's own clock runs.
+    """A chain of layers on the worker's stopwatch, checked by the parent's own clock.
 
-    `clock` is that clock, and `delayed` tells for how long this process has waited for a processor.
+    `clock` is that clock, and `delayed` returns how long this process has waited for a CPU.
     """
 
     def __init__(
@@ -98,7 +94,7 @@ class RemoteRival:
         self._host = host
         self._last = last
         self._clock = clock
-        self._delayed = delayed or Delays(os.getpid()).seconds
+        self._delayed = delayed or RunDelay(os.getpid()).seconds
         self._samples: list[_Sampled] = []
         self._lasted_s = 0.0
         self._cpu_s = 0.0
@@ -111,37 +107,27 @@ class RemoteRival:
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
         """Call until it is warm."""
-        told = asdict(effort)
-        first, fastest = self._host.ask(
-            "warm_up", tuple[Seconds, Seconds], times=3, name=self.name, effort=told
-        )
-        return first, fastest
+        warm = self._host.ask(WarmUp(self.name, effort))
+        return warm.first_s, warm.fastest_s
 
     def sample(self, number: int, seen: int) -> Turn:
-        """Time so many calls."""
+        """Time some calls."""
         turn, both = self._sampled(number, seen)
         self._samples.append(both)
         return turn
 
     def _sampled(self, number: int, seen: int) -> tuple[Turn, _Sampled]:
-        """Time so many calls by both clocks."""
-        host, began = self._host, self._clock()
+        """Time some calls by both clocks."""
+        host, request, began = self._host, Sample(self.name, number, seen), self._clock()
         # The readings are nested: an honest worker can neither work nor tell longer than what is around it.
         worked, waited, ours = host.cpu_s(), host.waited_s(), self._delayed()
         start = self._clock()
-        seconds, told = host.ask(
-            "sample",
-            tuple[Seconds, Seconds],
-            times=2,
-            name=self.name,
-            number=number,
-            seen=seen,
-        )
+        reply = host.ask(request)
         passed = self._clock() - start
         waited, ours = host.waited_s() - waited, self._delayed() - ours
         self._cpu_s += host.cpu_s() - worked
         self._lasted_s += self._clock() - began
-        return Turn(seconds, waited), _Sampled(number, told, passed, waited + ours)
+        return Turn(reply.call_s, waited), _Sampled(number, reply.lasted_s, passed, waited + ours)
 
     def once(self, x: Array) -> float:
         """Put other numbers into the input and call once."""
@@ -159,10 +145,10 @@ class RemoteRival:
     def suspicion(self) -> str | None:
         """Return what makes its times doubtful, or None.
 
-        Much more time has passed than the worker's clock told: then something is wrong with the
-        clock, or work was left for later. Time in which the machine let the worker wait does not
-        count. Or it used processors that it was not given, or worked whenever its output was asked
-        for: a virtual processor that is taken away looks like work, but not every time.
+        Either much more time has passed than the worker's clock showed: then the clock is wrong, or work
+        was left for later; time in which the worker waited for a CPU does not count. Or it used CPUs that
+        it was not given. Or it worked whenever its output was asked for: a virtual CPU that is taken away
+        looks like work, but not every time.
         """
         if 0 < self._late_s < inf:
             return f"worked for {self._late_s:.3g} s when its output was asked for"
@@ -177,10 +163,10 @@ class RemoteRival:
     def _doubt_of_the_clock(self) -> str | None:
         """Return how the two clocks contradict each other, or None; asked after the last sample.
 
-        More cannot be told than has passed. Less is told by chance, too: of some samples if the
-        machine has stopped for a moment, of all if they are short. So most samples must be doubtful
-        first, and then it is proved by longer and longer samples, of which only the parent's clock
-        counts: they must take what the worker told of such calls before.
+        The worker's clock cannot show more than has passed. It may show less by chance: in some samples
+        where the machine has stopped for a moment, in all where they are short. So most samples must be
+        doubtful first, and then longer and longer samples prove it, of which only the parent's clock
+        counts: they must take what the worker's clock showed of such calls before.
         """
         told_s, passed_s = (
             sum(one.told_s for one in self._samples),

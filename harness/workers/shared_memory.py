@@ -1,4 +1,4 @@
-"""Memory that the parent shares with one worker: what it is handed lies there, and what it returns.
+"""Memory that the parent shares with one worker: operands lie there, and outputs.
 
 No array is ever pickled: a message says where an array lies, how its elements are spaced and of which
 block it is a part, so that slices, transposes and canaries arrive as they are.
@@ -7,9 +7,9 @@ block it is a part, so that slices, transposes and canaries arrive as they are.
 import fcntl
 import mmap
 import os
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from ..numerics.arrays import (
@@ -22,30 +22,67 @@ from ..numerics.arrays import (
     root_of,
 )
 
-Spec = Mapping[str, Any]
-
 _KEPT_BYTES = 2**26
-"""So much memory stays in use for the next arrays; what is beyond goes back to the system."""
+"""This much memory stays in use for the next arrays; what is beyond goes back to the system."""
+
+
+class SharedArray(msgspec.Struct, frozen=True):
+    """Where an array lies in shared memory, in bytes from its start.
+
+    `block` is the start and the size of the block of which the array is a part. With `whole` the array is
+    a view of a larger array of its own type, which may look at where it begins in it.
+    """
+
+    block: tuple[int, int]
+    start: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: str
+    whole: bool = False
+    writeable: bool = True
+    subclass: bool = False
+
+    def found_in(self, memory: Array) -> Array:
+        """Return the array, in the worker, whose view of the shared memory is `memory`."""
+        first, size = self.block
+        dtype = dtype_of(self.dtype)
+        if 0 in self.shape:
+            return np.empty(self.shape, dtype)
+        block = memory[first : first + size]
+        if self.whole:
+            block = block.view(dtype)
+        array: Array = np.ndarray(self.shape, dtype, block, self.start - first, self.strides)
+        if not self.writeable:
+            array.flags.writeable = False
+        return array.view(Subclass) if self.subclass else array
 
 
 class Region:
-    """A part of the arena that is in use as long as somebody holds this."""
+    """A part of shared memory that is in use as long as this object lives."""
 
-    def __init__(self, arena: "Arena", start: int, size: int) -> None:
-        self._arena = arena
+    def __init__(self, memory: "SharedMemory", start: int, size: int) -> None:
+        self._memory = memory
         self.start = start
         self.size = size
 
     @property
     def bytes(self) -> Array:
         """Return the region's memory."""
-        return self._arena.bytes[self.start : self.start + self.size]
+        return self._memory.bytes[self.start : self.start + self.size]
 
     def __del__(self) -> None:
-        self._arena.released()
+        self._memory.released()
 
 
-class Arena:
+class Placed(NamedTuple):
+    """An array in shared memory: as the parent sees it, as a request says it, and its region."""
+
+    array: Array
+    where: SharedArray
+    region: Region
+
+
+class SharedMemory:
     """The parent's side: a file without a name, as large as the machine's memory, mostly not there.
 
     Pages come into being when they are first written. Regions are taken one behind the other, and
@@ -56,7 +93,7 @@ class Arena:
         self.size = os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE
         self.file = os.memfd_create("convharness", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self.file, self.size)
-        # Nobody can cut it short under the parent's feet, which would end the parent.
+        # A worker cannot cut the file short, which would end the parent.
         fcntl.fcntl(self.file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._map = mmap.mmap(self.file, self.size)
         self.bytes: Array = np.frombuffer(self._map, np.uint8)
@@ -81,62 +118,47 @@ class Arena:
                 self._map.madvise(mmap.MADV_REMOVE, 0, min(whole_pages, self.size))
             self._next = 0
 
-    def place(self, array: Array, layout: str = "contiguous") -> tuple[Array, Spec, Region]:
+    def place(self, array: Array, layout: str = "contiguous") -> Placed:
         """Return a plain copy of an array that starts on a cache line, as `aligned_copy` makes it."""
         stored = in_stored_order(array, layout)
         region = self.take(stored.nbytes)
         view = region.bytes.view(stored.dtype).reshape(stored.shape)
         view[...] = stored
         view = from_stored_order(view, layout)
-        return view, self._spec(view, region), region
+        return Placed(view, self._where(view, region), region)
 
-    def share(self, array: Array) -> tuple[Array, Spec, Region]:
-        """Return a copy of an array that lies in the arena as the original lies in its own block."""
+    def share(self, array: Array) -> Placed:
+        """Return a copy of an array that lies in shared memory as the original lies in its own block."""
         root = root_of(array)
         region = self.take(root.nbytes, _address(root))
         region.bytes[...] = root.ravel(order="K").view(np.uint8)
         start = region.start + _address(array) - _address(root)
         view: Array = np.ndarray(array.shape, array.dtype, self.bytes, start, array.strides)
-        # A piece of a larger array of its own type may know where it begins in it.
-        whole = root is not array and root.dtype == array.dtype
-        spec = self._spec(view, region, whole=whole, subclass=type(array) is Subclass)
-        return view, {**spec, "writeable": bool(array.flags.writeable)}, region
+        where = msgspec.structs.replace(
+            self._where(view, region),
+            whole=root is not array and root.dtype == array.dtype,
+            writeable=bool(array.flags.writeable),
+            subclass=type(array) is Subclass,
+        )
+        return Placed(view, where, region)
 
-    def _spec(self, view: Array, region: Region, *, whole: bool = False, subclass: bool = False) -> Spec:
-        return {
-            "block": [region.start, region.size],
-            "whole": whole,
-            "dtype": view.dtype.name,
-            "shape": view.shape,
-            "strides": view.strides,
-            "start": _address(view) - _address(self.bytes),
-            "writeable": True,
-            "subclass": subclass,
-        }
+    def _where(self, view: Array, region: Region) -> SharedArray:
+        return SharedArray(
+            block=(region.start, region.size),
+            start=_address(view) - _address(self.bytes),
+            shape=view.shape,
+            strides=view.strides,
+            dtype=view.dtype.name,
+        )
 
     def close(self) -> None:
-        """Give the memory back; arrays that others still hold stay readable."""
+        """Give the memory back; arrays that are still in use stay readable."""
         os.close(self.file)
 
 
-def attach(file: int, size: int) -> Array:
-    """Return the memory of a parent's arena, in the worker."""
+def attached(file: int, size: int) -> Array:
+    """Return the parent's shared memory, in the worker."""
     return np.frombuffer(mmap.mmap(file, size), np.uint8)
-
-
-def found(memory: Array, spec: Spec) -> Array:
-    """Return the array that a message speaks of, in the worker."""
-    first, size = spec["block"]
-    dtype = dtype_of(spec["dtype"])
-    if 0 in spec["shape"]:
-        return np.empty(spec["shape"], dtype)
-    block = memory[first : first + size]
-    if spec["whole"]:
-        block = block.view(dtype)
-    array: Array = np.ndarray(spec["shape"], dtype, block, spec["start"] - first, spec["strides"])
-    if not spec["writeable"]:
-        array.flags.writeable = False
-    return array.view(Subclass) if spec["subclass"] else array
 
 
 def _address(array: Array) -> int:

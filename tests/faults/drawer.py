@@ -298,6 +298,17 @@ def closes_everything_and_waits(x, weight):
     time.sleep(3600)
 
 
+AS_IF_CALLED = {
+    "type": "FirstCallSeen",
+    "output": {},
+    "later": {},
+    "opened": None,
+    "planned": None,
+    "called": None,
+}
+"""A reply to the request that the first call is made for."""
+
+
 def _channels():
     for number in range(3, 64):
         try:
@@ -316,11 +327,11 @@ def writes_into_the_channel(x, weight):
 
 @implementation
 def forges_answers(x, weight):
-    """Find the request in the frames above, and answer it before the harness does."""
+    """Find the question in the frames above, and answer it before the harness does."""
     for frame in inspect.getouterframes(inspect.currentframe()):
-        request = frame.frame.f_locals.get("request")
-        if isinstance(request, dict):
-            body = json.dumps({"nonce": str(request.get("nonce")), "answer": {"foreign": None}}).encode()
+        nonce = getattr(frame.frame.f_locals.get("question"), "nonce", None)
+        if nonce is not None:
+            body = json.dumps({"nonce": nonce, "reply": AS_IF_CALLED}).encode()
             for channel in _channels():
                 channel.sendall(struct.pack("<I", len(body)) + body)
     return np.zeros(shape_of(x, weight), x.dtype)
@@ -334,33 +345,57 @@ def announces_a_huge_message(x, weight):
     return np.zeros(shape_of(x, weight), x.dtype)
 
 
-def _answers_with(answer):
+def _answers_with(reply):
     """Let the harness in this process answer everything like this."""
-    child = sys.modules["convharness.workers.server"]
-    framed = child.framed
-    child.framed = lambda message: framed({"nonce": message["nonce"], **answer})
+    server = sys.modules["convharness.workers.server"]
+    framed = server.framed
+    server.framed = lambda answer: framed({"nonce": answer.nonce, "reply": reply})
 
 
 @implementation
 def says_that_it_passed(x, weight):
     """Let every later answer be that all is well."""
-    _answers_with({"raised": ["passed", "all is well"]})
+    _answers_with({"type": "Raised", "status": "passed", "reason": "all is well"})
     return right(x, weight)
 
 
 @implementation
 def answers_nonsense(x, weight):
     """Let every later answer be five."""
-    _answers_with({"answer": 5})
+    _answers_with(5)
     return right(x, weight)
 
 
 @implementation
 def answers_as_if(x, weight):
-    """Let every later answer be that there is an output, without one."""
-    _answers_with(
-        {"answer": {"foreign": None, "outputs": [{}, {}], "opened": None, "planned": None, "called": None}}
+    """Let every later answer be that there are outputs, without any."""
+    _answers_with(AS_IF_CALLED)
+    return right(x, weight)
+
+
+def _replies_to_calls_with(**facts):
+    """Let the harness in this process call nothing any more, and reply that there is such an output."""
+    answers, replies, requests = (
+        sys.modules[f"convharness.workers.{name}"]
+        for name in ("answers", "protocol.replies", "protocol.requests")
     )
+    if "misfit" in facts:
+        facts["misfit"] = replies.Misfit(**facts["misfit"])
+    reply = replies.Returned(replies.OutputFacts(**facts))
+    answers._ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
+
+
+@implementation
+def replies_as_if_it_had_called(x, weight):
+    """Let every later request for an output have the reply that belongs to it, without an output."""
+    _replies_to_calls_with()
+    return right(x, weight)
+
+
+@implementation
+def replies_with_a_type_that_is_none(x, weight):
+    """Let every later output have a data type that NumPy reads as program text."""
+    _replies_to_calls_with(misfit={"shape": (1,), "dtype": "(1,f4"})
     return right(x, weight)
 
 

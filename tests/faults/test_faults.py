@@ -49,9 +49,11 @@ ENDS = {
     "writes_into_the_channel": ("contract", "wrote into the harness's own channel"),
     "forges_answers": ("contract", "wrote into the harness's own channel"),
     "announces_a_huge_message": ("contract", "wrote into the harness's own channel"),
-    "says_that_it_passed": ("contract", "answered what nobody had asked"),
-    "answers_nonsense": ("contract", "answered what nobody had asked"),
-    "answers_as_if": ("contract", "answered what nobody had asked"),
+    "says_that_it_passed": ("contract", "unexpected reply"),
+    "answers_nonsense": ("contract", "unexpected reply"),
+    "answers_as_if": ("contract", "unexpected reply"),
+    "replies_as_if_it_had_called": ("wrong", ""),
+    "replies_with_a_type_that_is_none": ("contract", "unexpected reply"),
     "prints_a_verdict": ("wrong", ""),
     "patches_comparisons": ("contract", "changed numpy"),
     "patches_numpy": ("contract", ""),
@@ -262,18 +264,18 @@ def test_a_module_that_answers_for_the_harness_gets_nowhere(tmp_path: Path) -> N
     path = tmp_path / "usurper.py"
     path.write_text(
         "import sys\nimport numpy as np\nfrom convharness import implementation\n\n"
-        "servant = sys.modules['convharness.workers.server']._Servant\nanswer = servant.answer\n\n\n"
+        "server = sys.modules['convharness.workers.server'].Server\nreply = server._reply\n\n\n"
         "def usurp(self, request):\n"
-        "    if request['word'] in ('load', 'describe'):\n        return answer(self, request)\n"
-        "    return {'raised': ['passed', '']}\n\n\n"
-        "servant.answer = usurp\n\n\n"
+        "    if type(request).__name__ in ('Load', 'Describe'):\n        return reply(self, request)\n"
+        "    return {'type': 'Raised', 'status': 'passed', 'reason': ''}\n\n\n"
+        "server._reply = usurp\n\n\n"
         "@implementation\ndef kernel(x, weight):\n    return np.zeros(1)\n",
         "utf-8",
     )
     (record,) = records_of(*examined(path, "file", "usurper").implementations)
 
     assert "contract" == record.verdict.status
-    assert "answered what nobody had asked" in (record.verdict.reason or "")
+    assert "unexpected reply" in (record.verdict.reason or "")
 
 
 def test_a_condition_that_knows_its_own_problems_only_spoils_nothing(tmp_path: Path) -> None:

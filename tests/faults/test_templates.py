@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from convharness.execution.kernel_call import KernelError
 from convharness.machine.interference import processors_in_turn
 from convharness.measure.stopwatch import Effort
 from convharness.numerics.operands import timed_integers
-from convharness.workers import Limits, Staff, examined
+from convharness.workers import Limits, WorkerPool, examined
 
 PROBLEM = Problem.parse("n1c1h2w2-o1k1-float64")
 OPERANDS = timed_integers(PROBLEM, 0)
@@ -182,11 +183,11 @@ def kernel(write_plugin: Write) -> Kernels:
 
 
 @contextmanager
-def staff_of(*implementations: Implementation, generations: int = 1, **how: object) -> Iterator[Staff]:
-    """Give a staff with templates of some implementations."""
-    with Staff(**how) as staff:
-        staff.prepare(implementations, generations)
-        yield staff
+def pool_of(*implementations: Implementation, generations: int = 1, **how: object) -> Iterator[WorkerPool]:
+    """Give a pool with templates of some implementations."""
+    with WorkerPool(**how) as pool:
+        pool.prepare(implementations, generations)
+        yield pool
 
 
 def told(host: Host) -> int:
@@ -229,7 +230,7 @@ def is_gone(pid: int) -> bool:
 def test_copies_have_processes_of_their_own_and_a_common_parent(kernel: Kernels) -> None:
     """Which is their template, and not us."""
     process, parent = kernel("process"), kernel("parent")
-    with staff_of(process, parent) as staff, staff.anew(0) as host:
+    with pool_of(process, parent) as pool, pool.fresh_hosts(0) as host:
         processes = [told(host(process)) for _ in range(3)]
         parents = {told(host(parent)) for _ in range(2)}
 
@@ -241,11 +242,11 @@ def test_copies_have_processes_of_their_own_and_a_common_parent(kernel: Kernels)
 def test_copies_have_memory_of_their_own(kernel: Kernels) -> None:
     """What one has done the others do not know, nor does the template."""
     one = kernel("counts")
-    with staff_of(one) as staff:
-        with staff.anew(0) as host:
+    with pool_of(one) as pool:
+        with pool.fresh_hosts(0) as host:
             first, second = host(one), host(one)
             found = [told(first), told(first), told(second), told(first), told(second)]
-        with staff.anew(0) as host:
+        with pool.fresh_hosts(0) as host:
             found.append(told(host(one)))
 
     assert [1, 2, 1, 3, 2, 1] == found
@@ -255,10 +256,10 @@ def test_generations_have_templates_of_their_own(kernel: Kernels) -> None:
     """The same at every time that a generation comes round, however often they are prepared."""
     one = kernel("parent")
     found = []
-    with staff_of(one, generations=2) as staff:
+    with pool_of(one, generations=2) as pool:
         for generation in (0, 1, 0, 1):
-            staff.prepare([one], 2)
-            with staff.anew(generation) as host:
+            pool.prepare([one], 2)
+            with pool.fresh_hosts(generation) as host:
                 found.append(told(host(one)))
 
     assert found[:2] == found[2:]
@@ -271,9 +272,9 @@ def test_a_file_is_loaded_once_for_all_copies_of_a_generation(kernel: Kernels, t
     first = f"open({str(path)!r}, 'a').write('x')"
     counts, process = kernel("counts", first), kernel("process", first)
     path.unlink()
-    with staff_of(counts, process, generations=3) as staff:
+    with pool_of(counts, process, generations=3) as pool:
         for generation in (0, 1, 2, 0):
-            with staff.anew(generation) as host:
+            with pool.fresh_hosts(generation) as host:
                 assert (1, True) == (told(host(counts)), told(host(process)) > 0)
 
     assert "xxx" == path.read_text("ascii")
@@ -283,7 +284,7 @@ def test_a_file_is_loaded_once_for_all_copies_of_a_generation(kernel: Kernels, t
 def test_a_copy_has_as_many_threads_as_it_is_given(threads: int, kernel: Kernels) -> None:
     """Its template has one, since a process that has more cannot be copied."""
     one = kernel("parent")
-    with staff_of(one, threads=threads) as staff, staff.anew(0) as host:
+    with pool_of(one, threads=threads) as pool, pool.fresh_hosts(0) as host:
         new = host(one)
         parent = told(new)
         pools = set(new.pools().values())
@@ -300,7 +301,7 @@ def test_a_library_is_loaded_by_the_template(write_plugin: Write) -> None:
         "    return torch.full(x.shape, float(os.getppid()), dtype=x.dtype)\n"
     )
     (one,) = examined(write_plugin(text, "lazy.py"), "file", "lazy").implementations
-    with staff_of(one) as staff, staff.anew(0) as host:
+    with pool_of(one) as pool, pool.fresh_hosts(0) as host:
         parent = told(host(one))
         maps = Path(f"/proc/{parent}/maps").read_text("utf-8")
 
@@ -317,7 +318,7 @@ def test_parts_of_a_library_are_loaded_by_the_template_too(write_plugin: Write) 
         "    return np.full(x.shape, 'scipy.ndimage' in sys.modules, x.dtype)\n"
     )
     (one,) = examined(write_plugin(text, "lazy.py"), "file", "lazy").implementations
-    with staff_of(one) as staff, staff.anew(0) as host:
+    with pool_of(one) as pool, pool.fresh_hosts(0) as host:
         found = told(host(one))
 
     assert 1 == found
@@ -326,7 +327,7 @@ def test_parts_of_a_library_are_loaded_by_the_template_too(write_plugin: Write) 
 def test_what_a_copy_prints_is_its_own(kernel: Kernels) -> None:
     """Where it crashed, and no word of another one's crash."""
     crashed, fine = kernel("segmentation_fault"), kernel("counts")
-    with staff_of(crashed, fine) as staff, staff.anew(0) as host:
+    with pool_of(crashed, fine) as pool, pool.fresh_hosts(0) as host:
         one, other = host(crashed), host(fine)
         assert 1 == told(other)
         with pytest.raises(KernelError):
@@ -355,7 +356,7 @@ ENDS = {
 def test_what_becomes_of_a_copy_is_told_as_of_any_worker(name: str, kernel: Kernels) -> None:
     """Its exit code or signal, which only its template is told by the system."""
     one = kernel(name)
-    with staff_of(one, limits=Limits(call_s=0.3)) as staff, staff.anew(0) as host:
+    with pool_of(one, limits=Limits(call_s=0.3)) as pool, pool.fresh_hosts(0) as host:
         held = host(one).bind(PROBLEM, OPERANDS)
         with pytest.raises(KernelError) as raised:
             held.output()
@@ -371,14 +372,14 @@ def test_a_copy_that_ends_badly_leaves_the_others_and_the_template_as_they_are(
 ) -> None:
     """Those that are there go on where they were, and new ones can be made."""
     bad, counts, parent = kernel(name), kernel("counts"), kernel("parent")
-    with staff_of(bad, limits=Limits(call_s=0.3)) as staff:
-        with staff.anew(0) as host:
+    with pool_of(bad, limits=Limits(call_s=0.3)) as pool:
+        with pool.fresh_hosts(0) as host:
             before, other = told(host(parent)), host(counts)
             assert 1 == told(other)
             with pytest.raises(KernelError):
                 told(host(bad))
             found = told(other), told(host(counts)), told(host(parent))
-        with staff.anew(0) as host:
+        with pool.fresh_hosts(0) as host:
             later = told(host(counts)), told(host(parent))
 
     assert (2, 1, before) == found
@@ -397,22 +398,22 @@ def test_a_copy_that_ends_badly_leaves_the_others_and_the_template_as_they_are(
 def test_what_a_copy_starts_ends_with_its_pass(name: str, kernel: Kernels) -> None:
     """Wherever it hides; the template stays."""
     one, parent = kernel(name), kernel("parent")
-    with staff_of(one) as staff:
-        with staff.anew(0) as host:
+    with pool_of(one) as pool:
+        with pool.fresh_hosts(0) as host:
             before, child = told(host(parent)), told(host(one))
             assert state_of(child) in ("R", "S", "D")
         gone = is_gone(child)
-        with staff.anew(0) as host:
+        with pool.fresh_hosts(0) as host:
             after = told(host(parent))
 
     assert (True, before) == (gone, after)
 
 
-def test_copies_end_with_their_pass_and_templates_with_the_staff(kernel: Kernels) -> None:
+def test_copies_end_with_their_pass_and_templates_with_the_pool(kernel: Kernels) -> None:
     """Nothing is left of either."""
     process, parent = kernel("process"), kernel("parent")
-    with staff_of(process, generations=2) as staff:
-        with staff.anew(0) as host:
+    with pool_of(process, generations=2) as pool:
+        with pool.fresh_hosts(0) as host:
             copy, template = told(host(process)), told(host(parent))
             assert {"S"} >= {state_of(copy)} - {"R"}
         assert (True, "S") == (is_gone(copy), state_of(template))
@@ -439,7 +440,7 @@ def test_nothing_is_left_of_a_pass_that_is_interrupted(error: BaseException, ker
     """However it ends."""
     process, parent = kernel("process"), kernel("parent")
     found = []
-    with pytest.raises(type(error)), staff_of(process) as staff, staff.anew(0) as host:  # noqa: PT012 one is the other's
+    with pytest.raises(type(error)), pool_of(process) as pool, pool.fresh_hosts(0) as host:  # noqa: PT012 one is the other's
         found += [told(host(process)), told(host(parent))]
         raise error
 
@@ -450,7 +451,7 @@ def test_nothing_is_left_of_a_pass_that_is_interrupted(error: BaseException, ker
 def test_copies_end_with_a_template_that_is_killed(kernel: Kernels) -> None:
     """Whoever is told of them has gone: none of them stays behind."""
     process, parent = kernel("process"), kernel("parent")
-    with staff_of(process) as staff, staff.anew(0) as host:
+    with pool_of(process) as pool, pool.fresh_hosts(0) as host:
         one = host(process)
         copy = told(one)
         os.kill(told(host(parent)), signal.SIGKILL)
@@ -475,16 +476,35 @@ def test_what_starts_threads_when_it_loads_has_a_process_started_for_every_pass(
 ) -> None:
     """A copy would not have them: each is a child of ours."""
     parent, counts = kernel("parent", first), kernel("counts", first)
-    with staff_of(parent, counts) as staff:
-        with staff.anew(0) as host:
+    with pool_of(parent, counts) as pool:
+        with pool.fresh_hosts(0) as host:
             one = host(counts)
             found = [told(host(parent)), told(one), told(one), told(host(counts))]
-        with staff.anew(0) as host:
+        with pool.fresh_hosts(0) as host:
             found.append(told(host(counts)))
 
     assert is_copied == (found[0] != os.getpid())
     assert [1, 2, 1, 1] == found[1:]
     assert [] == _children()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_template_that_names_another_process_as_its_copy_ends_nothing(
+    is_there: bool, kernel: Kernels
+) -> None:
+    """What it names is not its child; its kernels have processes that are started for every pass."""
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as bystander:
+        named = bystander.pid if is_there else 2**22
+        usurped = "sys.modules['convharness.workers.server'].Server._copied"
+        counts = kernel("counts", f"{usurped} = lambda self, size: {named}")
+        parent = kernel("parent", f"{usurped} = lambda self, size: {named}")
+        with pool_of(counts) as pool, pool.fresh_hosts(0) as host:
+            found = told(host(counts)), told(host(parent))
+        is_alive = bystander.poll() is None
+        bystander.kill()
+
+    assert (1, os.getpid()) == found
+    assert is_alive
 
 
 def test_a_file_that_no_longer_holds_a_kernel_says_so(kernel: Kernels, tmp_path: Path) -> None:
@@ -493,8 +513,8 @@ def test_a_file_that_no_longer_holds_a_kernel_says_so(kernel: Kernels, tmp_path:
     text = (tmp_path / "telling.py").read_text("utf-8")
     (tmp_path / "telling.py").write_text(text.replace("def process(", "def has_another_name("), "utf-8")
     with (
-        staff_of(one) as staff,
-        staff.anew(0) as host,
+        pool_of(one) as pool,
+        pool.fresh_hosts(0) as host,
         pytest.raises(KernelError, match=r"telling\.py no longer holds telling\.process$"),
     ):
         told(host(one))
@@ -508,7 +528,7 @@ def test_a_file_that_hangs_when_it_is_copied_hangs_nobody(
     monkeypatch.setattr("convharness.workers.template.START_S", 0.5)
     monkeypatch.setattr("convharness.workers.remote.START_S", 0.2)
     Path(f"{one.source}.changed").write_text("", "utf-8")
-    with staff_of(one, limits=Limits(call_s=0.3)) as staff, staff.anew(0) as host:
+    with pool_of(one, limits=Limits(call_s=0.3)) as pool, pool.fresh_hosts(0) as host:
         new = host(one)
         with pytest.raises(KernelError) as raised:
             told(new)
@@ -523,7 +543,7 @@ def test_a_file_that_hangs_when_it_is_copied_hangs_nobody(
 def test_an_idle_worker_is_stopped_between_its_turns(name: str, kernel: Kernels) -> None:
     """It and all of its threads: who waits takes nothing from whom is timed."""
     one, other = kernel(name), kernel("process")
-    with staff_of(one) as staff, staff.anew(0) as host:
+    with pool_of(one) as pool, pool.fresh_hosts(0) as host:
         new, beside = host(one), host(other)
         bound, pid = new.bind(PROBLEM, OPERANDS), psutil_pid(new)
         bound.output()
@@ -551,8 +571,8 @@ def psutil_pid(host: Host) -> int:
 def test_a_stopped_worker_ends_with_its_pass(kernel: Kernels) -> None:
     """It cannot say goodbye, and is not waited for."""
     one = kernel("process")
-    with staff_of(one) as staff:
-        with staff.anew(0) as host:
+    with pool_of(one) as pool:
+        with pool.fresh_hosts(0) as host:
             new = host(one)
             new.rival(one.name, [new.bind(PROBLEM, OPERANDS)])
             pid = psutil_pid(new)
@@ -568,7 +588,7 @@ def test_a_worker_has_the_processors_that_it_is_given(name: str, threads: int, k
     """As many as it has threads: all of its threads, and those that it starts from then on."""
     one = kernel(name)
     given = processors_in_turn(threads, 1)
-    with staff_of(one, threads=threads) as staff, staff.anew(0) as host:
+    with pool_of(one, threads=threads) as pool, pool.fresh_hosts(0) as host:
         new, beside = host(one), host(kernel("processors"))
         new.pin(given)
         rival = new.rival(one.name, [new.bind(PROBLEM, OPERANDS)])
@@ -588,7 +608,7 @@ def test_a_worker_has_the_processors_that_it_is_given(name: str, threads: int, k
 def test_threads_that_a_worker_has_already_are_pinned_with_it(kernel: Kernels) -> None:
     """All that the system lists."""
     one = kernel("leaves_a_thread")
-    with staff_of(one) as staff, staff.anew(0) as host:
+    with pool_of(one) as pool, pool.fresh_hosts(0) as host:
         new = host(one)
         told(new)
         new.pin(processors_in_turn(1, 0))

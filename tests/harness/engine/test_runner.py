@@ -290,7 +290,7 @@ def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) ->
         how["seed"],
         how["baseline"],
         how["reference"],
-        how["staff"].threads,
+        how["pool"].threads,
     )
 
 

@@ -21,8 +21,8 @@ from convharness import Case, Implementation, Measurement, Problem, plan
 from convharness.engine import timing
 from convharness.engine.contestant import TimingFailure
 from convharness.engine.timing import time_case
-from convharness.execution.host import LocalHost, LocalRival
 from convharness.execution.kernel_call import KernelError, chained, guarded
+from convharness.execution.local_host import LocalHost, LocalRival
 from convharness.machine.interference import Snapshot
 from convharness.measure.rounds import measure
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
@@ -171,7 +171,7 @@ class Host(LocalHost):
 
 
 class Company:
-    """A staff that has nobody else: all hosts are here."""
+    """A pool that has nobody else: all hosts are here."""
 
     def __init__(self, world: World, threads: int = 1) -> None:
         self._world = world
@@ -182,7 +182,7 @@ class Company:
         self._world.prepared.append(([one.name for one in implementations], generations))
 
     @contextmanager
-    def anew(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
+    def fresh_hosts(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
         """Give new hosts."""
         assert 1 == self._world.alone
         self._world.held.append(generation)
@@ -222,7 +222,7 @@ def timed(
     if seed is None:
         seed = next(seed for seed in range(999) if not chosen or Random(seed).choice(chosen) is chosen[twin])
     random = Random(seed)
-    return time_case(case, chosen, effort, seed=0, random=random, staff=Company(world, threads), **how)
+    return time_case(case, chosen, effort, seed=0, random=random, pool=Company(world, threads), **how)
 
 
 def twinned(outcomes: dict[str, Any]) -> str:

@@ -11,8 +11,11 @@ from convharness.machine import calibration
 from convharness.machine.ceilings import Ceilings
 from convharness.machine.interference import Conditions
 from convharness.workers import ceilings_of, measured_ceilings, pool
+from convharness.workers.protocol.replies import MeasuredCeilings
+from convharness.workers.protocol.requests import MeasureCeilings
 
 MADE = Ceilings(threads=2, gflops={"float32": 1.5}, gbytes_s=2.5, cached_gbytes_s=3.5)
+OF_ONE_THREAD = replace(MADE, threads=1)
 
 
 @pytest.fixture(autouse=True)
@@ -117,15 +120,15 @@ class Measuring:
 
     def __init__(self, error: KernelError | None = None) -> None:
         self.error = error
-        self.asked: list[tuple[str, int]] = []
+        self.asked: list[MeasureCeilings] = []
         self.is_ended = False
 
-    def ask(self, word: str, kind: object, *, within_s: float, running: int) -> Ceilings:
+    def ask(self, request: MeasureCeilings, *, within_s: float) -> MeasuredCeilings:
         """Note what is asked."""
-        self.asked.append((word, running))
+        self.asked.append(request)
         if self.error:
             raise self.error
-        return MADE
+        return MeasuredCeilings(dict(MADE.gflops), MADE.gbytes_s, MADE.cached_gbytes_s)
 
     def cpu_s(self) -> float:
         """Return what it has worked."""
@@ -143,7 +146,7 @@ def test_ceilings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [ceilings_of(2), ceilings_of(2)]
 
     assert [MADE, MADE] == found
-    assert ([("ceilings", 2), ("ceilings", 1)], True) == (process.asked, process.is_ended)
+    assert ([MeasureCeilings(2), MeasureCeilings(1)], True) == (process.asked, process.is_ended)
 
 
 def test_ceilings_measured_in_company_are_measured_again_after_a_while(
@@ -159,8 +162,8 @@ def test_ceilings_measured_in_company_are_measured_again_after_a_while(
     os.utime(path, (0, path.stat().st_mtime - 900))
     found.append(ceilings_of(1))
 
-    assert [MADE] * 3 == found
-    assert ([("ceilings", 1)], [("ceilings", 1)] * 2) == (asked, process.asked)
+    assert [OF_ONE_THREAD] * 3 == found
+    assert ([MeasureCeilings(1)], [MeasureCeilings(1)] * 2) == (asked, process.asked)
 
 
 def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +175,7 @@ def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest
     calibration.write("ceilings", 1, better)
 
     assert (better, []) == (ceilings_of(1), process.asked)
-    assert (MADE, [("ceilings", 1)]) == (measured_ceilings(1), process.asked)
+    assert (OF_ONE_THREAD, [MeasureCeilings(1)]) == (measured_ceilings(1), process.asked)
 
 
 def test_ceilings_that_cannot_be_measured_are_none_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,4 +185,4 @@ def test_ceilings_that_cannot_be_measured_are_none_and_are_not_kept(monkeypatch:
     found = [ceilings_of(2), ceilings_of(2)]
 
     assert [None, None] == found
-    assert ([("ceilings", 2)] * 2, True) == (process.asked, process.is_ended)
+    assert ([MeasureCeilings(2)] * 2, True) == (process.asked, process.is_ended)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from convharness import Implementation, Problem, Registry, implementation
-from convharness.execution.host import LocalHost
+from convharness.execution.local_host import LocalHost
 from convharness.machine import peak_memory as module
 from convharness.machine.peak_memory import peak_of
 from convharness.numerics.operands import timed_integers
-from convharness.workers import Staff, examined
+from convharness.workers import WorkerPool, examined
 from tests.making import declared
 
 PAGE = mmap.PAGESIZE
@@ -141,9 +141,9 @@ def shift_add(x, weight):
 
 def peak_memory(one: Implementation) -> int | None:
     """Return what an implementation needs for a call, in a process of its own."""
-    with Staff() as staff:
-        staff.prepare([one], 1)
-        with staff.anew(0) as host:
+    with WorkerPool() as pool:
+        pool.prepare([one], 1)
+        with pool.fresh_hosts(0) as host:
             new = host(one)
             return new.peak_memory(new.bind(PROBLEM, timed_integers(PROBLEM, 0)))
 

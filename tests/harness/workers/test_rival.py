@@ -1,12 +1,12 @@
 """A rival in another process: whether its times are believed, of a worker that tells what it is told to."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from convharness.execution.kernel_call import Output
 from convharness.measure.stopwatch import Effort, Turn
+from convharness.workers.protocol.replies import Sampled, WarmedUp
+from convharness.workers.protocol.requests import Sample, WarmUp
 from convharness.workers.rival import RemoteRival
 
 
@@ -21,30 +21,31 @@ class Worker:
         self.worked = 0.0
         self.waited = 0.0
         self.ours = 0.0
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.answers: dict[str, list[Any]] = {"sample": [], "warm_up": []}
-        self.takes: dict[str, list[float]] = {}
+        self.asked: list[Sample | WarmUp] = []
+        self.samples: list[Sampled] = []
+        self.takes: list[float] = []
         self.uses = 1.0
         self.late_s = 0.0
         self.waits_s = 0.0
         self.we_wait_s = 0.0
         self.proves_s = (0.0, 1.0)
 
-    def ask(self, word: str, kind: object, *, times: int, **details: Any) -> Any:
+    def ask(self, request: Sample | WarmUp) -> Sampled | WarmedUp:
         """Take the time that the request takes, and use so many processors.
 
         Samples beyond those that were planned take what `proves_s` says: for a request, and for a call.
         """
-        self.asked.append((word, details))
-        planned = self.takes.get(word)
+        self.asked.append(request)
         request_s, call_s = self.proves_s
-        seconds = planned.pop(0) if planned else request_s + call_s * details["number"]
+        number = request.number if isinstance(request, Sample) else 1
+        seconds = self.takes.pop(0) if self.takes else request_s + call_s * number
         self.now += seconds
         self.worked += self.uses * seconds
         self.waited += self.waits_s
         self.ours += self.we_wait_s
-        answers = self.answers[word]
-        return answers.pop(0) if answers else (1.0, 1.0)
+        if isinstance(request, WarmUp):
+            return WarmedUp(4.0, 1.0)
+        return self.samples.pop(0) if self.samples else Sampled(1.0, 1.0)
 
     def cpu_s(self) -> float:
         """Return the worker's processor time."""
@@ -83,8 +84,8 @@ def sampled(
     worker: Worker, *, passed_s: float, told_s: float, samples: int = 1, calls: int = 10
 ) -> RemoteRival:
     """Return a rival of which samples of some calls have been taken, and what each came to there and here."""
-    worker.takes["sample"] = [passed_s] * samples
-    worker.answers["sample"] = [(told_s / calls, told_s)] * samples
+    worker.takes = [passed_s] * samples
+    worker.samples = [Sampled(told_s / calls, told_s)] * samples
     rival = rival_of(worker)
     for _ in range(samples):
         rival.sample(calls, 3)
@@ -93,13 +94,13 @@ def sampled(
 
 def test_a_sample_is_what_the_worker_tells_and_how_long_it_waited(worker: Worker) -> None:
     """The worker is told how many calls, and which of them to keep."""
-    worker.takes["sample"] = [1.0]
-    worker.answers["sample"] = [(0.0625, 0.75)]
+    worker.takes = [1.0]
+    worker.samples = [Sampled(0.0625, 0.75)]
     worker.waits_s = 0.125
     turn = rival_of(worker).sample(8, 3)
 
     assert Turn(0.0625, 0.125) == turn
-    assert [("sample", {"name": "a", "number": 8, "seen": 3})] == worker.asked
+    assert [Sample("a", number=8, seen=3)] == worker.asked
 
 
 def test_without_a_sample_nothing_is_doubtful(worker: Worker) -> None:
@@ -166,7 +167,7 @@ def test_what_is_doubtful_is_proved_with_longer_and_longer_samples(
     rival = sampled(worker, passed_s=0.02, told_s=0.002, samples=3)
 
     assert doubt == rival.suspicion()
-    asked = [details["number"] for _, details in worker.asked[3:]]
+    asked = [request.number for request in worker.asked[3:]]
     assert [number for number in calls for _ in range(9)] == asked
 
 
@@ -197,8 +198,8 @@ def test_time_in_which_the_machine_let_somebody_wait_is_not_hidden(who: str, wor
 )
 def test_accidents_do_not_accuse(accidents: int, honest: int, requests: int, worker: Worker) -> None:
     """A machine that stops for a moment is no breach, however long it stops."""
-    worker.takes["sample"] = [100.0] * accidents + [1.0] * honest
-    worker.answers["sample"] = [(0.1, 1.0)] * (accidents + honest)
+    worker.takes = [100.0] * accidents + [1.0] * honest
+    worker.samples = [Sampled(0.1, 1.0)] * (accidents + honest)
     worker.proves_s = (0.0, 0.1)
     rival = rival_of(worker)
     for _ in range(accidents + honest):
@@ -266,11 +267,8 @@ def test_one_output_that_is_there_when_it_is_asked_for_will_do(
 
 
 def test_the_worker_is_told_the_effort(worker: Worker) -> None:
-    """All of it, as words and numbers."""
-    worker.takes["warm_up"] = [1.0]
-    worker.answers["warm_up"] = [(4.0, 1.0)]
+    """All of it; what comes back is how long the first call and the fastest took."""
     effort = Effort(budget_s=7.0, precision=0.5, cache="cold", sample_s=0.25, warmup_s=0.125)
     found = rival_of(worker).warm_up(effort)
-    ((word, details),) = worker.asked
 
-    assert ("warm_up", effort, (4.0, 1.0)) == (word, Effort(**details["effort"]), found)
+    assert ([WarmUp("a", effort)], (4.0, 1.0)) == (worker.asked, found)

@@ -1,0 +1,183 @@
+"""The host of an implementation that runs in this process."""
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from ..machine import threads
+from ..machine.caches import Evictor
+from ..measure.stopwatch import Stopwatch
+from ..numerics.arrays import Array
+from ..numerics.operands import Operands
+from ..plugins.declaration import Implementation
+from ..plugins.support import Unsupported
+from ..problems.problem import Problem
+from .guard_pages import at_an_edge
+from .host import FirstCall
+from .kernel_call import Bound, KernelError, Output, bind, chained, guarded
+from .poison import poisoned_heap
+from .process_state import ProcessState
+
+_LATE_S = 0.02
+"""How long a thread that a call leaves behind is given to show itself."""
+
+_CHILD_S = 0.5
+"""How long a forked child may take beyond the time of twenty calls; longer means that it hangs."""
+
+
+class LocalHost:
+    """Runs an implementation in this process: quick, and at its mercy."""
+
+    def __init__(self, implementation: Implementation) -> None:
+        self.implementation = implementation
+
+    def refuses(self, problem: Problem) -> Unsupported | None:
+        return self.implementation.refuses(problem)
+
+    def bind(
+        self,
+        problem: Problem,
+        operands: Operands,
+        given: Operands | None = None,
+        poison: float | None = None,
+    ) -> Bound:
+        with poisoned_heap(self.implementation.arrays, poison):
+            return bind(self.implementation, problem, operands, given)
+
+    def tried(
+        self,
+        problem: Problem,
+        operands: Operands,
+        given: Operands | None = None,
+        poison: float | None = None,
+    ) -> tuple[Operands, Output]:
+        bound = self.bind(problem, operands, given, poison)
+        return bound.given, bound.output(poison)
+
+    def first_call(self, problem: Problem, operands: Operands, given: Operands | None = None) -> FirstCall:
+        running = threads.count()
+        with ProcessState() as state:
+            bound = bind(self.implementation, problem, operands, given)
+            # Building a module draws random weights, as every library does.
+            planned = state.changed(but_random=self.implementation.is_plan)
+        with ProcessState() as state:
+            output = bound.output()
+            if threads.count() > running:
+                time.sleep(_LATE_S)
+            later = bound.kept()[-1]
+            called = state.changed()
+        return FirstCall(bound.given, output, later, bound.opened(), planned, called)
+
+    def at_once(self, held: Sequence[Bound], calls: int) -> list[list[Output]]:
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with ThreadPoolExecutor(len(held)) as pool:
+                outputs = list(pool.map(partial(_calls, calls), held))
+        finally:
+            sys.setswitchinterval(interval)
+        for one in outputs:
+            if isinstance(one, KernelError):
+                raise one
+        return [one for one in outputs if not isinstance(one, KernelError)]
+
+    def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
+        """Call in a forked child, which may crash; nothing is tried on systems without `fork`."""
+        if not hasattr(os, "fork") or not sys.platform.startswith("linux"):
+            return None
+        begin = time.monotonic()
+        self.bind(problem, operands).output()  # what is made once is made before the fork
+        limit = _CHILD_S + 20 * (time.monotonic() - begin)
+        ended = _in_a_child(partial(self.call_at_the_edge, problem, operands, edge), limit)
+        name = signal.Signals(os.WTERMSIG(ended)).name if os.WIFSIGNALED(ended) else None
+        return None if name == "SIGKILL" else name  # it hung, as libraries with threads do in a forked child
+
+    def call_at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> None:
+        """Call at the edge right here."""
+        given = Operands(
+            at_an_edge(operands.x, edge, self.implementation.layout),
+            at_an_edge(operands.weight, edge),
+            None if operands.bias is None else at_an_edge(operands.bias, edge),
+        )
+        bind(self.implementation, problem, operands, given).run()
+
+    def rival(self, name: str, chain: Sequence[Bound], *, cold: bool = False) -> "LocalRival":
+        context = partial(guarded, self.implementation)
+        evict = Evictor() if cold else None
+        return LocalRival(name, chained(chain), context, look=chain[-1].look, evict=evict, first=chain[0])
+
+    def peak_memory(self, held: Bound) -> int | None:  # noqa: ARG002 others' memory is in this process, too
+        return None
+
+    def starts_afresh(self) -> bool:
+        return False
+
+    def pools(self) -> Mapping[str, int]:
+        return {}
+
+    def printed(self) -> str | None:
+        return None
+
+    def cpu_s(self) -> float:
+        return 0.0
+
+    def pin(self, processors: Collection[int]) -> None:
+        pass
+
+
+class LocalRival(Stopwatch):
+    """A chain of layers on the stopwatch of this process."""
+
+    processors = 0.0
+
+    def __init__(self, *words: Any, first: Bound, **how: Any) -> None:
+        super().__init__(*words, **how)
+        self._first = first
+
+    def once(self, x: Array) -> float:
+        """Put other numbers into the input, call once, and return the seconds."""
+        self.one_call()  # on what is there, so that no code is cold
+        self._first.refill("x", x)
+        return self.one_call()
+
+    def suspicion(self) -> str | None:
+        return None
+
+
+def _calls(count: int, bound: Bound) -> list[Output] | KernelError:
+    """Return what some calls give, or what one of them raises."""
+    try:
+        raws = [bound.run() for _ in range(count)]
+    except KernelError as error:
+        return error
+    return [bound.look(raw) for raw in raws]
+
+
+def _in_a_child(work: Callable[[], object], limit: float) -> int:
+    """Run something in a forked child and return its wait status; after the limit it is killed."""
+    child = os.fork()
+    if child == 0:  # pragma: no cover: another process
+        try:
+            faulthandler.disable()
+            silent = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silent, 1)
+            os.dup2(silent, 2)
+            work()
+        finally:
+            os._exit(0)
+    end = time.monotonic() + limit
+    pause = 0.0005
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1]

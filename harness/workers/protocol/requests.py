@@ -1,0 +1,283 @@
+"""What the parent may ask a worker, each request with the type of its reply."""
+
+from typing import ClassVar, Generic, TypeVar
+
+import msgspec
+
+from ...measure.stopwatch import Effort
+from ..shared_memory import SharedArray
+from .replies import (
+    Copied,
+    Described,
+    Done,
+    Ended,
+    FirstCallSeen,
+    MeasuredCeilings,
+    PeakMemory,
+    Planned,
+    PoolSizes,
+    Reply,
+    Returned,
+    ReturnedConcurrently,
+    ReturnedMany,
+    Sampled,
+    Support,
+    ThreadUse,
+    TimedOnce,
+    WarmedUp,
+)
+
+ReplyType = TypeVar("ReplyType", bound=Reply)
+
+
+class Request(msgspec.Struct, Generic[ReplyType], frozen=True, tag=True):
+    """What the parent may ask; the type in brackets is that of the reply."""
+
+    times: ClassVar[int] = 1
+    """How many calls of the implementation it may take as long as."""
+
+    is_quiet: ClassVar[bool] = False
+    """Whether the parent sleeps while it waits, so that it takes nothing from what is timed."""
+
+    may_be_mistaken: ClassVar[bool] = False
+    """Whether `Mistake` is a reply to it."""
+
+    def limit_s(self, call_s: float) -> float:
+        """Return how long it may take where a call may take `call_s`."""
+        return self.times * call_s
+
+
+class SharedOperands(msgspec.Struct, frozen=True):
+    """Where the operands of a convolution lie."""
+
+    x: SharedArray
+    weight: SharedArray
+    bias: SharedArray | None = None
+
+
+class Ping(Request[Done], frozen=True):
+    """Do nothing."""
+
+
+# Requests to a process that has loaded no implementation, or serves as a template
+
+
+class Describe(Request[Described], frozen=True):
+    """Load a file or an entry point and say what it declares, what it lacks and what is wrong with it."""
+
+    may_be_mistaken: ClassVar[bool] = True
+
+    source: str
+    origin: str
+    family: str
+
+
+class MeasureCeilings(Request[MeasuredCeilings], frozen=True):
+    """Measure the best rates that the machine reaches with some threads."""
+
+    threads: int
+
+
+class Preload(Request[Done], frozen=True):
+    """Load libraries for the copies of this process."""
+
+    libraries: tuple[str, ...]
+
+
+class Prepare(Request[Done], frozen=True):
+    """Load a file or an entry point, and what it names of libraries, for the copies of this process.
+
+    Packages in the folder `site` come before the installed ones.
+    """
+
+    source: str
+    origin: str
+    family: str
+    libraries: tuple[str, ...]
+    site: str | None
+
+
+class Copy(Request[Copied], frozen=True):
+    """Copy this process; its channel, shared memory and standard output follow as three open files."""
+
+    memory_size: int
+
+
+class Reap(Request[Ended], frozen=True):
+    """Return the exit code of a copy that has ended."""
+
+    pid: int
+
+
+# Requests to a process that holds one implementation
+
+
+class Load(Request[Done], frozen=True):
+    """Load an implementation, and limit the threads of its libraries and the memory of the process."""
+
+    source: str
+    origin: str
+    family: str
+    name: str
+    threads: int
+    memory_bytes: int
+
+
+class CheckSupport(Request[Support], frozen=True):
+    """Say why a problem is not supported."""
+
+    may_be_mistaken: ClassVar[bool] = True
+
+    problem: str
+
+
+class Bind(Request[Planned], frozen=True):
+    """Hand operands over and plan, and keep both under the number `bound`.
+
+    `poison` is the text of a float that fills fresh memory; JSON has no NaN.
+    """
+
+    bound: int
+    problem: str
+    operands: SharedOperands
+    poison: str | None
+
+
+class BindAndCall(Request[Returned], frozen=True):
+    """Hand operands over, plan and call once; the output's numbers go to `into`, an offset in bytes."""
+
+    times: ClassVar[int] = 2
+
+    problem: str
+    operands: SharedOperands
+    into: int
+    poison: str | None
+
+
+class CallFirst(Request[FirstCallSeen], frozen=True):
+    """Plan and call for the first time, and see what that changes."""
+
+    times: ClassVar[int] = 2
+
+    problem: str
+    operands: SharedOperands
+    into: int
+
+
+class Call(Request[Returned], frozen=True):
+    """Call once."""
+
+    bound: int
+    into: int
+    poison: str | None
+
+
+class CallConcurrently(Request[ReturnedConcurrently], frozen=True):
+    """Call each binding some times, all at once, each from a thread of its own."""
+
+    bounds: tuple[int, ...]
+    calls: int
+    into: int
+
+    def limit_s(self, call_s: float) -> float:
+        """Return the time of all calls, one after the other."""
+        return self.calls * len(self.bounds) * call_s
+
+
+class CallAtEdge(Request[Done], frozen=True):
+    """Call with inputs that lie at an edge of memory, which may end the process."""
+
+    problem: str
+    operands: SharedOperands
+    edge: str
+
+
+class LookAgain(Request[ReturnedMany], frozen=True):
+    """Look at the latest outputs again, after `wait_s` if threads have been left behind."""
+
+    bound: int
+    into: int
+    wait_s: float
+
+
+class Overwrite(Request[Done], frozen=True):
+    """Write NaN into the latest output."""
+
+    bound: int
+
+
+class Refill(Request[Done], frozen=True):
+    """Write other numbers into an input."""
+
+    bound: int
+    name: str
+    content: SharedArray
+
+
+class CountPools(Request[PoolSizes], frozen=True):
+    """Say how many threads the pools of the process have."""
+
+
+class DetectThreads(Request[ThreadUse], frozen=True):
+    """Say whether other threads work during a call."""
+
+    times: ClassVar[int] = 5
+
+    bound: int
+
+
+class MeasurePeakMemory(Request[PeakMemory], frozen=True):
+    """Say how much memory a call takes beyond what the process has."""
+
+    times: ClassVar[int] = 2
+
+    bound: int
+
+
+# Requests that time
+
+
+class PrepareTiming(Request[Done], frozen=True):
+    """Put a chain of layers on the stopwatch, which keeps it under a name."""
+
+    name: str
+    bounds: tuple[int, ...]
+    is_cold: bool
+
+
+class WarmUp(Request[WarmedUp], frozen=True):
+    """Call until caches, code and clocks are warm."""
+
+    times: ClassVar[int] = 3
+    is_quiet: ClassVar[bool] = True
+
+    name: str
+    effort: Effort
+
+
+class Sample(Request[Sampled], frozen=True):
+    """Time `number` calls, and keep what call number `seen` returns, from 1."""
+
+    times: ClassVar[int] = 2
+    is_quiet: ClassVar[bool] = True
+
+    name: str
+    number: int
+    seen: int
+
+
+class TimeOnce(Request[TimedOnce], frozen=True):
+    """Time one call on another input."""
+
+    is_quiet: ClassVar[bool] = True
+
+    name: str
+    content: SharedArray
+
+
+class LookAtSample(Request[Returned], frozen=True):
+    """Look at the output that was kept of the latest sample; `bound` is the last layer."""
+
+    name: str
+    bound: int
+    into: int

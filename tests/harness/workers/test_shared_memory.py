@@ -1,0 +1,78 @@
+"""Shared memory: what the parent puts there the worker finds as it was."""
+
+import os
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+
+from convharness.numerics.arrays import ALIGNMENT, Array, root_of
+from convharness.workers.shared_memory import Placed, SharedArray, SharedMemory, attached
+
+
+@pytest.fixture
+def memory() -> Iterator[SharedMemory]:
+    """Return shared memory."""
+    one = SharedMemory()
+    yield one
+    one.close()
+
+
+def found(memory: SharedMemory, placed: Placed) -> Array:
+    """Return what a worker finds of an array that a message speaks of."""
+    where = msgspec.json.decode(msgspec.json.encode(placed.where), type=SharedArray)
+    return where.found_in(attached(os.dup(memory.file), memory.size))
+
+
+BLOCK = np.arange(240, dtype=np.float32).reshape(2, 3, 5, 8)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [BLOCK, BLOCK[:, :, 1:4, ::2], BLOCK[::-1, ..., ::-1], BLOCK.transpose(3, 1, 0, 2), BLOCK[:, :0]],
+    ids=["whole", "sliced", "reversed", "transposed", "empty"],
+)
+def test_an_array_lies_as_it_lay(array: Array, memory: SharedMemory) -> None:
+    """With its spacing, within all of the block of which it is a part."""
+    placed = memory.share(array)
+    there = found(memory, placed)
+
+    assert (array.shape, array.tolist()) == (there.shape, there.tolist())
+    assert array.strides == there.strides or array.size == 0
+    assert root_of(array).tobytes() == placed.region.bytes.tobytes()
+
+
+def test_what_is_read_only_stays_so(memory: SharedMemory) -> None:
+    """And what is not does not become so."""
+    locked = BLOCK.copy()
+    locked.flags.writeable = False
+
+    assert [False, True] == [found(memory, memory.share(one)).flags.writeable for one in (locked, BLOCK)]
+
+
+def test_a_plain_copy_starts_on_a_cache_line(memory: SharedMemory) -> None:
+    """In the layout that is wanted; the worker sees what the parent writes later."""
+    placed = memory.place(BLOCK[:, :, 1:], "channels_last")
+    there = found(memory, placed)
+    placed.array[0, 0, 0, 0] = 7.0
+
+    assert 0 == placed.where.start % ALIGNMENT
+    assert np.moveaxis(there, 1, -1).flags.c_contiguous
+    assert 7.0 == there[0, 0, 0, 0]
+
+
+def test_memory_is_used_again_when_nothing_is_in_use(memory: SharedMemory) -> None:
+    """Not before."""
+    first = memory.take(100)
+    starts = [first.start, memory.take(100).start]
+    del first
+    starts.append(memory.take(100).start)
+
+    assert [0, 128, 0] == starts
+
+
+def test_more_than_the_machine_has_is_refused(memory: SharedMemory) -> None:
+    """As any memory is."""
+    with pytest.raises(MemoryError, match="bytes do not fit into shared memory"):
+        memory.take(memory.size + 1)
