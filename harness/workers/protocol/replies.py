@@ -19,7 +19,7 @@ ProcessNumber = Annotated[int, msgspec.Meta(gt=1, le=2**22)]
 """The number of a process that may be ended: not a group of the parent's, nor the system's first process."""
 
 TypeName = Annotated[
-    str, msgspec.Meta(max_length=40, pattern=r"^([a-z]+[0-9]*|[<>|=][A-Za-z][0-9]*(\[[0-9A-Za-z]+\])?)$")
+    str, msgspec.Meta(max_length=40, pattern=r"^([a-z][a-z0-9]*|[<>|=][A-Za-z][0-9]*(\[[0-9A-Za-z]+\])?)$")
 ]
 """A data type as `problem.dtype` or as NumPy's `dtype.str`; NumPy itself reads far more than that."""
 

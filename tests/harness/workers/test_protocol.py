@@ -146,7 +146,7 @@ def test_a_reply_of_any_depth_is_refused() -> None:
 
 def test_data_types_of_outputs_arrive() -> None:
     """All that NumPy has names for, and those of the problems."""
-    names = ["bfloat16", "float32", "<f8", ">c16", "|O", "|V8", "<U5", "<M8[ns]", "<m8[25D]", "|b1", "|S0"]
+    names = ["bfloat16", "uint8xint8", "<f8", ">c16", "|O", "|V8", "<U5", "<M8[ns]", "<m8[25D]", "|b1", "|S0"]
     found = [replied(Call(1, 0, None), Returned(OutputFacts(misfit=Misfit((1,), name)))) for name in names]
 
     assert names == [reply.output.misfit.dtype for reply in found]
