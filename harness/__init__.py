@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .commits.asv import asv_benchmarks, read_samples, record_commit
     from .commits.asv_environment import Worktree, introduce_machine
     from .commits.history import load_history
-    from .engine.runner import Settings, run
+    from .engine.runner import run
     from .errors import (
         HarnessError,
         PluginError,
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from .problems.problem import Problem
     from .problems.suite import Case, Suite
     from .problems.suite_files import find_suite, load_suite
-    from .runs.record import Measurement, Record, Run
+    from .runs.record import Measurement, Record
+    from .runs.run import Run
+    from .runs.settings import Settings
 
 _HOMES = {
     "Case": "problems.suite",
@@ -44,9 +46,9 @@ _HOMES = {
     "Record": "runs.record",
     "Registry": "plugins.registry",
     "ResultsError": "errors",
-    "Run": "runs.record",
+    "Run": "runs.run",
     "SelectionError": "errors",
-    "Settings": "engine.runner",
+    "Settings": "runs.settings",
     "Suite": "problems.suite",
     "SuiteError": "errors",
     "Verdict": "oracle.verdict",

@@ -11,11 +11,11 @@ from ..errors import SelectionError, did_you_mean
 from .console import progress, say
 
 if TYPE_CHECKING:
-    from ..engine.runner import Settings
     from ..plugins.declaration import Implementation
     from ..plugins.registry import Registry
     from ..problems.suite import Suite
-    from ..runs.record import Run
+    from ..runs.run import Run
+    from ..runs.settings import Settings
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
 
@@ -69,8 +69,8 @@ def settings_of(
     **judging: Any,
 ) -> "Settings":
     """Return the settings that options say."""
-    from ..engine.runner import Settings
     from ..measure.stopwatch import Effort
+    from ..runs.settings import Settings
 
     if memory_gib is not None:
         judging["memory_bytes"] = int(memory_gib * 2**30)

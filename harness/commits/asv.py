@@ -22,7 +22,7 @@ from ..files.atomic import write_text
 
 if TYPE_CHECKING:
     from ..problems.suite import Suite
-    from ..runs.record import Run
+    from ..runs.run import Run
     from ..runs.store import Row
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
@@ -147,11 +147,12 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
-    from ..engine.runner import Settings, run
+    from ..engine.runner import run
     from ..machine import environment
     from ..measure.stopwatch import Effort
     from ..oracle.verdict import FAILURES
     from ..runs.journal import RunWriter
+    from ..runs.settings import Settings
     from ..runs.store import compact
     from ..workers import die_with_parent
     from . import repository

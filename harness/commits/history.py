@@ -18,7 +18,7 @@ from ..errors import ResultsError
 from ..measure.stats import Estimate, over_processes
 from ..plugins.broken import BrokenPlugin, read_broken
 from ..plugins.registry import Unusable, read_unavailable
-from ..runs.record import Run
+from ..runs.run import Run
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .asv import MANIFEST, Manifest, attributes_of, module_of
 from .repository import Commit, Repository

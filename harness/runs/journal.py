@@ -17,7 +17,8 @@ import msgspec
 from ..errors import ResultsError
 from ..files.atomic import new_name, replacing
 from ..files.text import as_unicode
-from .record import Record, Run
+from .record import Record
+from .run import Run
 from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
 
 

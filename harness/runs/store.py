@@ -20,7 +20,8 @@ from ..errors import ResultsError, did_you_mean
 from ..files.atomic import replacing, rewriting, write_text, writing
 from ..measure.stats import Pass
 from ..oracle.verdict import STATUSES
-from .record import COLUMNS, NESTED_COLUMNS, Run
+from .record import COLUMNS, NESTED_COLUMNS
+from .run import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from convharness.commits.repository import Commit
 from convharness.measure.decisions import Decision
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
-from convharness.runs.record import Run
+from convharness.runs.run import Run
 
 LINE = [
     Commit(
