@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from ..commits.asv import Order
     from ..commits.changes import Change, Gate
     from ..commits.events import Event, Suspicion
-    from ..commits.history import Tracked
+    from ..commits.history import TrackedCommit
     from ..commits.repository import Commit, Repository
     from ..commits.snapshots import Version
     from ..commits.tracker import Configuration, Outcome
     from ..plugins.declaration import Implementation
     from ..plugins.registry import Registry, Unusable
     from ..reports.report import Report
+    from ..runs.run import Compared
 
 CONFIRMED_S = 1.0
 """How long each implementation is timed where a suspicion is looked into."""
@@ -104,7 +105,7 @@ def compare_commits(  # noqa: PLR0913 what the options say
         rows: list[dict[str, Any]] = []
         if chosen:
             settings = settings_of(timed=True, threads=threads, **judging)
-            _, rows = recorded(wanted, chosen, settings, results, about=about(versions))
+            _, rows = recorded(wanted, chosen, settings, results, purpose=_purpose(versions))
     labels = [one.label for one in versions]
     thresholds = gate.thresholds if gate is not None else Thresholds()
     found = changes(rows, labels[0], labels[1], thresholds)
@@ -135,10 +136,11 @@ def _tracked_suites(repository: "Repository") -> list[str]:
     return [found_from(folder, source) for source in Manifest.read(folder).suites]
 
 
-def about(versions: "Sequence[Version]") -> dict[str, Any]:
-    """Return the facts of a run that compares two versions."""
-    named = [{"label": one.label, "commit": one.commit and one.commit.hash} for one in versions]
-    return {"compared": named, "commit": named[1]["commit"]}
+def _purpose(versions: "Sequence[Version]") -> "Compared":
+    """Return what a run is for that compares two versions."""
+    from ..runs.run import Compared, Side
+
+    return Compared(*(Side(one.label, one.commit.hash if one.commit else None) for one in versions))
 
 
 def _differing(
@@ -362,7 +364,7 @@ def _events(
     line: "Sequence[Commit]",
     results: Path,
     gate: "Gate | None",
-    known: "Sequence[Tracked] | None" = None,
+    known: "Sequence[TrackedCommit] | None" = None,
 ) -> "tuple[list[Event], list[Suspicion]]":
     """Return what happened on a line of commits, by the thresholds of a gate, and what is still open."""
     from dataclasses import replace
@@ -441,7 +443,7 @@ def _look_into(
     settings = settings_of(
         timed=True, threads=plan.threads, budget=budget, level="quick", seed=plan.order.seed
     )
-    recorded(suites, chosen, settings, plan.results, about=about(versions))
+    recorded(suites, chosen, settings, plan.results, purpose=_purpose(versions))
     return True
 
 

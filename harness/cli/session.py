@@ -1,7 +1,7 @@
 """What the commands that run something share: words to settings, records to disk and to the screen."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..plugins.declaration import Implementation
     from ..plugins.registry import Registry
     from ..problems.suite import Suite
-    from ..runs.run import Run
+    from ..runs.run import Purpose, Run
     from ..runs.settings import Settings
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
@@ -96,37 +96,39 @@ def recorded(
     results: Path,
     resumed: Path | None = None,
     *,
-    about: Mapping[str, Any] | None = None,
+    purpose: "Purpose | None" = None,
 ) -> "tuple[Run, list[Row]]":
     """Run, append each record to the results at once, and return them as rows.
 
-    `about` are facts of the run beside those of its environment; such a run is not resumed by its words.
+    A run with a purpose of its own is not resumed by its words.
     """
-    from dataclasses import asdict
-
     from ..commits import repository
     from ..engine.runner import run
     from ..machine import environment
     from ..oracle.verdict import FAILURES
     from ..runs.journal import RunWriter, check_same
+    from ..runs.run import Compared
     from ..runs.store import compact, is_finished, new_run, read_run
 
     total = sum(len(suite) for suite in suites) * len(implementations)
-    facts = environment.describe(settings.threads) | repository.facts(Path.cwd()) | dict(about or {})
+    facts = environment.describe(settings.threads) | repository.facts(Path.cwd())
+    if isinstance(purpose, Compared):
+        facts["commit"] = purpose.other.commit
     if settings.timed:
         facts |= _limits(settings.threads)
     if resumed is None:
         words = click.get_current_context().obj
         this = new_run(
             facts,
-            asdict(settings),
+            settings,
             shlex.join(["convharness", *words]),
             None if settings.exit_first else total,
-            arguments=() if about else _without_resume(words),
+            purpose=purpose,
+            arguments=() if purpose else _without_resume(words),
         )
     else:
         this = read_run(resumed)
-        check_same(this, asdict(settings), facts)
+        check_same(this, settings, facts)
         results = resumed.resolve().parent.parent
     with RunWriter(results, this, again=resumed is not None) as writer, progress(total) as advance:
         done = {
@@ -141,7 +143,7 @@ def recorded(
                 advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
         except KeyboardInterrupt:
             advice = f"; go on with: convharness run --resume {this.id}{_elsewhere(results)}"
-            say(f"{len(writer.rows):,} records are in {writer.folder}{'' if about else advice}")
+            say(f"{len(writer.rows):,} records are in {writer.folder}{'' if purpose else advice}")
             raise
     if writer.restored:
         say(f"error: something else wrote into {writer.folder}; what was recorded is there again")

@@ -8,7 +8,6 @@ imports a numeric library before a commit is recorded: asv imports its benchmark
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from hashlib import sha256
 from math import exp
 from pathlib import Path
@@ -21,8 +20,10 @@ from ..errors import ResultsError, SuiteError
 from ..files.atomic import write_text
 
 if TYPE_CHECKING:
+    from ..plugins.declaration import Implementation
     from ..problems.suite import Suite
-    from ..runs.run import Run
+    from ..runs.run import Purpose, Run, Tracked
+    from ..runs.settings import Settings
     from ..runs.store import Row
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
@@ -174,13 +175,12 @@ def record_commit(folder: str | Path) -> None:
     )
     commit = os.environ.get("ASV_COMMIT")
     facts = {**environment.describe(threads), **repository.facts(Path.cwd())}
-    facts["tracked"] = wishes(suites, order.patterns)
     results = Path(order.results) if order.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
-    implementations, about = _offered(commit, order.patterns)
-    facts |= about | ({"commit": commit, "dirty": False} if commit else {})
+    implementations, purpose = _offered(commit, suites, order.patterns)
+    facts |= {"commit": commit, "dirty": False} if commit else {}
     total = sum(map(len, suites)) * len(implementations)
     told = _teller(order.progress, total)
-    run_facts, again = _run_of(results, facts, asdict(settings), order)
+    run_facts, again = _run_of(results, facts, settings, purpose, order)
     with RunWriter(results, run_facts, again=again) as writer:
         done = {
             (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
@@ -206,9 +206,9 @@ def suites_of(folder: Path, modules: Sequence[str] = ()) -> "list[Suite]":
     return [find_suite(manifest.source_of(module, folder)) for module in modules or manifest.modules]
 
 
-def wishes(suites: "Sequence[Suite]", patterns: Sequence[str]) -> list[str]:
+def wishes(suites: "Sequence[Suite]", patterns: Sequence[str]) -> tuple[str, ...]:
     """Return what a run of a commit is asked for: with other wishes it is another run."""
-    return [*map(_named, suites), *(f"-k {pattern}" for pattern in sorted(patterns))]
+    return (*map(_named, suites), *(f"-k {pattern}" for pattern in sorted(patterns)))
 
 
 def _named(suite: "Suite") -> str:
@@ -232,13 +232,16 @@ def _teller(path: str | None, total: int) -> Callable[["Row"], None]:
     return tell
 
 
-def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Return what the commit offers, and facts of it: what is broken, and what each is made of.
+def _offered(
+    commit: str | None, suites: "Sequence[Suite]", patterns: Sequence[str]
+) -> "tuple[list[Implementation], Tracked]":
+    """Return what is wanted of what the commit offers, and what a run of it is for.
 
     A commit without a folder of implementations or a package of them offers nothing.
     """
     from ..plugins.discovery import discover
     from ..plugins.registry import is_wanted
+    from ..runs.run import Tracked
     from ..workers import examined
     from .snapshots import content_of, files_of, offered
 
@@ -251,38 +254,38 @@ def _offered(commit: str | None, patterns: Sequence[str]) -> tuple[list[Any], di
         files = files_of(checkout)
         contents = {one.name: content_of(files, one) for one in registry.implementations}
     chosen = [one for one in registry.implementations if is_wanted(one.name, patterns)]
-    broken, unavailable = ([asdict(one) for one in some] for some in (registry.broken, registry.unavailable))
-    return chosen, {"broken": broken, "unavailable": unavailable, "contents": contents}
+    return chosen, Tracked(wishes(suites, patterns), contents, registry.broken, registry.unavailable)
 
 
 def _run_of(
-    results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any], order: Order
+    results: Path, facts: Mapping[str, Any], settings: "Settings", purpose: "Tracked", order: Order
 ) -> tuple["Run", bool]:
     """Return the run that this becomes, and whether it was begun before."""
     from ..runs.store import new_run, read_run
 
-    if order.is_resumable and (folder := begun(results, facts, settings)) is not None:
+    if order.is_resumable and (folder := begun(results, facts, settings, purpose)) is not None:
         return read_run(folder), True
-    return new_run(facts, settings, "convharness track" if order.is_resumable else "asv run"), False
+    command = "convharness track" if order.is_resumable else "asv run"
+    return new_run(facts, settings, command, purpose=purpose), False
 
 
-def begun(results: Path, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Path | None:
+def begun(results: Path, facts: Mapping[str, Any], settings: "Settings", purpose: "Tracked") -> Path | None:
     """Return the folder of the latest run of the same commit, machine and settings, finished or not."""
+    from ..runs.run import Tracked
     from ..runs.store import read_run, run_folders
 
-    wanted = _told(facts, settings)
+    def told(facts: Mapping[str, Any], settings: "Settings", purpose: "Purpose") -> Any:
+        """Return what must be equal for one run to stand for another."""
+        known = [facts.get(name) for name in ("commit", "machine", "python", "libraries")]
+        tracked = isinstance(purpose, Tracked) and (purpose.wishes, purpose.contents)
+        return msgspec.to_builtins([known, settings, tracked])
+
+    wanted = told(facts, settings, purpose)
     for folder in reversed(run_folders(results)):
         run = read_run(folder)
-        if run.environment.get("tracked") and _told(run.environment, run.settings) == wanted:
+        if told(run.environment, run.settings, run.purpose) == wanted:
             return folder
     return None
-
-
-def _told(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-    """Return what must be equal for one run to stand for another."""
-    names = ("commit", "machine", "tracked", "contents", "python", "libraries")
-    kept = {name: facts.get(name) for name in names}
-    return msgspec.json.decode(msgspec.json.encode([kept, settings]))
 
 
 def _key(suite: str, implementation: str, case: str) -> str:

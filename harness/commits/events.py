@@ -17,9 +17,10 @@ from typing import Any, Literal, TypeVar
 from ..oracle.verdict import FAILURES
 from ..plugins.broken import BrokenPlugin
 from ..plugins.registry import Unusable
+from ..runs.run import Compared
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .changes import Change, Thresholds, changes
-from .history import Tracked, relative_estimate
+from .history import TrackedCommit, relative_estimate
 from .repository import Commit
 
 Kind = Literal["broken", "wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
@@ -114,18 +115,19 @@ def compared(results: Path) -> dict[tuple[str, str], dict[Series, Change]]:
     found: dict[tuple[str, str], dict[Series, Change]] = {}
     for folder in run_folders(results):
         run = read_run(folder)
-        labels = run.environment.get("compared")
-        if not labels or not is_finished(folder) or not all(one.get("commit") for one in labels):
+        if not isinstance(run.purpose, Compared) or not is_finished(folder):
             continue
-        base, other = labels
-        for one in changes(read_rows(folder), base["label"], other["label"]):
-            known = found.setdefault((base["commit"], other["commit"]), {})
+        base, other = run.purpose.base, run.purpose.other
+        if base.commit is None or other.commit is None:
+            continue
+        for one in changes(read_rows(folder), base.label, other.label):
+            known = found.setdefault((base.commit, other.commit), {})
             known[one.suite, one.case, one.implementation] = one
     return found
 
 
 def events(
-    tracked: Sequence[Tracked],
+    tracked: Sequence[TrackedCommit],
     line: Sequence[Commit],
     verdicts: Verdicts,
     thresholds: Thresholds | None = None,
@@ -149,7 +151,7 @@ class _Line:
 
     def __init__(
         self,
-        tracked: Sequence[Tracked],
+        tracked: Sequence[TrackedCommit],
         line: Sequence[Commit],
         verdicts: Verdicts,
         thresholds: Thresholds,

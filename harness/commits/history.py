@@ -5,28 +5,26 @@ the engine's own reference in the same rounds, which can be compared much better
 """
 
 from ast import literal_eval
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import ResultsError
 from ..measure.stats import Estimate, over_processes
-from ..plugins.broken import BrokenPlugin, read_broken
-from ..plugins.registry import Unusable, read_unavailable
-from ..runs.run import Run
+from ..plugins.broken import BrokenPlugin
+from ..plugins.registry import Unavailable
+from ..runs.run import Run, Tracked
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
 from .asv import MANIFEST, Manifest, attributes_of, module_of
 from .repository import Commit, Repository
 
 if TYPE_CHECKING:
     import pandas as pd
-
-T = TypeVar("T")
 
 CONFIGURATION = "asv.conf.json"
 
@@ -43,80 +41,69 @@ is a hash of what an implementation is made of; `relative_error` is the standard
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """What is known of one commit on one machine: facts of its run, and its records."""
+class TrackedCommit:
+    """What is known of one commit on one machine: facts of its run, what that was for, and its records."""
 
     commit: Commit
     position: int
     run: Run
+    purpose: Tracked
     rows: Sequence[Row]
 
     @property
     def place(self) -> tuple[str, str]:
         """Return the machine and the environment: what may be compared with each other."""
-        return str(self.run.environment.get("machine")), environment_of(self.run)
+        return str(self.run.machine), environment_of(self.run)
 
     @property
     def broken(self) -> Sequence[BrokenPlugin]:
         """Return what does not import or build."""
-        return broken_of(self.run)
+        return self.purpose.broken
 
     @property
-    def missing(self) -> Sequence[Unusable]:
+    def missing(self) -> Sequence[Unavailable]:
         """Return what lacks a library."""
-        return _stored(self.run, "unavailable", read_unavailable)
+        return self.purpose.unavailable
 
     @property
     def contents(self) -> Mapping[str, str]:
         """Return for each implementation a hash of what it is made of."""
-        return self.run.environment.get("contents") or {}
-
-
-def broken_of(run: Run) -> tuple[BrokenPlugin, ...]:
-    """Return what did not import or build at the commit of a run; raises `ResultsError` for a damaged one."""
-    return _stored(run, "broken", read_broken)
-
-
-def _stored(run: Run, name: str, read: Callable[[object], T]) -> tuple[T, ...]:
-    try:
-        return tuple(map(read, run.environment.get(name) or ()))
-    except msgspec.ValidationError as error:
-        raise ResultsError(f"run {run.id} is damaged: what is {name}: {error}") from None
+        return self.purpose.contents
 
 
 def environment_of(run: Run) -> str:
     """Return what else than commit and machine decides what is found, as people read it."""
     facts, settings = run.environment, run.settings
     python = ".".join(str(facts.get("python", "")).split(".")[:2])
-    threads = facts.get("threads", 1)
-    words = f"Python {python}, {threads} thread{'' if threads == 1 else 's'}, {settings.get('level')} level"
-    return words if not settings.get("seed") else f"{words}, seed {settings['seed']}"
+    threads = settings.threads
+    words = f"Python {python}, {threads} thread{'' if threads == 1 else 's'}, {settings.level} level"
+    return f"{words}, seed {settings.seed}" if settings.seed else words
 
 
-def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:
+def tracked(results: Path, line: Sequence[Commit]) -> list[TrackedCommit]:
     """Return the finished runs that were tracked at commits of a line, in its order.
 
     Of several at one commit, machine and environment the later one counts where both have the same
     record. Raises `ResultsError` for a damaged run.
     """
     places = {commit.hash: place for place, commit in enumerate(line)}
-    found: dict[tuple[int, tuple[str, str]], Tracked] = {}
+    found: dict[tuple[int, tuple[str, str]], TrackedCommit] = {}
     for folder in run_folders(results):
         run = read_run(folder)
-        place = places.get(str(run.environment.get("commit")))
-        if place is None or not run.environment.get("tracked") or not is_finished(folder):
+        place = places.get(str(run.commit))
+        if place is None or not isinstance(run.purpose, Tracked) or not is_finished(folder):
             continue
-        one = Tracked(line[place], place, run, list(read_rows(folder)))
+        one = TrackedCommit(line[place], place, run, run.purpose, list(read_rows(folder)))
         key = place, one.place
         found[key] = one if key not in found else _both(found[key], one)
     return [found[key] for key in sorted(found)]
 
 
-def _both(earlier: Tracked, later: Tracked) -> Tracked:
+def _both(earlier: TrackedCommit, later: TrackedCommit) -> TrackedCommit:
     """Return what two runs know of one commit: they may have tracked different parts of it."""
     rows = {(row["suite"], row["case"], row["implementation"]): row for row in (*earlier.rows, *later.rows)}
-    facts = {**later.run.environment, "contents": {**earlier.contents, **later.contents}}
-    return replace(later, run=replace(later.run, environment=facts), rows=list(rows.values()))
+    purpose = msgspec.structs.replace(later.purpose, contents={**earlier.contents, **later.contents})
+    return replace(later, purpose=purpose, rows=list(rows.values()))
 
 
 def load_history(folder: Path | str = ".", results: Path | str | None = None) -> "pd.DataFrame":
@@ -183,7 +170,7 @@ def history(
     return frame
 
 
-def _rows(one: Tracked) -> Iterator[dict[str, Any]]:
+def _rows(one: TrackedCommit) -> Iterator[dict[str, Any]]:
     machine, environment = one.place
     for row in one.rows:
         yield {

@@ -10,12 +10,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -25,6 +25,7 @@ from ..oracle.verdict import FAILURES
 from ..plugins.libraries import is_installed
 from ..plugins.registry import is_wanted
 from ..problems.suite_files import find_suite
+from ..runs.run import Tracked
 from ..runs.store import (
     encode_rows,
     is_finished,
@@ -34,7 +35,7 @@ from ..runs.store import (
     run_folders,
 )
 from .asv import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
-from .history import CONFIGURATION, asv_folders, broken_of
+from .history import CONFIGURATION, asv_folders
 from .repository import Commit, Repository
 from .snapshots import WORKING_TREE, store_of, version_of
 
@@ -249,8 +250,8 @@ def _tracked(
     reason = _asv_run(repository, commit, configuration, order, watch)
     folder = _run_of(configuration, commit, order)
     if folder is not None and is_finished(folder):
-        offered_here = read_run(folder).environment.get("contents") or {}
-        if _learn(configuration, offered_here):
+        purpose = read_run(folder).purpose
+        if isinstance(purpose, Tracked) and _learn(configuration, purpose.contents):
             reason = _asv_run(repository, commit, configuration, order, watch)
     return reason
 
@@ -263,7 +264,7 @@ def _names_at(repository: Repository, commit: Commit) -> list[str]:
     return ["none.yet"]
 
 
-def _learn(configuration: Configuration, names: Any) -> bool:
+def _learn(configuration: Configuration, names: Iterable[str]) -> bool:
     """Add names to what asv knows; say whether there were new ones."""
     manifest = Manifest.read(configuration.benchmarks)
     new = [name for name in names if name not in manifest.implementations]
@@ -358,12 +359,11 @@ def _run_of(configuration: Configuration, commit: Commit, order: Order) -> Path 
     from ..machine.environment import machine
 
     asked = wishes(suites_of(configuration.benchmarks, order.suites), order.patterns)
-    wanted = (commit.hash, machine(), asked, order.level, order.seed, order.threads)
+    wanted = (commit.hash, machine(), order.level, order.seed, order.threads)
     for folder in reversed(run_folders(Path(order.results or "results"))):
         run = read_run(folder)
-        facts = [run.environment.get(name) for name in ("commit", "machine", "tracked")]
-        settings = [run.settings.get(name) for name in ("level", "seed", "threads")]
-        if (*facts, *settings) == wanted:
+        facts = (run.commit, run.machine, run.settings.level, run.settings.seed, run.settings.threads)
+        if isinstance(run.purpose, Tracked) and run.purpose.wishes == asked and facts == wanted:
             return folder
     return None
 
@@ -376,7 +376,8 @@ def _has_file(configuration: Configuration, commit: Commit, order: Order) -> boo
 
 def _told(commit: Commit, folder: Path, state: State, seconds: float) -> Outcome:
     rows = list(read_rows(folder))
-    broken = tuple(map(str, broken_of(read_run(folder))))
+    purpose = read_run(folder).purpose
+    broken = tuple(map(str, purpose.broken)) if isinstance(purpose, Tracked) else ()
     failed = sum(row["status"] in FAILURES for row in rows)
     nothing = not rows and not broken
     return Outcome(commit, "nothing" if nothing else state, len(rows), failed, broken, seconds=seconds)

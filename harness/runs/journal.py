@@ -19,6 +19,7 @@ from ..files.atomic import new_name, replacing
 from ..files.text import as_unicode
 from .record import Record
 from .run import Run
+from .settings import Settings
 from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
 
 
@@ -156,15 +157,14 @@ def interrupted_run(name: str | None, results: Path) -> Path | None:
     return folders[-1] if folders else None
 
 
-def check_same(run: Run, settings: dict[str, Any], environment: Mapping[str, Any]) -> None:
+def check_same(run: Run, settings: Settings, environment: Mapping[str, Any]) -> None:
     """Refuse to go on with a run that was started with other settings, on another machine or commit.
 
     Raises `ResultsError`.
     """
-    before = msgspec.json.decode(msgspec.json.encode(run.settings))
-    now = msgspec.json.decode(msgspec.json.encode(settings))
-    for name in ("machine", "commit"):
-        before[name], now[name] = run.environment.get(name), environment.get(name)
+    before, now = msgspec.to_builtins(run.settings), msgspec.to_builtins(settings)
+    before |= {"machine": run.machine, "commit": run.commit}
+    now |= {name: environment.get(name) for name in ("machine", "commit")}
     changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
     if changed:
         name = changed[0]
