@@ -11,7 +11,7 @@ import click
 from ..errors import CommitError, ResultsError, SelectionError
 from . import options
 from .console import Steps, say, show, stdout_kept
-from .session import FAILED, MISTAKE, PASSED, recorded, settings_of
+from .session import FAILED, MISTAKE, PASSED, begun, carried_out, settings_of
 
 if TYPE_CHECKING:
     from ..commits.asv import Order
@@ -85,6 +85,7 @@ def compare_commits(  # noqa: PLR0913 what the options say
     from ..commits.events import newly_broken
     from ..commits.repository import Repository
     from ..commits.snapshots import version_of
+    from ..engine.session import Session
     from ..files.atomic import write_text
     from ..problems.selection import select_suites
     from ..reports.changes import Comparison
@@ -104,8 +105,10 @@ def compare_commits(  # noqa: PLR0913 what the options say
         chosen, same, broken = _differing(versions, patterns, everything=everything)
         rows: list[dict[str, Any]] = []
         if chosen:
-            settings = settings_of(timed=True, threads=threads, **judging)
-            _, rows = recorded(wanted, chosen, settings, results, purpose=_purpose(versions))
+            this = begun(settings_of(timed=True, threads=threads, **judging), purpose=_purpose(versions))
+            session = Session(this, wanted, chosen, results)
+            carried_out(session)
+            rows = list(session.rows)
     labels = [one.label for one in versions]
     thresholds = gate.thresholds if gate is not None else Thresholds()
     found = changes(rows, labels[0], labels[1], thresholds)
@@ -419,6 +422,7 @@ def _look_into(
 
     from ..commits.asv import suites_of
     from ..commits.snapshots import version_of
+    from ..engine.session import Session
     from ..machine.environment import limit_threads
     from ..reports.numbers import many
 
@@ -443,7 +447,7 @@ def _look_into(
     settings = settings_of(
         timed=True, threads=plan.threads, budget=budget, level="quick", seed=plan.order.seed
     )
-    recorded(suites, chosen, settings, plan.results, purpose=_purpose(versions))
+    carried_out(Session(begun(settings, purpose=_purpose(versions)), suites, chosen, plan.results))
     return True
 
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +20,17 @@ from .session import (
     MISTAKE,
     PASSED,
     Row,
-    check_baseline,
+    begun,
+    carried_out,
     discovered,
-    recorded,
     selected,
     settings_of,
 )
 
 if TYPE_CHECKING:
-    from ..plugins.registry import Registry
     from ..reports.report import Report
+    from ..runs.run import Plain, Selection
+    from ..runs.settings import Settings
 
 BUG, INTERRUPTED = 3, 130
 
@@ -387,29 +388,44 @@ def _run(  # noqa: PLR0913 what the options say
     resume: str | None = None,
     **judging: Any,
 ) -> int:
+    from ..machine.environment import limit_threads
+    from ..runs.run import Plain, Selection
+
     resumed = _taken_up(resume, results)
     if resumed is not None and _is_all_there_is("resume", "results", "format_name"):
-        return _resume(resumed, results, format_name)
+        selection, settings, purpose = _as_before(resumed)
+    else:
+        selection = Selection(
+            suites=tuple(suites),
+            problems=tuple(problems),
+            cases=tuple(cases),
+            dtypes=tuple(dtypes),
+            patterns=tuple(patterns),
+            plugins=tuple(map(str, plugins)),
+            only_plugins=only_plugins,
+        )
+        settings = settings_of(timed=timed, threads=threads, baseline=baseline, **judging)
+        purpose = Plain(with_reports)
     # Thread pools take their size from the environment when their library loads, so this comes first.
-    from ..machine.environment import limit_threads
-
-    limit_threads(threads)
-    from ..problems.selection import select_suites
+    limit_threads(settings.threads)
+    from ..engine.choice import check_baseline, chosen_suites
+    from ..engine.session import Session
     from ..reports.formats import FORMATS, render
     from ..reports.report import Report
 
     with stdout_kept():
-        wanted = select_suites(suites, problems, cases=cases, dtypes=dtypes)
-        registry = discovered(plugins)
-        implementations = selected(registry, patterns, plugins if only_plugins else ())
-        check_baseline(baseline, implementations)
-        settings = settings_of(timed=timed, threads=threads, baseline=baseline, **judging)
-        run, rows = recorded(wanted, implementations, settings, results, resumed)
-    report = Report(rows, [run], baseline)
+        wanted = chosen_suites(selection)
+        registry = discovered(selection.plugins)
+        implementations = selected(selection, registry)
+        check_baseline(settings.baseline, implementations)
+        this = begun(settings, purpose=purpose, selection=selection)
+        session = Session(this, wanted, implementations, results, resumed=resumed)
+        carried_out(session, resumed)
+    report = Report(session.rows, [session.run], settings.baseline)
     show(render(format_name, report, FORMATS))
-    if with_reports:
-        _write_reports(report, run.id, results)
-    return _exit_code(rows, registry)
+    if purpose.is_reported:
+        _write_reports(report, session.run.id, results)
+    return FAILED if session.has_failed else MISTAKE if registry.broken else PASSED
 
 
 def _taken_up(name: str | None, results: Path) -> Path | None:
@@ -435,19 +451,17 @@ def _is_all_there_is(*names: str) -> bool:
     return given <= set(names)
 
 
-def _resume(folder: Path, results: Path, format_name: str) -> int:
-    """Say again what was said when a run was started, and go on with it."""
+def _as_before(folder: Path) -> "tuple[Selection, Settings, Plain]":
+    """Return what a run selected, its settings and its purpose, to go on with it."""
+    from ..runs.run import Plain
     from ..runs.store import read_run
 
     run = read_run(folder)
-    if not run.arguments:
-        raise ResultsError(f"{folder} was not started from the command line; start it again")
+    if run.selection is None or not isinstance(run.purpose, Plain):
+        raise ResultsError(f"{folder} does not say what was selected; start it again")
     if run.folder and Path(run.folder) != Path.cwd():
         raise ResultsError(f"run {run.id} was started in {run.folder}; go on with it there")
-    words = [*run.arguments, "--resume", str(folder), "--results", str(results)]
-    if not _is_all_there_is("resume", "results"):
-        words += ["--format", format_name]
-    return cli.main(args=words, prog_name="convharness", standalone_mode=False, obj=words) or PASSED
+    return run.selection, run.settings, run.purpose
 
 
 def _write_reports(report: "Report", name: str, results: Path) -> None:
@@ -459,14 +473,6 @@ def _write_reports(report: "Report", name: str, results: Path) -> None:
     for format_name, suffix in (("markdown", "md"), ("csv", "csv"), ("html", "html")):
         path = write_text(folder / f"{name}.{suffix}", render(format_name, report, FORMATS))
     say(f"the report is {path}")
-
-
-def _exit_code(rows: Iterable[Row], registry: "Registry") -> int:
-    from ..oracle.verdict import FAILURES
-
-    if any(row["status"] in FAILURES for row in rows):
-        return FAILED
-    return MISTAKE if registry.broken else PASSED
 
 
 def _show_rows(rows: Sequence[Row], format_name: str) -> None:

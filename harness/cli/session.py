@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import SelectionError, did_you_mean
+from ..errors import SelectionError
 from .console import progress, say
 
 if TYPE_CHECKING:
+    from ..engine.session import Session
     from ..plugins.declaration import Implementation
     from ..plugins.registry import Registry
-    from ..problems.suite import Suite
-    from ..runs.run import Purpose, Run
+    from ..runs.run import Purpose, Run, Selection
     from ..runs.settings import Settings
 
 PASSED, FAILED, MISTAKE = 0, 1, 2
@@ -35,29 +35,20 @@ def discovered(plugins: Sequence[str]) -> "Registry":
     return registry
 
 
-def selected(
-    registry: "Registry", patterns: Sequence[str], files: Sequence[str] = ()
-) -> "tuple[Implementation, ...]":
-    """Return what matches the patterns, or with `files` that and all that these hold."""
+def selected(selection: "Selection", registry: "Registry") -> "tuple[Implementation, ...]":
+    """Return what a selection names among the implementations; what does not load has been told."""
+    from ..engine.choice import chosen_implementations
+
     try:
-        chosen = registry.select(patterns) if patterns or not files else ()
+        found = chosen_implementations(selection, registry)
     except SelectionError:
         # What was asked for may well be in the file that has just been reported not to load.
         if registry.broken:
             raise click.exceptions.Exit(MISTAKE) from None
         raise
-    held = tuple(one for file in files for one in registry.of_file(Path(file)) if one not in chosen)
-    if files and not (held or chosen):
+    if selection.only_plugins and not found:
         raise click.exceptions.Exit(MISTAKE)
-    return chosen + held
-
-
-def check_baseline(baseline: str | None, implementations: "Sequence[Implementation]") -> None:
-    """Refuse a baseline that is not there; raises `SelectionError`."""
-    names = [one.name for one in implementations]
-    if baseline is not None and baseline not in names:
-        hint = did_you_mean(baseline, names)
-        raise SelectionError(f"the baseline {baseline!r} is not among the implementations{hint}")
+    return found
 
 
 def settings_of(
@@ -77,94 +68,44 @@ def settings_of(
     return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
 
 
-def _without_resume(words: Sequence[str]) -> list[str]:
-    """Return a command line without that option and its value."""
-    kept: list[str] = []
-    before = ""
-    for word in words:
-        is_value = before == "--resume" and not word.startswith("-")
-        if not (is_value or word == "--resume" or word.startswith("--resume=")):
-            kept.append(word)
-        before = word
-    return kept
-
-
-def recorded(
-    suites: "Sequence[Suite]",
-    implementations: "Sequence[Implementation]",
-    settings: "Settings",
-    results: Path,
-    resumed: Path | None = None,
-    *,
-    purpose: "Purpose | None" = None,
-) -> "tuple[Run, list[Row]]":
-    """Run, append each record to the results at once, and return them as rows.
-
-    A run with a purpose of its own is not resumed by its words.
-    """
+def begun(
+    settings: "Settings", *, purpose: "Purpose | None" = None, selection: "Selection | None" = None
+) -> "Run":
+    """Return a run that is started now with the words of the command line."""
     from ..commits import repository
-    from ..engine.runner import run
-    from ..machine import environment
-    from ..oracle.verdict import FAILURES
-    from ..runs.journal import RunWriter, check_same
+    from ..engine.session import started
     from ..runs.run import Compared
-    from ..runs.store import compact, is_finished, new_run, read_run
 
-    total = sum(len(suite) for suite in suites) * len(implementations)
-    facts = environment.describe(settings.threads) | repository.facts(Path.cwd())
+    words = click.get_current_context().obj
+    command = shlex.join(["convharness", *words])
+    facts = repository.facts(Path.cwd())
     if isinstance(purpose, Compared):
         facts["commit"] = purpose.other.commit
-    if settings.timed:
-        facts |= _limits(settings.threads)
-    if resumed is None:
-        words = click.get_current_context().obj
-        this = new_run(
-            facts,
-            settings,
-            shlex.join(["convharness", *words]),
-            None if settings.exit_first else total,
-            purpose=purpose,
-            arguments=() if purpose else _without_resume(words),
-        )
-    else:
-        this = read_run(resumed)
-        check_same(this, settings, facts)
-        results = resumed.resolve().parent.parent
-    with RunWriter(results, this, again=resumed is not None) as writer, progress(total) as advance:
-        done = {
-            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
-            for row in writer.rows
-        }
-        if resumed is not None:
-            say(f"run {this.id} has {len(done):,} records and {_state(is_finished(resumed))}")
-        try:
-            for record in run(suites, implementations, settings, done=done, ceilings=facts.get("ceilings")):
-                writer.append(record)
+    return started(settings, facts, command, purpose=purpose, selection=selection)
+
+
+def carried_out(session: "Session", resumed: Path | None = None) -> None:
+    """Let a session make its records, show how far it is, and say where they are."""
+    from ..runs.store import is_finished
+
+    if resumed is not None:
+        state = "is complete" if is_finished(resumed) else "goes on"
+        say(f"run {session.run.id} has {len(session.rows):,} records and {state}")
+    try:
+        with progress(session.planned) as advance:
+            for record in session.records():
                 advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
-        except KeyboardInterrupt:
-            advice = f"; go on with: convharness run --resume {this.id}{_elsewhere(results)}"
-            say(f"{len(writer.rows):,} records are in {writer.folder}{'' if purpose else advice}")
-            raise
-    if writer.restored:
-        say(f"error: something else wrote into {writer.folder}; what was recorded is there again")
-    compact(writer.folder)
-    say(f"records are in {writer.folder}")
-    return this, writer.rows
+    except KeyboardInterrupt:
+        can_go_on = session.run.selection is not None
+        advice = f"; go on with: convharness run --resume {session.run.id}{_elsewhere(session)}"
+        say(f"{len(session.rows):,} records are in {session.folder}{advice if can_go_on else ''}")
+        raise
+    if session.is_restored:
+        say(f"error: something else wrote into {session.folder}; what was recorded is there again")
+    say(f"records are in {session.folder}")
 
 
-def _limits(threads: int) -> dict[str, Any]:
-    """Return what is known of the machine's speed, and of how well differences can be seen on it."""
-    from ..engine.timer_selftest import Marks
-    from ..machine import calibration
-    from ..workers import ceilings_of
-
-    return {"ceilings": ceilings_of(threads), "timer": calibration.read("timer", threads, Marks)}
-
-
-def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
-    return "is complete" if finished else "goes on"
-
-
-def _elsewhere(results: Path) -> str:
+def _elsewhere(session: "Session") -> str:
     """Return the option that names a folder of results that is not the usual one."""
+    results = session.folder.parent.parent
     return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"

@@ -22,8 +22,7 @@ from ..files.atomic import write_text
 if TYPE_CHECKING:
     from ..plugins.declaration import Implementation
     from ..problems.suite import Suite
-    from ..runs.run import Purpose, Run, Tracked
-    from ..runs.settings import Settings
+    from ..runs.run import Run, Tracked
     from ..runs.store import Row
 
 Figure = Literal["time", "relative_time", "error", "plan", "memory"]
@@ -148,13 +147,10 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
-    from ..engine.runner import run
+    from ..engine.session import Session, started
     from ..machine import environment
     from ..measure.stopwatch import Effort
-    from ..oracle.verdict import FAILURES
-    from ..runs.journal import RunWriter
     from ..runs.settings import Settings
-    from ..runs.store import compact
     from ..workers import die_with_parent
     from . import repository
 
@@ -174,24 +170,20 @@ def record_commit(folder: str | Path) -> None:
         effort=Effort(budget_s=budget),
     )
     commit = os.environ.get("ASV_COMMIT")
-    facts = {**environment.describe(threads), **repository.facts(Path.cwd())}
+    source = {"commit": commit, "dirty": False} if commit else repository.facts(Path.cwd())
     results = Path(order.results) if order.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
     implementations, purpose = _offered(commit, suites, order.patterns)
-    facts |= {"commit": commit, "dirty": False} if commit else {}
-    total = sum(map(len, suites)) * len(implementations)
-    told = _teller(order.progress, total)
-    run_facts, again = _run_of(results, facts, settings, purpose, order)
-    with RunWriter(results, run_facts, again=again) as writer:
-        done = {
-            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
-            for row in writer.rows
-        }
-        for row in writer.rows:
-            told(row)
-        for record in run(suites, implementations, settings, done=done):
-            told(writer.append(record))
-    compact(writer.folder)
-    figures = {_key(row["suite"], row["implementation"], row["case"]): _figures(row) for row in writer.rows}
+    this = started(
+        settings, source, "convharness track" if order.is_resumable else "asv run", purpose=purpose
+    )
+    resumed = begun(results, this) if order.is_resumable else None
+    session = Session(this, suites, implementations, results, resumed=resumed)
+    told = _teller(order.progress, session.planned)
+    for row in session.rows:
+        told(row)
+    for _ in session.records():
+        told(session.rows[-1])
+    figures = {_key(row["suite"], row["implementation"], row["case"]): _figures(row) for row in session.rows}
     Path(_CACHE).write_bytes(msgspec.json.encode(figures))
 
 
@@ -257,35 +249,23 @@ def _offered(
     return chosen, Tracked(wishes(suites, patterns), contents, registry.broken, registry.unavailable)
 
 
-def _run_of(
-    results: Path, facts: Mapping[str, Any], settings: "Settings", purpose: "Tracked", order: Order
-) -> tuple["Run", bool]:
-    """Return the run that this becomes, and whether it was begun before."""
-    from ..runs.store import new_run, read_run
-
-    if order.is_resumable and (folder := begun(results, facts, settings, purpose)) is not None:
-        return read_run(folder), True
-    command = "convharness track" if order.is_resumable else "asv run"
-    return new_run(facts, settings, command, purpose=purpose), False
-
-
-def begun(results: Path, facts: Mapping[str, Any], settings: "Settings", purpose: "Tracked") -> Path | None:
+def begun(results: Path, this: "Run") -> Path | None:
     """Return the folder of the latest run of the same commit, machine and settings, finished or not."""
-    from ..runs.run import Tracked
     from ..runs.store import read_run, run_folders
 
-    def told(facts: Mapping[str, Any], settings: "Settings", purpose: "Purpose") -> Any:
-        """Return what must be equal for one run to stand for another."""
-        known = [facts.get(name) for name in ("commit", "machine", "python", "libraries")]
-        tracked = isinstance(purpose, Tracked) and (purpose.wishes, purpose.contents)
-        return msgspec.to_builtins([known, settings, tracked])
-
-    wanted = told(facts, settings, purpose)
     for folder in reversed(run_folders(results)):
-        run = read_run(folder)
-        if told(run.environment, run.settings, run.purpose) == wanted:
+        if _decisive(read_run(folder)) == _decisive(this):
             return folder
     return None
+
+
+def _decisive(run: "Run") -> Any:
+    """Return what must be equal for one tracked run to stand for another."""
+    from ..runs.run import Tracked
+
+    tracked = (run.purpose.wishes, run.purpose.contents) if isinstance(run.purpose, Tracked) else None
+    known = [run.environment.get(name) for name in ("commit", "machine", "python", "libraries")]
+    return msgspec.to_builtins([known, run.settings, tracked])
 
 
 def _key(suite: str, implementation: str, case: str) -> str:

@@ -75,9 +75,8 @@ class Selection(msgspec.Struct, frozen=True):
 class Run:
     """One run: when, where, how and what for, and how many records it planned; they lie beside it.
 
-    `environment` describes the machine, its libraries and the commit, for people to read. `arguments`
-    are the words of the command line and `folder` where they were said, so that it can go on if it was
-    interrupted.
+    `environment` describes the machine, its libraries and the commit, for people to read. Where it was
+    interrupted, a run goes on with its `settings` and `selection`, in the working folder `folder`.
     """
 
     id: str
@@ -88,7 +87,6 @@ class Run:
     planned: int | None = None
     purpose: Purpose = field(default_factory=Plain)
     selection: Selection | None = None
-    arguments: tuple[str, ...] = ()
     folder: str | None = None
 
     @property

@@ -42,14 +42,13 @@ def new_run(
     *,
     purpose: Purpose | None = None,
     selection: Selection | None = None,
-    arguments: Sequence[str] = (),
 ) -> Run:
     """Return a run that starts now in this folder, with an id of its own that sorts by time."""
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     started_at = now.isoformat(timespec="seconds")
     facts = (run_id, started_at, command, environment, settings, planned)
-    return Run(*facts, purpose or Plain(), selection, tuple(arguments), str(Path.cwd()))
+    return Run(*facts, purpose or Plain(), selection, str(Path.cwd()))
 
 
 def cannot(what: str, path: Path, error: OSError) -> str:
