@@ -8,8 +8,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .commits.asv import asv_benchmarks, read_samples, record_commit
-    from .commits.asv_environment import Worktree, introduce_machine
+    from .commits.asv.benchmarks import asv_benchmarks
+    from .commits.asv.environment import Worktree, introduce_machine
+    from .commits.asv.figures import read_samples
+    from .commits.asv.recording import record_commit
     from .commits.history import load_history
     from .engine.runner import run
     from .errors import (
@@ -52,20 +54,20 @@ _HOMES = {
     "Suite": "problems.suite",
     "SuiteError": "errors",
     "Verdict": "oracle.verdict",
-    "Worktree": "commits.asv_environment",
-    "asv_benchmarks": "commits.asv",
+    "Worktree": "commits.asv.environment",
+    "asv_benchmarks": "commits.asv.benchmarks",
     "check_implementation": "oracle.conformance",
     "discover": "plugins.discovery",
     "find_suite": "problems.suite_files",
     "implementation": "plugins.marks",
-    "introduce_machine": "commits.asv_environment",
+    "introduce_machine": "commits.asv.environment",
     "lazy_import": "plugins.lazy",
     "load_history": "commits.history",
     "load_suite": "problems.suite_files",
     "pad": "plugins.padding",
     "plan": "plugins.marks",
-    "read_samples": "commits.asv",
-    "record_commit": "commits.asv",
+    "read_samples": "commits.asv.figures",
+    "record_commit": "commits.asv.recording",
     "run": "engine.runner",
 }
 

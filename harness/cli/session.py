@@ -1,32 +1,32 @@
-"""What the commands that run something share: words to settings, records to disk and to the screen."""
+"""What the commands that run something share: options to values, and a session told on the terminal."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from ..commits import repository
+from ..engine.choice import chosen_implementations
+from ..engine.session import Session, started
 from ..errors import SelectionError
+from ..measure.stopwatch import Effort
+from ..plugins.declaration import Implementation
+from ..plugins.discovery import discover
+from ..plugins.registry import Registry
+from ..runs.run import Compared, Purpose, Run, Selection
+from ..runs.settings import Settings
+from ..runs.store import is_finished
+from ..workers import examined
 from .console import progress, say
+from .exit_codes import MISTAKE
 
-if TYPE_CHECKING:
-    from ..engine.session import Session
-    from ..plugins.declaration import Implementation
-    from ..plugins.registry import Registry
-    from ..runs.run import Purpose, Run, Selection
-    from ..runs.settings import Settings
-
-PASSED, FAILED, MISTAKE = 0, 1, 2
-
-Row = dict[str, Any]
+_SELECTING = ("suites", "problems", "cases", "dtypes", "patterns", "plugins")
 
 
-def discovered(plugins: Sequence[str]) -> "Registry":
+def discovered(plugins: Sequence[str]) -> Registry:
     """Return the registry, having told what could not be had and why."""
-    from ..plugins.discovery import discover
-    from ..workers import examined
-
     registry = discover(plugins, examine=examined)
     for mistake in registry.broken:
         say(f"error: {mistake}")
@@ -35,10 +35,29 @@ def discovered(plugins: Sequence[str]) -> "Registry":
     return registry
 
 
-def selected(selection: "Selection", registry: "Registry") -> "tuple[Implementation, ...]":
-    """Return what a selection names among the implementations; what does not load has been told."""
-    from ..engine.choice import chosen_implementations
+def selection_of(chosen: Mapping[str, Any]) -> Selection:
+    """Return what the options of a command select."""
+    lists = {name: tuple(map(str, chosen.get(name, ()))) for name in _SELECTING}
+    return Selection(**lists, only_plugins=chosen.get("only_plugins", False))
 
+
+def settings_of(
+    *,
+    budget: float = Effort.budget_s,
+    precision: float = Effort.precision,
+    cache: str = Effort.cache,
+    memory_gib: float | None = None,
+    **chosen: Any,
+) -> Settings:
+    """Return the settings that the options of a command say."""
+    judging = {name: value for name, value in chosen.items() if name in Settings.__dataclass_fields__}
+    if memory_gib is not None:
+        judging["memory_bytes"] = int(memory_gib * 2**30)
+    return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
+
+
+def selected(selection: Selection, registry: Registry) -> tuple[Implementation, ...]:
+    """Return what a selection names among the implementations; what does not load has been told."""
     try:
         found = chosen_implementations(selection, registry)
     except SelectionError:
@@ -51,43 +70,21 @@ def selected(selection: "Selection", registry: "Registry") -> "tuple[Implementat
     return found
 
 
-def settings_of(
-    *,
-    budget: float = 0.3,
-    precision: float = 0.01,
-    cache: str = "warm",
-    memory_gib: float | None = None,
-    **judging: Any,
-) -> "Settings":
-    """Return the settings that options say."""
-    from ..measure.stopwatch import Effort
-    from ..runs.settings import Settings
-
-    if memory_gib is not None:
-        judging["memory_bytes"] = int(memory_gib * 2**30)
-    return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
+def command_line() -> str:
+    """Return what was typed, for people to read and type again."""
+    return shlex.join(["convharness", *click.get_current_context().obj])
 
 
-def begun(
-    settings: "Settings", *, purpose: "Purpose | None" = None, selection: "Selection | None" = None
-) -> "Run":
-    """Return a run that is started now with the words of the command line."""
-    from ..commits import repository
-    from ..engine.session import started
-    from ..runs.run import Compared
-
-    words = click.get_current_context().obj
-    command = shlex.join(["convharness", *words])
+def begun(settings: Settings, *, purpose: Purpose | None = None, selection: Selection | None = None) -> Run:
+    """Return a run that is started now by this command line, in this folder."""
     facts = repository.facts(Path.cwd())
     if isinstance(purpose, Compared):
         facts["commit"] = purpose.other.commit
-    return started(settings, facts, command, purpose=purpose, selection=selection)
+    return started(settings, facts, command_line(), purpose=purpose, selection=selection)
 
 
-def carried_out(session: "Session", resumed: Path | None = None) -> None:
+def carried_out(session: Session, resumed: Path | None = None) -> None:
     """Let a session make its records, show how far it is, and say where they are."""
-    from ..runs.store import is_finished
-
     if resumed is not None:
         state = "is complete" if is_finished(resumed) else "goes on"
         say(f"run {session.run.id} has {len(session.rows):,} records and {state}")
@@ -105,7 +102,14 @@ def carried_out(session: "Session", resumed: Path | None = None) -> None:
     say(f"records are in {session.folder}")
 
 
-def _elsewhere(session: "Session") -> str:
+def _elsewhere(session: Session) -> str:
     """Return the option that names a folder of results that is not the usual one."""
     results = session.folder.parent.parent
     return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+
+
+def placed(results: Path, there: repository.Repository) -> Path:
+    """Return where records of commits are kept: in the repository's root, unless the option says where."""
+    source = click.get_current_context().get_parameter_source("results")
+    is_said = source is not click.core.ParameterSource.DEFAULT
+    return results if is_said or Path.cwd() == there.root else there.root / results

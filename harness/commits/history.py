@@ -4,29 +4,25 @@
 the engine's own reference in the same rounds, which can be compared much better.
 """
 
-from ast import literal_eval
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import ResultsError
 from ..measure.stats import Estimate, over_processes
 from ..plugins.broken import BrokenPlugin
 from ..plugins.registry import Unavailable
 from ..runs.run import Run, Tracked
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
-from .asv import MANIFEST, Manifest, attributes_of, module_of
+from .asv.configuration import asv_results, manifests_of
+from .asv.manifest import Manifest
+from .asv.results import asv_rows
 from .repository import Commit, Repository
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CONFIGURATION = "asv.conf.json"
 
 COLUMNS = (
     *("commit", "position", "date", "subject", "machine", "environment"),
@@ -122,28 +118,6 @@ def load_history(folder: Path | str = ".", results: Path | str | None = None) ->
     return history(place, repository.line("HEAD"), files, manifests_of(repository))
 
 
-def asv_folders(repository: Repository) -> dict[str, Path] | None:
-    """Return the folders of a repository's own configuration of asv for convharness, if it has one."""
-    path = repository.root / CONFIGURATION
-    if not path.is_file():
-        return None
-    from .asv_environment import own_folders
-
-    return own_folders(path)
-
-
-def asv_results(repository: Repository, results: Path) -> Path:
-    """Return where asv keeps its results beside ours: below them, unless its own configuration says."""
-    folders = asv_folders(repository)
-    return folders["results"] if folders else results / "asv"
-
-
-def manifests_of(repository: Repository) -> list[Manifest]:
-    """Return what asv was told to track in a repository, by its own benchmarks or by ours for it."""
-    folders = (repository.root / "suites", repository.root / ".convharness" / "benchmarks")
-    return [Manifest.read(folder) for folder in folders if (folder / MANIFEST).is_file()]
-
-
 def history(
     results: Path,
     line: Sequence[Commit],
@@ -160,7 +134,7 @@ def history(
     rows = [row for one in tracked(results, line) for row in _rows(one)]
     if asv_results is not None:
         known = {_identity(row) for row in rows}
-        rows += [row for row in _asv_rows(asv_results, line, manifests) if _identity(row) not in known]
+        rows += [row for row in asv_rows(asv_results, line, manifests) if _identity(row) not in known]
     rows.sort(key=lambda row: (row["position"], row["suite"], row["implementation"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in COLUMNS:
@@ -204,79 +178,3 @@ def _relative(row: Row) -> dict[str, float | None]:
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["commit"], row["suite"], row["case"], row["implementation"]
-
-
-_FIGURES = {
-    "track_time": "time_median_s",
-    "track_relative_time": "relative_time",
-    "track_error": "error_u",
-    "track_plan": "plan_s",
-    "track_memory": "peak_memory_bytes",
-}
-
-
-def _asv_rows(
-    folder: Path, line: Sequence[Commit], manifests: Sequence[Manifest]
-) -> Iterator[dict[str, Any]]:
-    """Yield what asv's files have of our benchmarks; a failed one has no figure and no reason there."""
-    names = {name: one for known in manifests for name, one in attributes_of(known.implementations).items()}
-    suites = {module_of(source): Path(source).stem for known in manifests for source in known.suites}
-    places = {commit.hash: place for place, commit in enumerate(line)}
-    for path in sorted(folder.glob("*/*-*.json")):
-        stored = _decoded(path)
-        place = places.get(str(stored.get("commit_hash")))
-        if place is None:
-            continue
-        found: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for name, cells in stored.get("results", {}).items():
-            suite, _, rest = name.partition(".")
-            attribute, _, method = rest.partition(".")
-            row = dict(zip(stored["result_columns"], cells, strict=False))
-            if method not in _FIGURES or not row.get("params"):
-                continue
-            cases = list(product(*row["params"]))
-            values = row.get("result") or [None] * len(cases)  # null as a whole where all have failed
-            for (case,), value in zip(cases, values, strict=False):
-                key = suites.get(suite, suite), _literal(case), names.get(attribute, attribute)
-                figures = found.setdefault(key, {"failed": False})
-                figures["failed"] |= value is None
-                if isinstance(value, (int, float)) and not isnan(value):
-                    figures[_FIGURES[method]] = value
-        commit = line[place]
-        for (suite, case, implementation), figures in found.items():
-            has_failed = figures.pop("failed")
-            if figures or has_failed:
-                yield {
-                    **dict.fromkeys(COLUMNS),
-                    **figures,
-                    "commit": commit.hash,
-                    "position": place,
-                    "date": commit.date,
-                    "subject": commit.subject,
-                    "machine": path.parent.name,
-                    "environment": stored.get("env_name"),
-                    "suite": suite,
-                    "case": case,
-                    "implementation": implementation,
-                    "status": "passed" if figures and not has_failed else "error",
-                    "source": "asv",
-                }
-
-
-def _literal(text: str) -> str:
-    """Return the text that asv has written as Python would."""
-    try:
-        return str(literal_eval(text))
-    except (SyntaxError, ValueError):
-        return text
-
-
-def _decoded(path: Path) -> dict[str, Any]:
-    """Return one of asv's files, which may hold NaN and so are not quite JSON."""
-    import json
-
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is damaged: {error}") from None
-    return found if isinstance(found, dict) else {}

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import ResultsError
 from ..machine import calibration, environment
 from ..oracle.verdict import FAILURES
 from ..plugins.declaration import Implementation
 from ..problems.suite import Suite
 from ..runs.journal import RunWriter, check_same
 from ..runs.record import Record
-from ..runs.run import Purpose, Run, Selection
+from ..runs.run import Plain, Purpose, Run, Selection
 from ..runs.settings import Settings
 from ..runs.store import Row, compact, new_run, read_run
 from ..workers import ceilings_of
@@ -35,8 +36,23 @@ def started(
     `source` are the facts of the working folder: its `commit`, and whether it is `dirty`. `command` is
     how the run was asked for, for people to read.
     """
+    environment.limit_threads(settings.threads)
     facts = environment.describe(settings.threads) | dict(source)
     return new_run(facts, settings, command, purpose=purpose, selection=selection)
+
+
+def as_before(folder: Path) -> tuple[Selection, Settings, Plain]:
+    """Return what a stored run selected, its settings and its purpose, to go on with it.
+
+    Raises `ResultsError` for a run that does not say what was selected, or that was started elsewhere:
+    files are selected by their paths from there.
+    """
+    run = read_run(folder)
+    if run.selection is None or not isinstance(run.purpose, Plain):
+        raise ResultsError(f"{folder} does not say what was selected; start it again")
+    if run.folder and Path(run.folder) != Path.cwd():
+        raise ResultsError(f"run {run.id} was started in {run.folder}; go on with it there")
+    return run.selection, run.settings, run.purpose
 
 
 class Session:
@@ -74,6 +90,7 @@ class Session:
             results = resumed.resolve().parent.parent
         self._chosen = suites, implementations
         self._writer = RunWriter(results, self.run, again=resumed is not None)
+        self._is_over = False
 
     def _limits(self, settings: Settings) -> dict[str, Any]:
         """Return what is known of the machine's speed, and of how well differences can be seen on it."""
@@ -107,13 +124,18 @@ class Session:
     def records(self) -> Iterator[Record]:
         """Yield the records that are not there yet, each when it is on disk; then write them as columns.
 
+        Asked again at the end, there are none.
+
         Raises `ResultsError` where a record cannot be written; those before it are kept.
         """
+        if self._is_over:
+            return
         with self._writer as writer:
             for record in run(*self._chosen, self.run.settings, done=self._done(), ceilings=self._ceilings):
                 writer.append(record)
                 yield record
         compact(writer.folder)
+        self._is_over = True
 
     def _done(self) -> dict[Key, bool]:
         """Return what is known from before, and whether it failed."""

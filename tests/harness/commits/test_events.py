@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from convharness.commits.changes import Change
-from convharness.commits.events import Event, Suspicion, events
+from convharness.commits.events import Event, Suspicion
 from convharness.commits.history import TrackedCommit
 from convharness.commits.repository import Commit
+from convharness.commits.timeline import events
 from convharness.measure.decisions import Decision
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
