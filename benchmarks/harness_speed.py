@@ -19,7 +19,7 @@ from convharness.oracle import Oracle
 from convharness.problems.suite import Case
 from convharness.reports.formats import FORMATS, render
 from convharness.reports.report import Report
-from convharness.runs.record import Run
+from convharness.runs.run import Run
 
 REPETITIONS = 5
 

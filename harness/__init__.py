@@ -8,10 +8,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .commits.asv import asv_benchmarks, read_samples, record_commit
-    from .commits.asv_environment import Worktree, introduce_machine
+    from .commits.asv.benchmarks import asv_benchmarks
+    from .commits.asv.environment import Worktree, introduce_machine
+    from .commits.asv.figures import read_samples
+    from .commits.asv.recording import record_commit
     from .commits.history import load_history
-    from .engine.runner import Settings, run
+    from .engine.runner import run
     from .errors import (
         HarnessError,
         PluginError,
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from .problems.problem import Problem
     from .problems.suite import Case, Suite
     from .problems.suite_files import find_suite, load_suite
-    from .runs.record import Measurement, Record, Run
+    from .runs.record import Measurement, Record
+    from .runs.run import Run
+    from .runs.settings import Settings
 
 _HOMES = {
     "Case": "problems.suite",
@@ -44,26 +48,26 @@ _HOMES = {
     "Record": "runs.record",
     "Registry": "plugins.registry",
     "ResultsError": "errors",
-    "Run": "runs.record",
+    "Run": "runs.run",
     "SelectionError": "errors",
-    "Settings": "engine.runner",
+    "Settings": "runs.settings",
     "Suite": "problems.suite",
     "SuiteError": "errors",
     "Verdict": "oracle.verdict",
-    "Worktree": "commits.asv_environment",
-    "asv_benchmarks": "commits.asv",
+    "Worktree": "commits.asv.environment",
+    "asv_benchmarks": "commits.asv.benchmarks",
     "check_implementation": "oracle.conformance",
     "discover": "plugins.discovery",
     "find_suite": "problems.suite_files",
     "implementation": "plugins.marks",
-    "introduce_machine": "commits.asv_environment",
+    "introduce_machine": "commits.asv.environment",
     "lazy_import": "plugins.lazy",
     "load_history": "commits.history",
     "load_suite": "problems.suite_files",
     "pad": "plugins.padding",
     "plan": "plugins.marks",
-    "read_samples": "commits.asv",
-    "record_commit": "commits.asv",
+    "read_samples": "commits.asv.figures",
+    "record_commit": "commits.asv.recording",
     "run": "engine.runner",
 }
 

@@ -73,16 +73,24 @@ def progress(total: int) -> Iterator[Callable[[str, bool], None]]:
 
 
 class Steps:
-    """A walk of some long steps, on a terminal's stderr as a bar with the time left; each leaves a line."""
+    """Walks of long steps, on a terminal's stderr as a bar with the time left; each step leaves a line."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
-        self._count = 0
+        self._total = self._count = 0
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
+
+    def begin(self, total: int) -> None:
+        """Begin a walk of some steps."""
+        self._stop()
+        self._total, self._count = total, 0
+        if total and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -96,12 +104,12 @@ class Steps:
                 *columns, console=Console(stderr=True), transient=True, speed_estimate_period=3600
             )
             self._bar.start()
-            self._task = self._bar.add_task("starting", total=self._total)
-        return self
+            self._task = self._bar.add_task("starting", total=total)
 
-    def __exit__(self, *error: object) -> None:
+    def _stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
 
     def within(self, done: int, of: int, words: str) -> None:
         """Say how far the present step is."""
@@ -109,8 +117,10 @@ class Steps:
             self._bar.update(self._task, completed=self._count + done / of, description=words)
 
     def done(self, words: str) -> None:
-        """End a step, with a line that stays."""
+        """End a step, with a line that stays; with the last one the walk ends."""
         self._count += 1
         if self._bar is not None:
             self._bar.update(self._task, completed=self._count)
-        say(words)
+        say(f"{self._count}/{self._total} {words}")
+        if self._count == self._total:
+            self._stop()

@@ -1,14 +1,16 @@
 """The options that commands share, as decorators; what they mean is the commands' business."""
 
-import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..measure.stopwatch import Effort
+from ..oracle import LEVELS
 from ..reports import formats
+from ..runs.settings import Settings
+from . import parameters
 
 Command = Callable[..., Any]
 Option = Callable[[Command], Command]
@@ -31,13 +33,6 @@ def format_of(*formats: str) -> Option:
     )
 
 
-def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Return a number that is one; a range lets not-a-number and infinity through."""
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no number to measure with; write it like 0.5")
-    return value
-
-
 def said() -> dict[str, str]:
     """Return what somebody has said on the command line: names of parameters, each as people write it."""
     context = click.get_current_context()
@@ -46,32 +41,6 @@ def said() -> dict[str, str]:
         for one in context.command.params
         if context.get_parameter_source(str(one.name)) is click.core.ParameterSource.COMMANDLINE
     }
-
-
-class Output(click.Path):
-    """A file that will be written, at the end of what may take long: that it can be is seen at once.
-
-    With `suffixes`, its name has to end in one of them.
-    """
-
-    name = "file"
-
-    def __init__(self, *suffixes: str) -> None:
-        super().__init__(path_type=Path, dir_okay=False, writable=True)
-        self._suffixes = suffixes
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path; what cannot be written is a mistake."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if self._suffixes and path.suffix not in self._suffixes:
-            self.fail(
-                f"{path} is written as its name says; end it in {' or '.join(self._suffixes)}", param, ctx
-            )
-        if not path.parent.is_dir():
-            self.fail(f"{path} cannot be written: {path.parent} is no folder; make it first", param, ctx)
-        if not os.access(path.parent, os.W_OK):
-            self.fail(f"{path} cannot be written: {path.parent} may not be written to", param, ctx)
-        return path
 
 
 plugins = repeated(
@@ -92,29 +61,29 @@ results = click.option(
 
 _level = click.option(
     "--level",
-    type=click.Choice(("quick", "standard", "thorough")),
-    default="standard",
+    type=click.Choice(LEVELS),
+    default=Settings.level,
     show_default=True,
     help="How much the oracle tries.",
 )
 thorough = click.option(
     "--level",
-    type=click.Choice(("quick", "standard", "thorough")),
-    default="thorough",
+    type=click.Choice(LEVELS),
+    default=LEVELS[-1],
     show_default=True,
     help="How much the oracle tries.",
 )
 seed = click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**63 - 1),
-    default=0,
+    default=Settings.seed,
     show_default=True,
     help="Seed of all data and orders.",
 )
 threads = click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=1,
+    default=Settings.threads,
     show_default=True,
     help="Threads of every library.",
 )
@@ -122,7 +91,7 @@ jobs = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=1, max=1024),
-    default=1,
+    default=Settings.jobs,
     show_default=True,
     help="Processes that judge.",
 )
@@ -148,8 +117,8 @@ timeout = click.option(
     "--timeout",
     "timeout_s",
     type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
-    default=120.0,
+    callback=parameters.finite,
+    default=Settings.timeout_s,
     show_default=True,
     metavar="SECONDS",
     help="Time that one call may take.",
@@ -158,7 +127,7 @@ memory = click.option(
     "--memory",
     "memory_gib",
     type=click.FloatRange(min=0, min_open=True),
-    callback=_finite,
+    callback=parameters.finite,
     metavar="GIB",
     help="Memory that an implementation may take; by default half of the machine's.",
 )
@@ -173,24 +142,12 @@ _formats = format_of(*FORMATS)
 _JUDGING = (_level, seed, threads, results, _formats, timeout, memory, resume)
 
 
-def _share(_: click.Context, __: click.Parameter, value: str) -> float:
-    """Return a share of one, which may be said in percent: 0.01 or 1%."""
-    text = value.strip()
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise click.BadParameter(f"{value!r} is no share; write it like 1% or 0.01")
-    return share
-
-
 def _budget(default: float, text: str) -> Option:
     """Return the option for how long to measure."""
     return click.option(
         "--budget",
         type=click.FloatRange(min=0, min_open=True, max=1e6),
-        callback=_finite,
+        callback=parameters.finite,
         default=default,
         show_default=True,
         metavar="SECONDS",
@@ -199,11 +156,11 @@ def _budget(default: float, text: str) -> Option:
 
 
 _TIMING = (
-    _budget(0.3, "Time per implementation and case; slow ones take fewer samples."),
+    _budget(Effort.budget_s, "Time per implementation and case; slow ones take fewer samples."),
     click.option(
         "--precision",
-        callback=_share,
-        default="1%",
+        callback=parameters.share_of_one,
+        default=f"{Effort.precision:.0%}",
         show_default=True,
         metavar="SHARE",
         help="Done when every ratio is known so precisely, to either side, at 95 %.",
@@ -211,7 +168,7 @@ _TIMING = (
     click.option(
         "--cache",
         type=click.Choice(("warm", "cold")),
-        default="warm",
+        default=Effort.cache,
         show_default=True,
         help="Whether calls find their data in the processor's caches.",
     ),
@@ -246,25 +203,16 @@ def comparing(command: Command) -> Command:
     )
 
 
-def _gate(_: click.Context, __: click.Parameter, value: str | None) -> Any:
-    """Return what is not let through."""
-    if value is None:
-        return None
-    from ..commits.changes import parse_gate
-
-    return parse_gate(value)
-
-
 fail_on = click.option(
     "--fail-on",
     "gate",
-    callback=_gate,
+    callback=parameters.gate,
     metavar="LIST",
     help="Exit with 1 for any of slower[:5%], wrong, imprecise[:2], with thresholds.",
 )
 markdown = click.option(
     "--markdown",
-    type=Output(),
+    type=parameters.Output(),
     metavar="FILE",
     help="Of two commits, write the table of changes to a file, too.",
 )
@@ -293,7 +241,7 @@ def tracking(command: Command) -> Command:
             click.option(
                 "--history",
                 "history_file",
-                type=Output(".csv", ".parquet"),
+                type=parameters.Output(".csv", ".parquet"),
                 metavar="FILE",
                 help="Write all that is known of these commits as CSV or Parquet.",
             ),
@@ -311,7 +259,7 @@ def tracking(command: Command) -> Command:
             threads,
             _level,
             seed,
-            _budget(0.3, "Time per implementation and case."),
+            _budget(Effort.budget_s, "Time per implementation and case."),
             results,
             format_of(*formats.EVENTS),
         ),

@@ -1,32 +1,32 @@
-"""What the commands that run something share: words to settings, records to disk and to the screen."""
+"""What the commands that run something share: options to values, and a session told on the terminal."""
 
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from ..errors import SelectionError, did_you_mean
+from ..commits import repository
+from ..engine.choice import chosen_implementations
+from ..engine.session import Session, started
+from ..errors import SelectionError
+from ..measure.stopwatch import Effort
+from ..plugins.declaration import Implementation
+from ..plugins.discovery import discover
+from ..plugins.registry import Registry
+from ..runs.run import Compared, Purpose, Run, Selection
+from ..runs.settings import Settings
+from ..runs.store import is_finished
+from ..workers import examined
 from .console import progress, say
+from .exit_codes import MISTAKE
 
-if TYPE_CHECKING:
-    from ..engine.runner import Settings
-    from ..plugins.declaration import Implementation
-    from ..plugins.registry import Registry
-    from ..problems.suite import Suite
-    from ..runs.record import Run
-
-PASSED, FAILED, MISTAKE = 0, 1, 2
-
-Row = dict[str, Any]
+_SELECTING = ("suites", "problems", "cases", "dtypes", "patterns", "plugins")
 
 
-def discovered(plugins: Sequence[str]) -> "Registry":
+def discovered(plugins: Sequence[str]) -> Registry:
     """Return the registry, having told what could not be had and why."""
-    from ..plugins.discovery import discover
-    from ..workers import examined
-
     registry = discover(plugins, examine=examined)
     for mistake in registry.broken:
         say(f"error: {mistake}")
@@ -35,134 +35,81 @@ def discovered(plugins: Sequence[str]) -> "Registry":
     return registry
 
 
-def selected(
-    registry: "Registry", patterns: Sequence[str], files: Sequence[str] = ()
-) -> "tuple[Implementation, ...]":
-    """Return what matches the patterns, or with `files` that and all that these hold."""
-    try:
-        chosen = registry.select(patterns) if patterns or not files else ()
-    except SelectionError:
-        # What was asked for may well be in the file that has just been reported not to load.
-        if registry.broken:
-            raise click.exceptions.Exit(MISTAKE) from None
-        raise
-    held = tuple(one for file in files for one in registry.of_file(Path(file)) if one not in chosen)
-    if files and not (held or chosen):
-        raise click.exceptions.Exit(MISTAKE)
-    return chosen + held
-
-
-def check_baseline(baseline: str | None, implementations: "Sequence[Implementation]") -> None:
-    """Refuse a baseline that is not there; raises `SelectionError`."""
-    names = [one.name for one in implementations]
-    if baseline is not None and baseline not in names:
-        hint = did_you_mean(baseline, names)
-        raise SelectionError(f"the baseline {baseline!r} is not among the implementations{hint}")
+def selection_of(chosen: Mapping[str, Any]) -> Selection:
+    """Return what the options of a command select."""
+    lists = {name: tuple(map(str, chosen.get(name, ()))) for name in _SELECTING}
+    return Selection(**lists, only_plugins=chosen.get("only_plugins", False))
 
 
 def settings_of(
     *,
-    budget: float = 0.3,
-    precision: float = 0.01,
-    cache: str = "warm",
+    budget: float = Effort.budget_s,
+    precision: float = Effort.precision,
+    cache: str = Effort.cache,
     memory_gib: float | None = None,
-    **judging: Any,
-) -> "Settings":
-    """Return the settings that options say."""
-    from ..engine.runner import Settings
-    from ..measure.stopwatch import Effort
-
+    **chosen: Any,
+) -> Settings:
+    """Return the settings that the options of a command say."""
+    judging = {name: value for name, value in chosen.items() if name in Settings.__dataclass_fields__}
     if memory_gib is not None:
         judging["memory_bytes"] = int(memory_gib * 2**30)
     return Settings(effort=Effort(budget_s=budget, precision=precision, cache=cache), **judging)
 
 
-def _without_resume(words: Sequence[str]) -> list[str]:
-    """Return a command line without that option and its value."""
-    kept: list[str] = []
-    before = ""
-    for word in words:
-        is_value = before == "--resume" and not word.startswith("-")
-        if not (is_value or word == "--resume" or word.startswith("--resume=")):
-            kept.append(word)
-        before = word
-    return kept
+def selected(selection: Selection, registry: Registry) -> tuple[Implementation, ...]:
+    """Return what a selection names among the implementations; what does not load has been told."""
+    try:
+        found = chosen_implementations(selection, registry)
+    except SelectionError:
+        # What was asked for may well be in the file that has just been reported not to load.
+        if registry.broken:
+            raise click.exceptions.Exit(MISTAKE) from None
+        raise
+    if selection.only_plugins and not found:
+        raise click.exceptions.Exit(MISTAKE)
+    return found
 
 
-def recorded(
-    suites: "Sequence[Suite]",
-    implementations: "Sequence[Implementation]",
-    settings: "Settings",
-    results: Path,
-    resumed: Path | None = None,
-    *,
-    about: Mapping[str, Any] | None = None,
-) -> "tuple[Run, list[Row]]":
-    """Run, append each record to the results at once, and return them as rows.
+def command_line() -> str:
+    """Return what was typed, for people to read and type again."""
+    return shlex.join(["convharness", *click.get_current_context().obj])
 
-    `about` are facts of the run beside those of its environment; such a run is not resumed by its words.
-    """
-    from dataclasses import asdict
 
-    from ..commits import repository
-    from ..engine.runner import run
-    from ..machine import environment
-    from ..oracle.verdict import FAILURES
-    from ..runs.journal import RunWriter, check_same
-    from ..runs.store import compact, is_finished, new_run, read_run
+def begun(settings: Settings, *, purpose: Purpose | None = None, selection: Selection | None = None) -> Run:
+    """Return a run that is started now by this command line, in this folder."""
+    facts = repository.facts(Path.cwd())
+    if isinstance(purpose, Compared):
+        facts["commit"] = purpose.other.commit
+    return started(settings, facts, command_line(), purpose=purpose, selection=selection)
 
-    total = sum(len(suite) for suite in suites) * len(implementations)
-    facts = environment.describe(settings.threads) | repository.facts(Path.cwd()) | dict(about or {})
-    if settings.timed:
-        facts |= _limits(settings.threads)
-    if resumed is None:
-        words = click.get_current_context().obj
-        this = new_run(
-            facts,
-            asdict(settings),
-            shlex.join(["convharness", *words]),
-            None if settings.exit_first else total,
-            arguments=() if about else _without_resume(words),
-        )
-    else:
-        this = read_run(resumed)
-        check_same(this, asdict(settings), facts)
-        results = resumed.resolve().parent.parent
-    with RunWriter(results, this, again=resumed is not None) as writer, progress(total) as advance:
-        done = {
-            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES
-            for row in writer.rows
-        }
-        if resumed is not None:
-            say(f"run {this.id} has {len(done):,} records and {_state(is_finished(resumed))}")
-        try:
-            for record in run(suites, implementations, settings, done=done, ceilings=facts.get("ceilings")):
-                writer.append(record)
+
+def carried_out(session: Session, resumed: Path | None = None) -> None:
+    """Let a session make its records, show how far it is, and say where they are."""
+    if resumed is not None:
+        state = "is complete" if is_finished(resumed) else "goes on"
+        say(f"run {session.run.id} has {len(session.rows):,} records and {state}")
+    try:
+        with progress(session.planned) as advance:
+            for record in session.records():
                 advance(f"{record.case.label} × {record.implementation.name}", record.verdict.failed)
-        except KeyboardInterrupt:
-            advice = f"; go on with: convharness run --resume {this.id}{_elsewhere(results)}"
-            say(f"{len(writer.rows):,} records are in {writer.folder}{'' if about else advice}")
-            raise
-    if writer.restored:
-        say(f"error: something else wrote into {writer.folder}; what was recorded is there again")
-    compact(writer.folder)
-    say(f"records are in {writer.folder}")
-    return this, writer.rows
+    except KeyboardInterrupt:
+        can_go_on = session.run.selection is not None
+        advice = f"; go on with: convharness run --resume {session.run.id}{_elsewhere(session)}"
+        say(f"{len(session.rows):,} records are in {session.folder}{advice if can_go_on else ''}")
+        raise
+    if session.is_restored:
+        say(f"error: something else wrote into {session.folder}; what was recorded is there again")
+    say(f"records are in {session.folder}")
 
 
-def _limits(threads: int) -> dict[str, Any]:
-    """Return what is known of the machine's speed, and of how well differences can be seen on it."""
-    from ..engine.timer_selftest import Marks
-    from ..machine import calibration
-    from ..workers import ceilings_of
-
-    return {"ceilings": ceilings_of(threads), "timer": calibration.read("timer", threads, Marks)}
-
-
-def _state(finished: bool) -> str:  # noqa: FBT001 it is called in one place
-    return "is complete" if finished else "goes on"
-
-
-def _elsewhere(results: Path) -> str:
+def _elsewhere(session: Session) -> str:
     """Return the option that names a folder of results that is not the usual one."""
+    results = session.folder.parent.parent
     return "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+
+
+def placed(results: Path, there: repository.Repository) -> Path:
+    """Return where records of commits are kept: in the repository's root, unless the option says where."""
+    source = click.get_current_context().get_parameter_source("results")
+    is_said = source is not click.core.ParameterSource.DEFAULT
+    return results if is_said or Path.cwd() == there.root else there.root / results

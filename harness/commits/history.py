@@ -4,31 +4,25 @@
 the engine's own reference in the same rounds, which can be compared much better.
 """
 
-from ast import literal_eval
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import ResultsError
 from ..measure.stats import Estimate, over_processes
-from ..plugins.broken import BrokenPlugin, read_broken
-from ..plugins.registry import Unusable, read_unavailable
-from ..runs.record import Run
+from ..plugins.broken import BrokenPlugin
+from ..plugins.registry import Unavailable
+from ..runs.run import Run, Tracked
 from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
-from .asv import MANIFEST, Manifest, attributes_of, module_of
+from .asv.configuration import asv_results, manifests_of
+from .asv.manifest import Manifest
+from .asv.results import asv_rows
 from .repository import Commit, Repository
 
 if TYPE_CHECKING:
     import pandas as pd
-
-T = TypeVar("T")
-
-CONFIGURATION = "asv.conf.json"
 
 COLUMNS = (
     *("commit", "position", "date", "subject", "machine", "environment"),
@@ -43,80 +37,69 @@ is a hash of what an implementation is made of; `relative_error` is the standard
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """What is known of one commit on one machine: facts of its run, and its records."""
+class TrackedCommit:
+    """What is known of one commit on one machine: facts of its run, what that was for, and its records."""
 
     commit: Commit
     position: int
     run: Run
+    purpose: Tracked
     rows: Sequence[Row]
 
     @property
     def place(self) -> tuple[str, str]:
         """Return the machine and the environment: what may be compared with each other."""
-        return str(self.run.environment.get("machine")), environment_of(self.run)
+        return str(self.run.machine), environment_of(self.run)
 
     @property
     def broken(self) -> Sequence[BrokenPlugin]:
         """Return what does not import or build."""
-        return broken_of(self.run)
+        return self.purpose.broken
 
     @property
-    def missing(self) -> Sequence[Unusable]:
+    def missing(self) -> Sequence[Unavailable]:
         """Return what lacks a library."""
-        return _stored(self.run, "unavailable", read_unavailable)
+        return self.purpose.unavailable
 
     @property
     def contents(self) -> Mapping[str, str]:
         """Return for each implementation a hash of what it is made of."""
-        return self.run.environment.get("contents") or {}
-
-
-def broken_of(run: Run) -> tuple[BrokenPlugin, ...]:
-    """Return what did not import or build at the commit of a run; raises `ResultsError` for a damaged one."""
-    return _stored(run, "broken", read_broken)
-
-
-def _stored(run: Run, name: str, read: Callable[[object], T]) -> tuple[T, ...]:
-    try:
-        return tuple(map(read, run.environment.get(name) or ()))
-    except msgspec.ValidationError as error:
-        raise ResultsError(f"run {run.id} is damaged: what is {name}: {error}") from None
+        return self.purpose.contents
 
 
 def environment_of(run: Run) -> str:
     """Return what else than commit and machine decides what is found, as people read it."""
     facts, settings = run.environment, run.settings
     python = ".".join(str(facts.get("python", "")).split(".")[:2])
-    threads = facts.get("threads", 1)
-    words = f"Python {python}, {threads} thread{'' if threads == 1 else 's'}, {settings.get('level')} level"
-    return words if not settings.get("seed") else f"{words}, seed {settings['seed']}"
+    threads = settings.threads
+    words = f"Python {python}, {threads} thread{'' if threads == 1 else 's'}, {settings.level} level"
+    return f"{words}, seed {settings.seed}" if settings.seed else words
 
 
-def tracked(results: Path, line: Sequence[Commit]) -> list[Tracked]:
+def tracked(results: Path, line: Sequence[Commit]) -> list[TrackedCommit]:
     """Return the finished runs that were tracked at commits of a line, in its order.
 
     Of several at one commit, machine and environment the later one counts where both have the same
     record. Raises `ResultsError` for a damaged run.
     """
     places = {commit.hash: place for place, commit in enumerate(line)}
-    found: dict[tuple[int, tuple[str, str]], Tracked] = {}
+    found: dict[tuple[int, tuple[str, str]], TrackedCommit] = {}
     for folder in run_folders(results):
         run = read_run(folder)
-        place = places.get(str(run.environment.get("commit")))
-        if place is None or not run.environment.get("tracked") or not is_finished(folder):
+        place = places.get(str(run.commit))
+        if place is None or not isinstance(run.purpose, Tracked) or not is_finished(folder):
             continue
-        one = Tracked(line[place], place, run, list(read_rows(folder)))
+        one = TrackedCommit(line[place], place, run, run.purpose, list(read_rows(folder)))
         key = place, one.place
         found[key] = one if key not in found else _both(found[key], one)
     return [found[key] for key in sorted(found)]
 
 
-def _both(earlier: Tracked, later: Tracked) -> Tracked:
+def _both(earlier: TrackedCommit, later: TrackedCommit) -> TrackedCommit:
     """Return what two runs know of one commit: they may have tracked different parts of it."""
     rows = {(row["suite"], row["case"], row["implementation"]): row for row in (*earlier.rows, *later.rows)}
-    facts = {**later.run.environment, "contents": {**earlier.contents, **later.contents}}
-    return replace(later, run=replace(later.run, environment=facts), rows=list(rows.values()))
+    purpose = msgspec.structs.replace(later.purpose, contents={**earlier.contents, **later.contents})
+    return replace(later, purpose=purpose, rows=list(rows.values()))
 
 
 def load_history(folder: Path | str = ".", results: Path | str | None = None) -> "pd.DataFrame":
@@ -135,28 +118,6 @@ def load_history(folder: Path | str = ".", results: Path | str | None = None) ->
     return history(place, repository.line("HEAD"), files, manifests_of(repository))
 
 
-def asv_folders(repository: Repository) -> dict[str, Path] | None:
-    """Return the folders of a repository's own configuration of asv for convharness, if it has one."""
-    path = repository.root / CONFIGURATION
-    if not path.is_file():
-        return None
-    from .asv_environment import own_folders
-
-    return own_folders(path)
-
-
-def asv_results(repository: Repository, results: Path) -> Path:
-    """Return where asv keeps its results beside ours: below them, unless its own configuration says."""
-    folders = asv_folders(repository)
-    return folders["results"] if folders else results / "asv"
-
-
-def manifests_of(repository: Repository) -> list[Manifest]:
-    """Return what asv was told to track in a repository, by its own benchmarks or by ours for it."""
-    folders = (repository.root / "suites", repository.root / ".convharness" / "benchmarks")
-    return [Manifest.read(folder) for folder in folders if (folder / MANIFEST).is_file()]
-
-
 def history(
     results: Path,
     line: Sequence[Commit],
@@ -173,7 +134,7 @@ def history(
     rows = [row for one in tracked(results, line) for row in _rows(one)]
     if asv_results is not None:
         known = {_identity(row) for row in rows}
-        rows += [row for row in _asv_rows(asv_results, line, manifests) if _identity(row) not in known]
+        rows += [row for row in asv_rows(asv_results, line, manifests) if _identity(row) not in known]
     rows.sort(key=lambda row: (row["position"], row["suite"], row["implementation"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in COLUMNS:
@@ -183,7 +144,7 @@ def history(
     return frame
 
 
-def _rows(one: Tracked) -> Iterator[dict[str, Any]]:
+def _rows(one: TrackedCommit) -> Iterator[dict[str, Any]]:
     machine, environment = one.place
     for row in one.rows:
         yield {
@@ -217,79 +178,3 @@ def _relative(row: Row) -> dict[str, float | None]:
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return row["commit"], row["suite"], row["case"], row["implementation"]
-
-
-_FIGURES = {
-    "track_time": "time_median_s",
-    "track_relative_time": "relative_time",
-    "track_error": "error_u",
-    "track_plan": "plan_s",
-    "track_memory": "peak_memory_bytes",
-}
-
-
-def _asv_rows(
-    folder: Path, line: Sequence[Commit], manifests: Sequence[Manifest]
-) -> Iterator[dict[str, Any]]:
-    """Yield what asv's files have of our benchmarks; a failed one has no figure and no reason there."""
-    names = {name: one for known in manifests for name, one in attributes_of(known.implementations).items()}
-    suites = {module_of(source): Path(source).stem for known in manifests for source in known.suites}
-    places = {commit.hash: place for place, commit in enumerate(line)}
-    for path in sorted(folder.glob("*/*-*.json")):
-        stored = _decoded(path)
-        place = places.get(str(stored.get("commit_hash")))
-        if place is None:
-            continue
-        found: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for name, cells in stored.get("results", {}).items():
-            suite, _, rest = name.partition(".")
-            attribute, _, method = rest.partition(".")
-            row = dict(zip(stored["result_columns"], cells, strict=False))
-            if method not in _FIGURES or not row.get("params"):
-                continue
-            cases = list(product(*row["params"]))
-            values = row.get("result") or [None] * len(cases)  # null as a whole where all have failed
-            for (case,), value in zip(cases, values, strict=False):
-                key = suites.get(suite, suite), _literal(case), names.get(attribute, attribute)
-                figures = found.setdefault(key, {"failed": False})
-                figures["failed"] |= value is None
-                if isinstance(value, (int, float)) and not isnan(value):
-                    figures[_FIGURES[method]] = value
-        commit = line[place]
-        for (suite, case, implementation), figures in found.items():
-            has_failed = figures.pop("failed")
-            if figures or has_failed:
-                yield {
-                    **dict.fromkeys(COLUMNS),
-                    **figures,
-                    "commit": commit.hash,
-                    "position": place,
-                    "date": commit.date,
-                    "subject": commit.subject,
-                    "machine": path.parent.name,
-                    "environment": stored.get("env_name"),
-                    "suite": suite,
-                    "case": case,
-                    "implementation": implementation,
-                    "status": "passed" if figures and not has_failed else "error",
-                    "source": "asv",
-                }
-
-
-def _literal(text: str) -> str:
-    """Return the text that asv has written as Python would."""
-    try:
-        return str(literal_eval(text))
-    except (SyntaxError, ValueError):
-        return text
-
-
-def _decoded(path: Path) -> dict[str, Any]:
-    """Return one of asv's files, which may hold NaN and so are not quite JSON."""
-    import json
-
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is damaged: {error}") from None
-    return found if isinstance(found, dict) else {}

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from ..errors import CommitError, SuiteError
 from ..files.atomic import write_text
-from .asv import MANIFEST, Manifest
-from .history import CONFIGURATION
+from .asv.configuration import CONFIGURATION, PLUGIN, configuration_of, module_text
+from .asv.manifest import MANIFEST, Manifest
 from .repository import Repository
 from .snapshots import FOLDER, offered
-from .tracker import PLUGIN, configuration_of, module_text
 
 _BENCHMARKS = "suites"
 _EXAMPLE = '''"""Implementations of this repository; each file here is a family of its own."""

@@ -1,76 +1,50 @@
-"""Drives asv over commits, one `asv run` for each; what was interrupted goes on where it was.
+"""Tracks commits, one `asv run` for each; what was interrupted goes on where it was.
 
 asv checks out, builds, runs our engine in its `setup_cache` and keeps its own files. Our records are
-made on the way and are the truth: a commit is done when its run is complete and asv has its file.
+made on the way and are the truth: a commit is done when its run is complete and asv has its file. What
+happens is yielded as it happens; nothing here prints.
 """
 
-import fcntl
-import os
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
-import msgspec
-
-from ..errors import CommitError, HarnessError, ResultsError, SuiteError
-from ..files.atomic import write_text
+from ..engine.session import Session, started
+from ..machine.environment import machine
+from ..measure.stopwatch import Effort
 from ..oracle.verdict import FAILURES
-from ..plugins.libraries import is_installed
-from ..plugins.registry import is_wanted
-from ..problems.suite_files import find_suite
-from ..runs.store import (
-    encode_rows,
-    is_finished,
-    make_folder,
-    read_rows,
-    read_run,
-    run_folders,
-)
-from .asv import MANIFEST, Manifest, Order, attributes_of, found_from, module_of, suites_of, wishes
-from .history import CONFIGURATION, asv_folders, broken_of
+from ..problems.suite import Suite
+from ..runs.run import Tracked
+from ..runs.settings import Settings
+from ..runs.store import is_finished, read_rows, read_run, run_folders
+from .asv import process
+from .asv.manifest import Manifest, suites_of
+from .asv.order import wishes
+from .asv.process import Advance
+from .comparison import purpose_of
+from .events import Event, Suspicion
+from .plan import Plan
 from .repository import Commit, Repository
-from .snapshots import WORKING_TREE, store_of, version_of
+from .snapshots import WORKING_TREE, version_of
+from .timeline import stored_events
 
 State = Literal["measured", "kept", "nothing", "failed"]
 
-_ASV = (
-    # When we end, asv ends, and in its own way: it has started a server that only asv can end.
-    "import signal, sys; from convharness.workers import die_with_parent\n"
-    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); die_with_parent(signal.SIGTERM)\n"
-    "from asv.main import main; sys.argv[0] = 'asv'; main()"
-)
-PLUGIN = '''"""Makes convharness's environment known to asv."""
+CONFIRMED_S = 1.0
+"""How long each implementation is timed where a suspicion is looked into, in seconds."""
 
-from convharness import Worktree
-from convharness import introduce_machine as setup
-
-__all__ = ["Worktree", "setup"]
-'''
-_MODULE = '''"""The suite `{name}`, for asv."""
-
-from convharness import asv_benchmarks
-
-globals().update(asv_benchmarks(__file__))
-'''
-_POLL_S = 0.2
-_LAST_LINES = 12
+_MOST_TRIES = 3
+"""What a comparison cannot tell is compared again, three times as long."""
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """Where asv's configuration, benchmarks, results and site are."""
+class Itinerary:
+    """The commits that are tracked next, the oldest first."""
 
-    path: Path
-    benchmarks: Path
-    results: Path
-    html: Path
+    commits: Sequence[Commit]
 
 
 @dataclass(frozen=True)
@@ -86,297 +60,190 @@ class Outcome:
     seconds: float = 0.0
 
 
-Watch = Callable[[int, int, str], None]
-"""Is told how many records of how many a commit has, and of which is the latest."""
+@dataclass(frozen=True)
+class Comparing:
+    """Two commits are compared side by side: some implementations, for `budget_s` seconds each.
 
-
-def configured(repository: Repository, results: Path, suites: Sequence[str], threads: int) -> Configuration:
-    """Return asv's configuration: the repository's own, or else one that is made for it.
-
-    Raises `SuiteError` for a suite that the repository's own benchmarks do not have, and for threads
-    where its own configuration says them.
+    `title` names the later commit; `tries` counts from 1. The session is carried out when the next event
+    is asked for, unless that was done before.
     """
-    own = repository.root / CONFIGURATION
-    if folders := asv_folders(repository):
-        if threads != 1:
-            raise SuiteError([f"{own} says how many threads there are: OMP_NUM_THREADS in its matrix"])
-        return _checked(Configuration(own, **folders), suites)
-    store = store_of(repository)
-    folder = store / "benchmarks"
-    folder.mkdir(exist_ok=True)
-    known = Manifest.read(folder) if (folder / MANIFEST).exists() else Manifest([])
-    known.suites = [source for source in known.suites if _is_there(source, folder)]
-    asked = [_relative(source, folder) for source in suites] or known.suites or ["smoke"]
-    for source in asked:
-        find_suite(found_from(folder, source))
-        other = next((one for one in known.suites if module_of(one) == module_of(source)), source)
-        if other != source:
-            raise SuiteError([f"{source} and {other}, which is tracked, have one name; rename one of them"])
-        known.suites += [source] if source not in known.suites else []
-    _write_benchmarks(folder, known)
-    path = store / CONFIGURATION
-    facts = configuration_of(
-        repository.root.name,
-        "..",
-        "benchmarks",
-        os.path.relpath(results.resolve() / "asv", store),
-        threads,
-        work=".",
-    )
-    write_text(path, facts)
-    write_text(store / "asv_worktree.py", PLUGIN)
-    return Configuration(path, folder, results / "asv", store / "html")
+
+    title: str
+    implementations: tuple[str, ...]
+    cases: int
+    budget_s: float
+    tries: int
+    session: Session
 
 
-def _checked(found: Configuration, suites: Sequence[str]) -> Configuration:
-    """Return a repository's own configuration, if its benchmarks have all suites that are asked for."""
-    known = Manifest.read(found.benchmarks).modules
-    for source in suites:
-        if module_of(source) not in known:
-            raise SuiteError(
-                [f"{found.benchmarks / MANIFEST} has no suite {source!r}; add it there, and a module for it"]
-            )
-    return found
+@dataclass(frozen=True)
+class NotComparable:
+    """Two commits cannot be compared: the suites of today no longer have the cases that may have changed."""
+
+    title: str
 
 
-def _relative(source: str, folder: Path) -> str:
-    """Return a suite as a manifest names it: a file by its path from there."""
-    return os.path.relpath(Path(source).resolve(), folder.resolve()) if source.endswith(".toml") else source
+Happening = Itinerary | Advance | Outcome | Comparing | NotComparable
 
 
-def _is_there(source: str, folder: Path) -> bool:
-    """Say whether a suite that was tracked before can still be read."""
-    try:
-        find_suite(found_from(folder, source))
-    except HarnessError:
-        return False
-    return True
-
-
-def configuration_of(
-    project: str, repo: str, benchmarks: str, results: str, threads: int, *, work: str = ".asv"
-) -> str:
-    """Return the text of an asv.conf.json; below the folder `work` asv keeps checkouts and its site."""
-    facts = {
-        "version": 1,
-        "project": project,
-        "project_url": "#",
-        "show_commit_url": "#",
-        "repo": repo,
-        "dvcs": "git",
-        "branches": ["HEAD"],
-        "plugins": [".asv_worktree"],
-        "environment_type": "worktree",
-        "build_command": [],
-        "install_command": [],
-        "uninstall_command": [],
-        "matrix": {"env_nobuild": {"OMP_NUM_THREADS": [str(threads)]}},
-        "launch_method": "forkserver",
-        "default_benchmark_timeout": 60,
-        "benchmark_dir": benchmarks,
-        "results_dir": results,
-        "env_dir": PurePosixPath(work, "env").as_posix(),
-        "html_dir": PurePosixPath(work, "html").as_posix(),
-    }
-    return msgspec.json.format(msgspec.json.encode(facts)).decode() + "\n"
-
-
-def module_text(name: str) -> str:
-    """Return the text of a benchmark module."""
-    return _MODULE.format(name=name)
-
-
-def _write_benchmarks(folder: Path, manifest: Manifest) -> None:
-    """Write a manifest, and a module for each of its suites."""
-    manifest.write(folder)
-    (folder / "__init__.py").touch()
-    for path in folder.glob("[!_]*.py"):
-        if path.stem not in manifest.modules:
-            path.unlink()
-    for name in manifest.modules:
-        write_text(folder / f"{name}.py", module_text(name))
-
-
-@contextmanager
-def alone_in(repository: Repository) -> Iterator[None]:
-    """Walk alone; raises `CommitError` where another process walks over the commits of a repository."""
-    file = os.open(store_of(repository) / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        message = f"another convharness track is at work in {repository.root}; wait for it"
-        raise CommitError(message) from None
-    try:
-        yield
-    finally:
-        os.close(file)
-
-
-def walk(
-    repository: Repository,
-    commits: Sequence[Commit],
-    configuration: Configuration,
-    order: Order,
-    watch: Watch = lambda _done, _total, _words: None,
-) -> Iterator[Outcome]:
-    """Track commits one after the other, and yield what came of each.
+def track(plan: Plan, commits: Sequence[Commit]) -> Iterator[Itinerary | Advance | Outcome]:
+    """Track commits one after the other, and yield what comes of each.
 
     What is done is kept; what was begun goes on. A commit that fails does not stop the rest.
     """
+    yield Itinerary(commits)
     for commit in commits:
-        folder = _run_of(configuration, commit, order)
-        if folder is not None and is_finished(folder) and _has_file(configuration, commit, order):
-            yield _told(commit, folder, "kept", 0.0)
+        folder = _run_of(plan, commit)
+        if folder is not None and is_finished(folder) and _has_file(plan, commit):
+            yield _outcome(commit, folder, "kept", 0.0)
             continue
         start = time.monotonic()
-        reason = _tracked(repository, commit, configuration, order, watch)
-        folder = _run_of(configuration, commit, order)
+        reason = yield from _measured(plan, commit)
+        folder = _run_of(plan, commit)
         seconds = time.monotonic() - start
         if folder is None or not is_finished(folder):
             yield Outcome(commit, "failed", reason=reason, seconds=seconds)
         else:
-            yield _told(commit, folder, "measured", seconds)
+            yield _outcome(commit, folder, "measured", seconds)
 
 
-def _tracked(
-    repository: Repository, commit: Commit, configuration: Configuration, order: Order, watch: Watch
-) -> str:
+def _measured(plan: Plan, commit: Commit) -> Generator[Advance, None, str]:
     """Let asv run on a commit, again if there is what it did not know of; return why it failed."""
-    manifest = Manifest.read(configuration.benchmarks)
-    if not manifest.implementations:
-        _learn(configuration, _names_at(repository, commit))
-    reason = _asv_run(repository, commit, configuration, order, watch)
-    folder = _run_of(configuration, commit, order)
+    benchmarks = plan.configuration.benchmarks
+    if not Manifest.read(benchmarks).implementations:
+        _learn(benchmarks, _names_at(plan.repository, commit))
+    again = plan.repository, commit, plan.configuration, plan.order
+    reason = yield from process.run(*again)
+    folder = _run_of(plan, commit)
     if folder is not None and is_finished(folder):
-        offered_here = read_run(folder).environment.get("contents") or {}
-        if _learn(configuration, offered_here):
-            reason = _asv_run(repository, commit, configuration, order, watch)
+        purpose = read_run(folder).purpose
+        if isinstance(purpose, Tracked) and _learn(benchmarks, purpose.contents):
+            reason = yield from process.run(*again)
     return reason
 
 
 def _names_at(repository: Repository, commit: Commit) -> list[str]:
-    """Return names for asv to begin with: it runs nothing for who has no benchmarks."""
+    """Return names for asv to begin with: it runs nothing where there are no benchmarks."""
     for name in (WORKING_TREE, commit.hash):
         if found := version_of(repository, name).registry().implementations:
             return [one.own_name for one in found]
     return ["none.yet"]
 
 
-def _learn(configuration: Configuration, names: Any) -> bool:
+def _learn(benchmarks: Path, names: Iterable[str]) -> bool:
     """Add names to what asv knows; say whether there were new ones."""
-    manifest = Manifest.read(configuration.benchmarks)
+    manifest = Manifest.read(benchmarks)
     new = [name for name in names if name not in manifest.implementations]
     if new:
         manifest.implementations += new
-        manifest.write(configuration.benchmarks)
+        manifest.write(benchmarks)
     return bool(new)
 
 
-def _asv_run(
-    repository: Repository, commit: Commit, configuration: Configuration, order: Order, watch: Watch
-) -> str:
-    """Let asv run on a commit and watch its progress; return its last words."""
-    words = ["run", "--config", str(configuration.path), "--bench", _wanted(configuration, order)]
-    words.append(f"{commit.hash}^!")
-    results = Path(order.results or "results")
-    if not results.exists():  # it is not to be committed by accident, and then taken away by a checkout
-        write_text(make_folder(results) / ".gitignore", "*\n")
-    with TemporaryDirectory() as place, TemporaryFile("w+", errors="replace") as log:
-        progress = Path(place) / "progress"
-        progress.touch()
-        told = msgspec.structs.replace(order, progress=str(progress), is_resumable=True)
-        process = subprocess.Popen(  # noqa: S603 our own interpreter
-            [sys.executable, "-c", _ASV, *words],
-            cwd=repository.root,
-            env={**os.environ, **told.variables(), "PYTHONWARNINGS": "ignore"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            while process.poll() is None:
-                _watch(progress, watch)
-                time.sleep(_POLL_S)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-        log.seek(0)
-        lines = [line.rstrip() for line in log if line.strip()]
-    return "\n".join(lines[-_LAST_LINES:])
-
-
-def _wanted(configuration: Configuration, order: Order) -> str:
-    """Return the expression for the benchmarks that are wished for: asv forgets what it runs in vain."""
-    manifest = Manifest.read(configuration.benchmarks)
-    known = attributes_of(manifest.implementations)
-    names = [name for name, one in known.items() if is_wanted(one, order.patterns)]
-    names = names or list(known)  # else asv runs nothing
-    modules = order.suites or manifest.modules
-    return rf"^({'|'.join(map(re.escape, modules))})\.({'|'.join(map(re.escape, names))})\."
-
-
-def _watch(progress: Path, watch: Watch) -> None:
-    lines = progress.read_text("utf-8", "replace").splitlines()
-    if lines:
-        total, _, words = lines[-1].partition("\t")
-        watch(len(lines), int(total), words.replace("\t", " "))
-
-
-def published(configuration: Configuration, line: Sequence[Commit]) -> Path:
-    """Let asv make its site of all that it has, and return its first page.
-
-    With asv-tachyon installed the site looks as that has it, and needs nothing from the network.
-
-    Raises `ResultsError` with asv's last words where it fails.
-    """
-    done = subprocess.run(  # noqa: S603 our own interpreter
-        [sys.executable, "-m", "asv", "publish", "--config", str(configuration.path)],
-        cwd=configuration.path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        raise ResultsError(f"asv publish failed: {words[-1]}")
-    if is_installed("asv_tachyon"):
-        subprocess.run(  # noqa: S603 our own interpreter
-            [sys.executable, "-m", "asv_tachyon", "install", str(configuration.html)],
-            check=True,
-            capture_output=True,
-        )
-        subjects = {commit.hash: commit.subject for commit in line}
-        write_text(configuration.html / "commits.json", encode_rows([subjects], lines=True))
-    return configuration.html / "index.html"
-
-
-def _run_of(configuration: Configuration, commit: Commit, order: Order) -> Path | None:
+def _run_of(plan: Plan, commit: Commit) -> Path | None:
     """Return the latest run of a commit on this machine with these wishes, finished or not."""
-    from ..machine.environment import machine
-
-    asked = wishes(suites_of(configuration.benchmarks, order.suites), order.patterns)
-    wanted = (commit.hash, machine(), asked, order.level, order.seed, order.threads)
-    for folder in reversed(run_folders(Path(order.results or "results"))):
+    order = plan.order
+    asked = wishes(suites_of(plan.configuration.benchmarks, order.suites), order.patterns)
+    wanted = (commit.hash, machine(), order.level, order.seed, order.threads)
+    for folder in reversed(run_folders(plan.results)):
         run = read_run(folder)
-        facts = [run.environment.get(name) for name in ("commit", "machine", "tracked")]
-        settings = [run.settings.get(name) for name in ("level", "seed", "threads")]
-        if (*facts, *settings) == wanted:
+        facts = (run.commit, run.machine, run.settings.level, run.settings.seed, run.settings.threads)
+        if isinstance(run.purpose, Tracked) and run.purpose.wishes == asked and facts == wanted:
             return folder
     return None
 
 
-def _has_file(configuration: Configuration, commit: Commit, order: Order) -> bool:
-    """Say whether asv has results of a commit, with so many threads."""
-    name = f"{commit.hash[:8]}-*OMP_NUM_THREADS{order.threads}*.json"
-    return any(configuration.results.glob(f"*/{name}"))
+def _has_file(plan: Plan, commit: Commit) -> bool:
+    """Say whether asv has results of a commit, with this number of threads."""
+    name = f"{commit.hash[:8]}-*OMP_NUM_THREADS{plan.order.threads}*.json"
+    return any(plan.configuration.results.glob(f"*/{name}"))
 
 
-def _told(commit: Commit, folder: Path, state: State, seconds: float) -> Outcome:
+def _outcome(commit: Commit, folder: Path, state: State, seconds: float) -> Outcome:
     rows = list(read_rows(folder))
-    broken = tuple(map(str, broken_of(read_run(folder))))
+    purpose = read_run(folder).purpose
+    broken = tuple(map(str, purpose.broken)) if isinstance(purpose, Tracked) else ()
     failed = sum(row["status"] in FAILURES for row in rows)
     nothing = not rows and not broken
     return Outcome(commit, "nothing" if nothing else state, len(rows), failed, broken, seconds=seconds)
+
+
+def confirm(plan: Plan) -> Iterator[Comparing | NotComparable]:
+    """Compare side by side what may have changed, until nothing is left that can be looked into here."""
+    tries: Counter[Suspicion] = Counter()
+    while True:
+        _, suspicions = stored_events(plan.repository, plan.line, plan.results, plan.thresholds)
+        pairs: dict[tuple[str, str], list[Suspicion]] = {}
+        for one in suspicions:
+            if tries[one] < _MOST_TRIES and one.machine == machine():
+                pairs.setdefault((one.before.hash, one.after.hash), []).append(one)
+        if not pairs:
+            return
+        for pair, mine in pairs.items():
+            number = 1 + max(tries[one] for one in mine)
+            tries.update(mine)
+            event = _comparison(plan, pair, mine, number)
+            yield event
+            if isinstance(event, Comparing):
+                for _ in event.session.records():
+                    pass
+            else:
+                tries.update(dict.fromkeys(mine, _MOST_TRIES))
+
+
+def _comparison(
+    plan: Plan, pair: tuple[str, str], suspicions: Sequence[Suspicion], number: int
+) -> Comparing | NotComparable:
+    """Return what measures the suspicious implementations and cases of two commits side by side.
+
+    With each try that takes three times as long.
+    """
+    versions = [version_of(plan.repository, name) for name in pair]
+    names = sorted({one.series[2] for one in suspicions})
+    chosen = [
+        one for version in versions for one in version.registry().implementations if one.own_name in names
+    ]
+    suites = _of_cases(suites_of(plan.configuration.benchmarks), {one.series[:2] for one in suspicions})
+    if not suites:
+        return NotComparable(versions[1].title)
+    order = plan.order
+    budget = 3 ** (number - 1) * max(CONFIRMED_S, 2 * (order.budget_s or 0))
+    effort = Effort(budget_s=budget)
+    settings = Settings(level="quick", seed=order.seed, threads=order.threads, timed=True, effort=effort)
+    purpose = purpose_of(versions)
+    this = started(settings, {"commit": purpose.other.commit, "dirty": False}, plan.command, purpose=purpose)
+    session = Session(this, suites, chosen, plan.results)
+    return Comparing(versions[1].title, tuple(names), sum(map(len, suites)), budget, number, session)
+
+
+def _of_cases(suites: Sequence[Suite], wanted: set[tuple[str, str]]) -> list[Suite]:
+    """Return suites with the wanted cases only, by suite and label; those that have none are left out."""
+    some = [
+        replace(suite, cases=tuple(case for case in suite if (suite.name, case.label) in wanted))
+        for suite in suites
+    ]
+    return [suite for suite in some if len(suite)]
+
+
+def bisect(plan: Plan, *, confirmed: bool = True) -> Iterator[Happening]:
+    """Track commits in the middle of what is between, until every change has a commit of its own.
+
+    What cannot be tracked is passed over. With `confirmed`, times are compared side by side as well.
+    """
+    tried: set[str] = set()
+    while True:
+        found, _ = stored_events(plan.repository, plan.line, plan.results, plan.thresholds)
+        wanted = [_middle(one, tried) for one in found if one.between]
+        commits = list({one.hash: one for one in wanted if one is not None}.values())
+        if not commits:
+            return
+        tried |= {one.hash for one in commits}
+        yield from track(plan, commits)
+        if confirmed:
+            yield from confirm(plan)
+
+
+def _middle(event: Event, tried: set[str]) -> Commit | None:
+    """Return the commit that halves those of which one may have brought an event."""
+    left = [one for one in event.between if one.hash not in tried]
+    return left[len(left) // 2] if left else None

@@ -1,12 +1,11 @@
 """Cases × implementations → a stream of records; this module never prints and never writes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 from ..machine.ceilings import Ceilings
 from ..machine.environment import limit_threads
-from ..measure.stopwatch import Effort
 from ..numerics.arrays import adapter
 from ..oracle import Oracle
 from ..oracle.shrinking import shrunk
@@ -16,7 +15,8 @@ from ..plugins.declaration import Implementation
 from ..plugins.libraries import is_installed, library_version, missing
 from ..problems.suite import Case, Suite
 from ..runs.record import Measurement, Record
-from ..workers import Limits, WorkerPool, ceilings_of, measured_ceilings
+from ..runs.settings import Settings
+from ..workers import WorkerPool, ceilings_of, measured_ceilings
 from .contestant import TimingFailure
 from .timing import time_case
 
@@ -24,35 +24,6 @@ Key = tuple[str, str, str]
 """Suite, case and implementation."""
 
 Outcomes = Mapping[str, Measurement | TimingFailure]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to judge, and whether and how to time; `reference` as in `timing.time_case`.
-
-    `jobs` processes judge, one times; the others are measured against the implementation `baseline`.
-    With `exit_first` an implementation is left out after its first failure; with `shrink` a failure is
-    reduced to the smallest problem that shows it. One call may take `timeout_s`, and the process of an
-    implementation `memory_bytes`.
-    """
-
-    level: str = "standard"
-    seed: int = 0
-    threads: int = 1
-    jobs: int = 1
-    exit_first: bool = False
-    shrink: bool = False
-    timeout_s: float = Limits.call_s
-    memory_bytes: int = field(default_factory=lambda: Limits().memory_bytes)
-    timed: bool = False
-    reference: bool = False
-    baseline: str | None = None
-    effort: Effort = field(default_factory=Effort)
-
-    @property
-    def limits(self) -> Limits:
-        """Return the limits of an implementation's process."""
-        return Limits(self.timeout_s, self.memory_bytes)
 
 
 def run(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..commits.events import Event
-from ..runs.record import Run
+from ..runs.run import Run
 from ..runs.store import Row, frame_of, read_rows, read_run
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ meantime is found out and undone.
 import contextlib
 import fcntl
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +16,8 @@ import msgspec
 from ..errors import ResultsError
 from ..files.atomic import new_name, replacing
 from ..files.text import as_unicode
-from .record import Record, Run
+from .record import Record
+from .run import Run, Selection
 from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
 
 
@@ -155,21 +155,30 @@ def interrupted_run(name: str | None, results: Path) -> Path | None:
     return folders[-1] if folders else None
 
 
-def check_same(run: Run, settings: dict[str, Any], environment: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run that was started with other settings, on another machine or commit.
+def check_same(run: Run, other: Run) -> None:
+    """Refuse to go on with a run as another that has other settings, another selection, machine or commit.
 
     Raises `ResultsError`.
     """
-    before = msgspec.json.decode(msgspec.json.encode(run.settings))
-    now = msgspec.json.decode(msgspec.json.encode(settings))
-    for name in ("machine", "commit"):
-        before[name], now[name] = run.environment.get(name), environment.get(name)
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-    if changed:
-        name = changed[0]
-        raise ResultsError(
-            f"run {run.id} was started with {name}={before.get(name)}, not {now.get(name)}; start a new one"
-        )
+    if run.selection is None and other.selection is not None:
+        raise ResultsError(f"run {run.id} does not say what was selected; start it again")
+    before, now = _decisive(run), _decisive(other)
+    for name in sorted(before):
+        if before[name] != now[name]:
+            was, is_now = (
+                ",".join(one) if isinstance(one, tuple) else one for one in (before[name], now[name])
+            )
+            raise ResultsError(f"run {run.id} was started with {name}={was}, not {is_now}; start a new one")
+
+
+def _decisive(run: Run) -> dict[str, Any]:
+    """Return what must be equal for the records of two runs to belong together, as people read it."""
+    return {
+        **msgspec.to_builtins(run.settings),
+        **msgspec.to_builtins(run.selection or Selection()),
+        "machine": run.machine,
+        "commit": run.commit,
+    }
 
 
 def _opened(path: Path) -> int:

@@ -9,7 +9,6 @@ results/runs/<run id>/run.json          environment, settings, versions, commit
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,9 @@ from ..errors import ResultsError, did_you_mean
 from ..files.atomic import replacing, rewriting, write_text, writing
 from ..measure.stats import Pass
 from ..oracle.verdict import STATUSES
-from .record import COLUMNS, NESTED_COLUMNS, Run
+from .record import COLUMNS, NESTED_COLUMNS
+from .run import Plain, Purpose, Run, Selection, decoded
+from .settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,25 +31,24 @@ Row = dict[str, Any]
 _LARGEST = 2**63
 RECORDS_FILE = "records.jsonl"
 RUN_FILE = "run.json"
-_FORMER_SETTINGS = {"yardstick": "reference"}
-"""Settings that runs of earlier versions hold under another name, and their present names."""
-
 _WAY_OUT = "delete the folder of that run, or put its files back as they were"
 
 
 def new_run(
     environment: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    settings: Settings,
     command: str,
     planned: int | None = None,
     *,
-    arguments: Sequence[str] = (),
+    purpose: Purpose | None = None,
+    selection: Selection | None = None,
 ) -> Run:
-    """Return a run that starts now, with an id of its own that sorts by time."""
+    """Return a run that starts now in this folder, with an id of its own that sorts by time."""
     now = datetime.now(UTC)
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     started_at = now.isoformat(timespec="seconds")
-    return Run(run_id, started_at, command, environment, settings, planned, tuple(arguments), str(Path.cwd()))
+    facts = (run_id, started_at, command, environment, settings, planned)
+    return Run(*facts, purpose or Plain(), selection, str(Path.cwd()))
 
 
 def cannot(what: str, path: Path, error: OSError) -> str:
@@ -192,13 +192,11 @@ def _checked(row: Row) -> Row:
 def read_run(folder: Path) -> Run:
     """Return a run's own facts; raises `ResultsError` where there are none."""
     try:
-        run = msgspec.json.decode((folder / RUN_FILE).read_bytes(), type=Run)
+        return decoded((folder / RUN_FILE).read_bytes())
     except OSError as error:
         raise ResultsError(f"cannot read {folder / RUN_FILE}: {error.strerror}; is {folder} a run?") from None
     except msgspec.MsgspecError as error:
         raise ResultsError(f"{folder / RUN_FILE} is damaged: {error}; {_WAY_OUT}") from None
-    settings = {_FORMER_SETTINGS.get(name, name): value for name, value in run.settings.items()}
-    return replace(run, settings=settings)
 
 
 def run_folders(results: Path) -> list[Path]:
@@ -237,7 +235,7 @@ def frame_of(rows: Sequence[Row], runs: Sequence[Run]) -> "pd.DataFrame":
             "started_at": run.started_at,
             "command": run.command,
             "environment": dict(run.environment),
-            "settings": dict(run.settings),
+            "settings": msgspec.to_builtins(run.settings),
             "planned": run.planned,
             "records": sum(row["run"] == run.id for row in rows),
         }

@@ -435,7 +435,7 @@ def test_a_bug_of_ours_exits_with_3_and_keeps_its_traceback(
     def surprise(*_: object, **__: object) -> None:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr("convharness.reports.listing.suite_rows", surprise)
+    monkeypatch.setattr("convharness.cli.listing.suite_rows", surprise)
     done = command("suite", "list")
 
     assert (3, "") == (done.code, done.out)

@@ -7,42 +7,66 @@ import click
 import pytest
 
 from convharness.cli import options
-from convharness.cli.main import cli, verify
+from convharness.cli.main import COMMANDS, cli
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import LEVELS
 from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
 
 
-def choices(command: click.Command, name: str) -> tuple[str, ...]:
+def command_of(name: str) -> click.Command:
+    """Return a command, loaded."""
+    found = cli.get_command(click.Context(cli), name)
+    assert found is not None
+    return found
+
+
+def choices(command: str, name: str) -> tuple[str, ...]:
     """Return what an option of a command can be."""
-    option = next(parameter for parameter in command.params if parameter.name == name)
+    option = next(parameter for parameter in command_of(command).params if parameter.name == name)
     assert isinstance(option.type, click.Choice)
     return tuple(option.type.choices)
 
 
 def chosen(command: str, *words: str) -> dict[str, object]:
     """Return what a command has understood."""
-    return cli.commands[command].make_context(command, list(words)).params
+    return command_of(command).make_context(command, list(words)).params
 
 
 def test_levels_are_those_of_the_oracle() -> None:
-    """The command line spells them out because it must start without the oracle."""
-    assert LEVELS == choices(verify, "level")
+    """And a user can ask for each."""
+    assert LEVELS == choices("verify", "level")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_listed_with_its_own_help(name: str) -> None:
+    """The list is shown without loading the commands, from texts that could fall behind theirs."""
+    text = (command_of(name).help or "").partition("\n\n")[0]
+
+    assert (name, COMMANDS[name].help) == (command_of(name).name, " ".join(text.split()))
+
+
+def test_the_list_of_commands_is_as_click_writes_it() -> None:
+    """Name and short help, as wide as there is room."""
+    context = click.Context(cli, info_name="convharness", terminal_width=80)
+    plain = click.Group("convharness", {name: command_of(name) for name in COMMANDS}, help=cli.help)
+    plain.params = cli.params
+
+    assert plain.get_help(context) == cli.get_help(context)
 
 
 def test_formats_are_those_of_the_reports() -> None:
     """HTML is a file of its own and belongs to `report` alone, and a comparison to `compare`."""
     assert set(FORMATS) == {*options.FORMATS, "html", "comparison"}
-    assert set(FORMATS) == set(choices(cli.commands["report"], "format_name"))
+    assert set(FORMATS) == set(choices("report", "format_name"))
 
 
 def test_what_can_be_chosen_can_be_shown() -> None:
     """Each command offers only formats that its subject has."""
-    lists = [choices(cli.commands[name], "format_name") for name in ("selftest", "doctor", "list")]
+    lists = [choices(name, "format_name") for name in ("selftest", "doctor", "list")]
 
     assert set() == {word for words in lists for word in words} - set(LISTS)
-    assert tuple(EVENTS) == choices(cli.commands["track"], "format_name")
-    assert {"junit"} == set(choices(cli.commands["compare"], "format_name")) - set(CHANGES)
+    assert tuple(EVENTS) == choices("track", "format_name")
+    assert {"junit"} == set(choices("compare", "format_name")) - set(CHANGES)
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), (" 2% ", 0.02)])
@@ -62,7 +86,7 @@ def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("command", ["time", "run"])
 def test_how_long_to_measure_is_the_engine_s_own_default(command: str) -> None:
-    """The command line spells it out because it must start without the engine."""
+    """Where nothing is said."""
     found, effort = chosen(command), Effort()
 
     assert (effort.budget_s, effort.precision, effort.cache) == (

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from convharness.commits.changes import Change
-from convharness.commits.events import Event, Suspicion, events
-from convharness.commits.history import Tracked
+from convharness.commits.events import Event, Suspicion
+from convharness.commits.history import TrackedCommit
 from convharness.commits.repository import Commit
+from convharness.commits.timeline import events
 from convharness.measure.decisions import Decision
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
-from convharness.runs.record import Run
+from convharness.runs.run import Run, Tracked, decoded
 
 LINE = [
     Commit(
@@ -38,7 +39,7 @@ def tracked(
     missing: Sequence[str | Unavailable] = (),
     problem: str = "c2h4w4-o2k1",
     machine: str = "here",
-) -> Tracked:
+) -> TrackedCommit:
     """Return a commit with a record of each name; every commit's code is another one, if nobody says.
 
     `offered` are names that are there, too, but were not asked for.
@@ -48,6 +49,7 @@ def tracked(
     content = f"content {number}" if content is None else content
     facts = {
         "machine": machine,
+        "tracked": ["mini"],
         "contents": dict.fromkeys((*names, *offered), content),
         "broken": msgspec.to_builtins(broken),
         "unavailable": msgspec.to_builtins(missing),
@@ -65,7 +67,15 @@ def tracked(
         }
         for name in names
     ]
-    return Tracked(LINE[number], number, Run(f"run-{number}", "", "", facts, {}), rows)
+    run = stored_by_an_earlier_version(f"run-{number}", facts)
+    assert isinstance(run.purpose, Tracked)
+    return TrackedCommit(LINE[number], number, run, run.purpose, rows)
+
+
+def stored_by_an_earlier_version(name: str, environment: dict[str, Any]) -> Run:
+    """Return a run whose environment told what it was for."""
+    facts = {"id": name, "started_at": "", "command": "", "environment": environment, "settings": {}}
+    return decoded(msgspec.json.encode(facts))
 
 
 def unimported(name: str, where: str = "line 3") -> BrokenPlugin:
@@ -74,7 +84,7 @@ def unimported(name: str, where: str = "line 3") -> BrokenPlugin:
 
 
 def found(
-    some: Sequence[Tracked], verdicts: Mapping[tuple[int, int], float] | None = None
+    some: Sequence[TrackedCommit], verdicts: Mapping[tuple[int, int], float] | None = None
 ) -> tuple[list[tuple[int, list[str]]], list[tuple[int, int]]]:
     """Return at which commits what happened, and which pairs of commits are suspicious.
 

@@ -1,34 +1,43 @@
 """What is known over commits, from runs on disk."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from convharness import Measurement, ResultsError, Verdict
+from convharness import Measurement, ResultsError, Settings, Verdict
 from convharness.commits.history import COLUMNS, history, tracked
 from convharness.commits.repository import Commit
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
 from convharness.runs.journal import RunWriter
+from convharness.runs.run import Plain, Purpose, Tracked
 from convharness.runs.store import compact, new_run
 
 from ..runs.test_store import record
 
 LINE = [Commit(f"{n}" * 40, datetime(2026, 1, 1 + n, tzinfo=UTC), (), f"Commit {n}") for n in range(3)]
+TRACKED = Tracked(("s",))
 TWICE = Measurement(
     [(kin, (2.0, 2.0)) for kin in range(3)], [1, 1, 1], reference=[(kin, (1.0, 1.0)) for kin in range(3)]
 )
 
 
-def run_at(results: Path, at: Commit, *records: Any, finished: bool = True, **facts: Any) -> None:
+def run_at(
+    results: Path,
+    at: Commit,
+    *records: Any,
+    finished: bool = True,
+    purpose: Purpose = TRACKED,
+    **facts: Any,
+) -> None:
     """Write a run that was tracked at a commit."""
-    environment = {"commit": at.hash, "machine": "m", "python": "3.11.7", "tracked": ["s"], **facts}
-    settings = {"level": "quick", "seed": 0}
+    environment = {"commit": at.hash, "machine": "m", "python": "3.11.7", **facts}
     number = len(list(results.glob("runs/*")))
-    run = replace(new_run(environment, settings, "convharness track"), id=f"run-{number}")
+    started = new_run(environment, Settings(level="quick"), "convharness track", purpose=purpose)
+    run = replace(started, id=f"run-{number}")
     with RunWriter(results, run) as writer:
         for one in records:
             writer.append(one)
@@ -46,7 +55,7 @@ def test_commits_come_in_the_order_of_their_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "facts",
-    [{"tracked": None}, {"commit": "f" * 40}, {"finished": False}],
+    [{"purpose": Plain()}, {"commit": "f" * 40}, {"finished": False}],
     ids=lambda facts: next(iter(facts)),
 )
 def test_what_is_no_part_of_the_line_is_left_out(facts: dict[str, Any], tmp_path: Path) -> None:
@@ -71,7 +80,7 @@ def test_what_was_broken_at_a_commit_is_read_back_as_it_was(tmp_path: Path) -> N
     """The file, the reason, and what lacks a library."""
     mistake = BrokenPlugin("import", "implementations/my conv.py", "my conv", "line 3")
     lacking = Unavailable("mine", "nunpy", "implementations/mine.py")
-    run_at(tmp_path, LINE[0], record(), broken=[asdict(mistake)], unavailable=[asdict(lacking)])
+    run_at(tmp_path, LINE[0], record(), purpose=Tracked(("s",), broken=(mistake,), unavailable=(lacking,)))
     (one,) = tracked(tmp_path, LINE)
 
     assert ((mistake,), (lacking,)) == (one.broken, one.missing)
@@ -79,11 +88,10 @@ def test_what_was_broken_at_a_commit_is_read_back_as_it_was(tmp_path: Path) -> N
 
 def test_a_run_that_stores_something_else_than_a_mistake_is_damaged(tmp_path: Path) -> None:
     """It is named, as any damaged run is."""
-    run_at(tmp_path, LINE[0], record(), broken=[{"kind": "odd"}])
-    (one,) = tracked(tmp_path, LINE)
+    run_at(tmp_path, LINE[0], record(), purpose=Tracked(("s",), broken=({"kind": "odd"},)))
 
-    with pytest.raises(ResultsError, match=r"^run run-0 is damaged: what is broken: "):
-        _ = one.broken
+    with pytest.raises(ResultsError, match=r"run-0/run.json is damaged: .*broken"):
+        tracked(tmp_path, LINE)
 
 
 def test_machines_and_levels_are_places_of_their_own(tmp_path: Path) -> None:
@@ -98,7 +106,7 @@ def test_machines_and_levels_are_places_of_their_own(tmp_path: Path) -> None:
 
 def test_the_table_has_its_columns_and_times_relative_to_the_reference(tmp_path: Path) -> None:
     """With the interval over processes."""
-    run_at(tmp_path, LINE[1], record(measured=TWICE), contents={"test.nothing": "abc"})
+    run_at(tmp_path, LINE[1], record(measured=TWICE), purpose=Tracked(("s",), {"test.nothing": "abc"}))
     frame = history(tmp_path, LINE)
     (row,) = frame.to_dict("records")
 

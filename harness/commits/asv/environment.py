@@ -17,7 +17,7 @@ from asv.environment import Environment
 from asv.machine import Machine, MachineCollection
 from asv.util import UserError
 
-from ..errors import SuiteError
+from ...errors import SuiteError
 
 
 def own_folders(path: Path) -> dict[str, Path] | None:

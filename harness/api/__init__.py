@@ -1,0 +1,1 @@
+"""What the command line does, as functions for Python: they take and return values, and print nothing."""

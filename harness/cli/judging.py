@@ -1,0 +1,137 @@
+"""The commands that judge implementations, and time those that are right."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..engine.choice import check_baseline, chosen_suites
+from ..engine.session import Session, as_before
+from ..files.atomic import write_text
+from ..machine.environment import limit_threads
+from ..problems.suite_files import CONFORMANCE
+from ..reports.formats import FORMATS, render
+from ..reports.report import Report
+from ..runs.journal import interrupted_run
+from ..runs.run import Plain
+from ..runs.store import make_folder
+from . import options
+from .console import say, show, stdout_kept
+from .exit_codes import FAILED, MISTAKE, PASSED
+from .session import begun, carried_out, discovered, selected, selection_of, settings_of
+
+
+@click.command()
+@options.verifying
+def verify(**chosen: Any) -> int:
+    """Judge implementations: right or wrong, and how exact."""
+    return judged(timed=False, **chosen)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="NAME|FILE...")
+@options.thorough
+@options.seed
+@options.threads
+@options.results
+@options.format_of(*options.FORMATS)
+@options.jobs
+@options.exit_first
+@options.timeout
+@options.memory
+@options.resume
+def check(names: Sequence[str], **chosen: Any) -> int:
+    """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
+    if not names and chosen["resume"] is None:
+        raise click.UsageError("name an implementation, or a plugin file")
+    files = [name for name in names if name.endswith(".py")]
+    patterns = [name for name in names if name not in files]
+    return judged(
+        timed=False,
+        suites=CONFORMANCE,
+        plugins=files,
+        patterns=patterns,
+        only_plugins=bool(files),
+        **chosen,
+    )
+
+
+@click.command()
+@options.verifying
+def shrink(**chosen: Any) -> int:
+    """Find the smallest problem at which an implementation fails; `verify --shrink` by another name."""
+    return judged(timed=False, **{**chosen, "shrink": True})
+
+
+@click.command()
+@options.timing
+def time(**chosen: Any) -> int:
+    """Time the implementations that are right, side by side."""
+    return judged(timed=True, **chosen)
+
+
+@click.command()
+@options.timing
+def run(**chosen: Any) -> int:
+    """Verify, time and report: the whole, on suite 'smoke' by default."""
+    return judged(timed=True, purpose=Plain(is_reported=True), **chosen)
+
+
+def judged(
+    *,
+    format_name: str,
+    results: Path,
+    resume: str | None = None,
+    purpose: Plain | None = None,
+    **chosen: Any,
+) -> int:
+    """Judge what the options select, store and show it; return the exit code."""
+    resumed = _taken_up(resume, results)
+    if resumed is not None and _is_all_there_is("resume", "results", "format_name"):
+        selection, settings, purpose = as_before(resumed)
+    else:
+        selection, settings = selection_of(chosen), settings_of(**chosen)
+        purpose = purpose or Plain()
+    limit_threads(settings.threads)
+    with stdout_kept():
+        suites = chosen_suites(selection)
+        registry = discovered(selection.plugins)
+        implementations = selected(selection, registry)
+        check_baseline(settings.baseline, implementations)
+        this = begun(settings, purpose=purpose, selection=selection)
+        session = Session(this, suites, implementations, results, resumed=resumed)
+        carried_out(session, resumed)
+    report = Report(session.rows, [session.run], settings.baseline)
+    show(render(format_name, report, FORMATS))
+    if purpose.is_reported:
+        _write_reports(report, session.run.id, results)
+    return FAILED if session.has_failed else MISTAKE if registry.broken else PASSED
+
+
+def _taken_up(name: str | None, results: Path) -> Path | None:
+    """Return the folder of the run that is to go on, or None where a new one begins."""
+    if name is None:
+        return None
+    folder = interrupted_run(name, results)
+    if folder is None:
+        say("there is no run to go on with; this is a new one")
+    return folder
+
+
+def _is_all_there_is(*names: str) -> bool:
+    """Say whether the command line has nothing but these options."""
+    context = click.get_current_context()
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    return given <= set(names)
+
+
+def _write_reports(report: Report, name: str, results: Path) -> None:
+    folder = make_folder(results / "reports")
+    for format_name, suffix in (("markdown", "md"), ("csv", "csv"), ("html", "html")):
+        path = write_text(folder / f"{name}.{suffix}", render(format_name, report, FORMATS))
+    say(f"the report is {path}")

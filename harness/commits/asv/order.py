@@ -1,0 +1,52 @@
+"""What `convharness track` orders of the process that asv starts for a commit."""
+
+import os
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from ...problems.suite import Suite
+
+ORDER_VARIABLE = "CONVHARNESS_ORDER"
+"""The environment variable in which `convharness track` hands its wishes to what runs inside asv."""
+
+
+class Order(msgspec.Struct, forbid_unknown_fields=True):
+    """What `convharness track` wishes: where results go, what is run and how; `resumes` a run it knows.
+
+    `suites` are names of benchmark modules, `patterns` globs of implementations; none means all.
+    `progress` is a file to which a line is added for every record. Without any wish it is as a plain
+    `asv run` has it: everything, anew.
+    """
+
+    results: str | None = None
+    progress: str | None = None
+    patterns: list[str] = []
+    suites: list[str] = []
+    budget_s: float | None = None
+    level: str = "standard"
+    seed: int = 0
+    threads: int = 1
+    is_resumable: bool = False
+
+    @classmethod
+    def received(cls) -> "Order":
+        """Return what this process was told."""
+        text = os.environ.get(ORDER_VARIABLE)
+        return msgspec.json.decode(text, type=cls) if text else cls()
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment that tells it to another process."""
+        return {ORDER_VARIABLE: msgspec.json.encode(self).decode()}
+
+
+def wishes(suites: Sequence[Suite], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Return what a run of a commit is asked for: with other wishes it is another run."""
+    return (*map(_named, suites), *(f"-k {pattern}" for pattern in sorted(patterns)))
+
+
+def _named(suite: Suite) -> str:
+    """Return a suite's name, and a hash of its cases: with others it is another suite."""
+    cases = "\n".join(f"{case.label} {case}" for case in suite)
+    return f"{suite.name} {sha256(cases.encode()).hexdigest()[:8]}"
