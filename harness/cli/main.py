@@ -158,7 +158,7 @@ def selftest(
         return _test_timer(seed, results, format_name, budget, repetitions)
     from ..files.atomic import write_text
     from ..oracle import selftest as zoo
-    from ..reports.lists import comma_separated, table
+    from ..reports.formats.lists import comma_separated, table
     from ..runs.store import make_folder
 
     found = []
@@ -187,7 +187,7 @@ def _test_timer(seed: int, results: Path, format_name: str, budget: float, repet
     from ..engine import timer_selftest
     from ..files.atomic import write_text
     from ..machine import calibration
-    from ..reports.lists import comma_separated, table
+    from ..reports.formats.lists import comma_separated, table
     from ..runs.store import make_folder
 
     found: list[timer_selftest.Trial] = []

@@ -39,7 +39,7 @@ class Report:
         """Return the records with how each compares with the baseline, if anything was timed."""
         if not any(row.get("time_median_s") for row in self.stored):
             return self.stored
-        from .views import comparison_of
+        from .views.comparisons import comparison_of
 
         compared = comparison_of(self.frame, self.baseline)
         return [{**row, **compared(row)} for row in self.stored]

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from convharness.reports import charts
-from convharness.reports.frames import prepare
+from convharness.reports.formats.html import charts
+from convharness.reports.views.frames import prepare
 
 from .conftest import record
 

@@ -7,15 +7,17 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import comparison, sentences, terminal, views
-from convharness.reports.frames import prepare
+from convharness.reports import sentences
+from convharness.reports.formats import comparison, terminal
+from convharness.reports.views import cases, comparisons, ranking
+from convharness.reports.views.frames import prepare
 
 from .conftest import NOISY, record, render, timed, twin
 
 
 def decisions(frame: pd.DataFrame, baseline: str | None = None) -> dict[tuple[str, str], str]:
     """Return the decision of each case and implementation."""
-    found = views.comparisons(frame, baseline)
+    found = comparisons.compared(frame, baseline)
     return dict(
         zip(zip(found["label"], found["implementation"], strict=True), found["decision"], strict=True)
     )
@@ -41,7 +43,7 @@ def test_decisions(compared: pd.DataFrame) -> None:
 
 def test_ratio_has_an_interval(compared: pd.DataFrame) -> None:
     """The ratio is the time over the baseline's, and lies in its interval."""
-    row = views.comparisons(compared).set_index(["label", "implementation"]).loc[("b", "slow.kernel")]
+    row = comparisons.compared(compared).set_index(["label", "implementation"]).loc[("b", "slow.kernel")]
 
     assert pytest.approx(1.1, abs=1e-4) == row["time_ratio"]
     assert row["time_ratio_low"] < 1.1 < row["time_ratio_high"]
@@ -50,7 +52,7 @@ def test_ratio_has_an_interval(compared: pd.DataFrame) -> None:
 
 def test_noise_floor_is_that_of_the_case(compared: pd.DataFrame) -> None:
     """What identical rivals of a case were apart is noise on that case, and half a percent always is."""
-    found = views.comparisons(compared).groupby("label")["noise_floor"].unique()
+    found = comparisons.compared(compared).groupby("label")["noise_floor"].unique()
 
     assert pytest.approx([0.01]) == found["a"]
     assert pytest.approx([0.005]) == found["b"]
@@ -99,7 +101,7 @@ def test_decisions_are_made_together() -> None:
 def test_runs_are_not_compared() -> None:
     """Times of two runs have a ratio, but neither an interval nor a decision."""
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0), timed("slow.kernel", "a", 2.0, run="r2")])
-    (row,) = views.comparisons(frame).to_dict("records")
+    (row,) = comparisons.compared(frame).to_dict("records")
 
     assert (pytest.approx(2.0), "cannot tell") == (row["time_ratio"], row["decision"])
     assert pd.isna([row[name] for name in ("time_ratio_low", "noise_floor", "detectable")]).all()
@@ -107,7 +109,7 @@ def test_runs_are_not_compared() -> None:
 
 def test_records_of_earlier_versions(frame: pd.DataFrame) -> None:
     """Records without passes, or without samples, have a ratio and nothing else."""
-    found = views.comparisons(frame)
+    found = comparisons.compared(frame)
 
     assert {"cannot tell"} == set(found["decision"])
     assert found["time_ratio"].notna().all()
@@ -116,7 +118,7 @@ def test_records_of_earlier_versions(frame: pd.DataFrame) -> None:
 
 def test_with_comparisons(compared: pd.DataFrame) -> None:
     """Every record is still there, in order; the baseline and what has no time have no decision."""
-    found = views.with_comparisons(compared)
+    found = comparisons.with_comparisons(compared)
 
     pd.testing.assert_frame_equal(found[compared.columns], compared)
     assert [True, *[False] * 4, True, *[False] * 3, True] == found["decision"].isna().tolist()
@@ -130,42 +132,42 @@ def test_with_comparisons_of_one_label() -> None:
         timed("pytorch.conv", "a", 1.0, problem="other", dtype="float64"),
         timed("slow.kernel", "a", 0.8, problem="other", dtype="float64"),
     ]
-    found = views.with_comparisons(pd.DataFrame(rows))
+    found = comparisons.with_comparisons(pd.DataFrame(rows))
 
     assert ["", "slower", "", "faster"] == found["decision"].fillna("").tolist()
 
 
 def test_outcomes(compared: pd.DataFrame) -> None:
     """Decisions are counted for each implementation, with the median of what could be seen."""
-    found = views.outcomes(views.with_comparisons(compared)).set_index("implementation")
+    found = comparisons.outcomes(comparisons.with_comparisons(compared)).set_index("implementation")
 
-    assert [0, 2, 0, 0] == found.loc["slow.kernel", list(views.DECISIONS)].tolist()
-    assert [0, 0, 0, 2] == found.loc["noisy.kernel", list(views.DECISIONS)].tolist()
+    assert [0, 2, 0, 0] == found.loc["slow.kernel", list(comparisons.DECISIONS)].tolist()
+    assert [0, 0, 0, 2] == found.loc["noisy.kernel", list(comparisons.DECISIONS)].tolist()
     assert 0 == found["untold"].sum()
     assert found.loc["slow.kernel", "detectable"] < 0.02 < found.loc["noisy.kernel", "detectable"]
 
 
 def test_outcomes_without_intervals(frame: pd.DataFrame) -> None:
     """What has no interval is counted apart."""
-    found = views.outcomes(views.with_comparisons(frame)).set_index("implementation")
+    found = comparisons.outcomes(comparisons.with_comparisons(frame)).set_index("implementation")
 
     assert [3, 3] == found.loc["slow.loops", ["cannot tell", "untold"]].tolist()
 
 
 def test_indistinguishable(compared: pd.DataFrame) -> None:
     """Only who was timed on all cases of the other, and told from it on none, may be as fast."""
-    assert ["same.kernel", "noisy.kernel"] == views.indistinguishable(compared, "pytorch.conv")
-    assert ["same.kernel"] == views.indistinguishable(compared.iloc[:8], "pytorch.conv")
+    assert ["same.kernel", "noisy.kernel"] == comparisons.indistinguishable(compared, "pytorch.conv")
+    assert ["same.kernel"] == comparisons.indistinguishable(compared.iloc[:8], "pytorch.conv")
 
 
 def test_earlier_records_are_not_called_alike(frame: pd.DataFrame) -> None:
     """Who has no interval is not said to be as fast."""
-    assert [] == views.indistinguishable(frame, "pytorch.conv")
+    assert [] == comparisons.indistinguishable(frame, "pytorch.conv")
 
 
 def test_beside_baseline(compared: pd.DataFrame) -> None:
     """Within a case the baseline comes first, then the fastest, and what has no time comes last."""
-    found = views.beside_baseline(views.with_comparisons(prepare(compared)))
+    found = comparisons.beside_baseline(comparisons.with_comparisons(prepare(compared)))
 
     assert [
         "pytorch.conv", "fast.kernel", "same.kernel", "noisy.kernel", "slow.kernel", "gone.conv",
@@ -175,7 +177,7 @@ def test_beside_baseline(compared: pd.DataFrame) -> None:
 
 def test_noise(compared: pd.DataFrame) -> None:
     """A run's noise floor is that of the median case, and the largest is told."""
-    (row,) = views.noise(compared).to_dict("records")
+    (row,) = comparisons.noise(compared).to_dict("records")
 
     assert ("r1", 2) == (row["run"], row["cases"])
     assert (pytest.approx(0.0075), pytest.approx(0.01)) == (row["median"], row["largest"])
@@ -183,7 +185,7 @@ def test_noise(compared: pd.DataFrame) -> None:
 
 def test_noise_of_earlier_records(frame: pd.DataFrame) -> None:
     """Without identical rivals nobody knows the noise."""
-    assert views.noise(frame).empty
+    assert comparisons.noise(frame).empty
 
 
 def test_cold_is_another_case() -> None:
@@ -194,16 +196,16 @@ def test_cold_is_another_case() -> None:
         {"run": "r2", "settings": {"effort": {"cache": "cold"}}},
     ]
 
-    assert ["a · warm", "a · cold"] == views.cases(frame)
+    assert ["a · warm", "a · cold"] == cases.labels(frame)
     assert {} == decisions(frame)
 
 
 def test_ranking_counts_decisions(compared: pd.DataFrame) -> None:
     """Of compared records the ranking counts the decisions; the baseline has none."""
-    ranking = views.ranking(views.with_comparisons(prepare(compared))).set_index("implementation")
+    ranks = ranking.ranked(comparisons.with_comparisons(prepare(compared))).set_index("implementation")
 
-    assert [0, 2, 0, 0] == ranking.loc["slow.kernel", list(views.DECISIONS)].tolist()
-    assert ranking.loc["pytorch.conv", list(views.DECISIONS)].isna().all()
+    assert [0, 2, 0, 0] == ranks.loc["slow.kernel", list(comparisons.DECISIONS)].tolist()
+    assert ranks.loc["pytorch.conv", list(comparisons.DECISIONS)].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -232,14 +234,16 @@ def test_against(compared: pd.DataFrame) -> None:
         " (smallest slow-down that would have been seen: 1.5 % in the median)."
     )
 
-    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(compared))
+    assert {"pytorch.conv": expected} == sentences.against(comparisons.with_comparisons(compared))
 
 
 def test_against_leaves_out_zeros(compared: pd.DataFrame) -> None:
     """What was never decided is not mentioned."""
     expected = "Against pytorch.conv: 1 slower (smallest slow-down that would have been seen: 1.5 %)."
 
-    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(compared.iloc[[0, 2]]))
+    assert {"pytorch.conv": expected} == sentences.against(
+        comparisons.with_comparisons(compared.iloc[[0, 2]])
+    )
 
 
 def test_against_without_intervals(frame: pd.DataFrame) -> None:
@@ -248,18 +252,18 @@ def test_against_without_intervals(frame: pd.DataFrame) -> None:
         "Against pytorch.conv: 4 cannot be told (4 for want of three processes that were timed together)."
     )
 
-    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(prepare(frame)))
+    assert {"pytorch.conv": expected} == sentences.against(comparisons.with_comparisons(prepare(frame)))
 
 
 def test_leaders_name_their_equals(compared: pd.DataFrame) -> None:
     """Whoever cannot be told from the leader is named beside it."""
-    rows = views.with_comparisons(prepare(compared[compared["implementation"] != "fast.kernel"]))
+    rows = comparisons.with_comparisons(prepare(compared[compared["implementation"] != "fast.kernel"]))
     expected = (
         "pytorch.conv leads NCHW (contiguous) with a score of 0.999;"
         " same.kernel, noisy.kernel cannot be told from it."
     )
 
-    assert [expected] == sentences.leaders(views.ranking(rows), rows)
+    assert [expected] == sentences.leaders(ranking.ranked(rows), rows)
 
 
 def test_leader_alone(frame: pd.DataFrame) -> None:
@@ -267,7 +271,7 @@ def test_leader_alone(frame: pd.DataFrame) -> None:
     rows = prepare(frame)
 
     assert ("torch.nhwc leads NHWC (channels last) with a score of 1.000.") == sentences.leaders(
-        views.ranking(rows), rows
+        ranking.ranked(rows), rows
     )[1]
 
 
@@ -452,7 +456,7 @@ def test_csv(compared: pd.DataFrame) -> None:
     table = pd.read_csv(StringIO(render("csv", compared)))
     place = list(table.columns).index("baseline")
 
-    assert views.COMPARISON_COLUMNS == tuple(table.columns[place : place + 7])
+    assert comparisons.COMPARISON_COLUMNS == tuple(table.columns[place : place + 7])
     assert "printed" == table.columns[place - 1]
     assert table["decision"].dropna().tolist() == list(decisions(compared).values())
     assert not {"twin", "samples_s"} & set(table.columns)
@@ -460,7 +464,9 @@ def test_csv(compared: pd.DataFrame) -> None:
 
 def test_csv_of_a_verification(verified: pd.DataFrame) -> None:
     """Without times there is nothing to compare, and no column for it."""
-    assert not set(views.COMPARISON_COLUMNS) & set(pd.read_csv(StringIO(render("csv", verified))).columns)
+    assert not set(comparisons.COMPARISON_COLUMNS) & set(
+        pd.read_csv(StringIO(render("csv", verified))).columns
+    )
 
 
 def test_chosen_baseline(compared: pd.DataFrame) -> None:
@@ -479,6 +485,6 @@ def test_unknown_baseline(name: str, compared: pd.DataFrame) -> None:
 def test_noisy_luck_is_not_the_mean() -> None:
     """What lasts as long as a process widens the interval, however many samples each process took."""
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0), timed("x.y", "a", 1.0, NOISY)])
-    (row,) = views.comparisons(frame).to_dict("records")
+    (row,) = comparisons.compared(frame).to_dict("records")
 
     assert row["time_ratio_high"] / row["time_ratio_low"] > 1.1

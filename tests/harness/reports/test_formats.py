@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import terminal
-from convharness.reports.formats import FORMATS
+from convharness.reports.formats import FORMATS, terminal
 
 from .conftest import record, render
 

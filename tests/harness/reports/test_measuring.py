@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from convharness.machine.ceilings import Ceilings
-from convharness.reports import measuring, sentences
+from convharness.reports import provenance, sentences
+from convharness.reports.views import measuring
 
 from .conftest import record, render, timed, twin
 
@@ -89,7 +90,7 @@ def run_in(**environment: Any) -> pd.DataFrame:
 )
 def test_disturbances(conditions: dict[str, Any], expected: str) -> None:
     """Whatever disturbed a time is a caution that says how many times it disturbed."""
-    assert [expected] == sentences.cautions(met(**conditions))
+    assert [expected] == provenance.cautions(met(**conditions))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_disturbances(conditions: dict[str, Any], expected: str) -> None:
 )
 def test_nothing_was_wrong(conditions: dict[str, Any]) -> None:
     """What was taken again, or is always so, is no reason for a caution."""
-    assert [] == sentences.cautions(met(**conditions))
+    assert [] == provenance.cautions(met(**conditions))
 
 
 def test_records_without_conditions(frame: pd.DataFrame) -> None:
@@ -113,7 +114,7 @@ def test_disturbances_of_one_time() -> None:
 
     assert [
         "The processor was slowed down because it was hot while 1 of 1 time was taken."
-    ] == sentences.cautions(frame)
+    ] == provenance.cautions(frame)
 
 
 def test_disturbances_add_up() -> None:
@@ -133,7 +134,7 @@ def test_only_times_are_disturbed() -> None:
     """What did not pass has no time that could be doubted."""
     frame = pd.DataFrame([record("x.y", "a", "wrong", conditions={**CALM, "throttled": 3})])
 
-    assert [] == sentences.cautions(frame)
+    assert [] == provenance.cautions(frame)
 
 
 @pytest.mark.parametrize(
@@ -161,15 +162,15 @@ def test_cold_caches(caches: tuple[str, str], expected: list[str]) -> None:
         for run, cache in zip(("r1", "r2"), caches, strict=True)
     ]
 
-    assert expected == sentences.cautions(frame)
-    assert ("cold" if "cold" in caches else None) == sentences.facts(frame).get("Caches")
+    assert expected == provenance.cautions(frame)
+    assert ("cold" if "cold" in caches else None) == provenance.facts(frame).get("Caches")
 
 
 def test_verification_has_no_caches(verified: pd.DataFrame) -> None:
     """Where nothing was timed, caches are nobody's concern."""
     verified.attrs["runs"] = [{"run": "r1", "settings": {"effort": {"cache": "cold"}}}]
 
-    assert [] == sentences.cautions(verified)
+    assert [] == provenance.cautions(verified)
 
 
 def test_noise_floor() -> None:
@@ -181,8 +182,8 @@ def test_noise_floor() -> None:
     assert (
         "Noise floor: 2.0 % in the median of 3 cases, 5.0 % at most. So far apart were identical rivals"
         " (it is never less than 0.50 %); no smaller difference is called one."
-    ) == sentences.measured(pd.DataFrame(rows))["r1"][0]
-    assert sentences.measured(pd.DataFrame(rows[:1]))["r1"][0].startswith("Noise floor: 1.0 %. So far apart")
+    ) == provenance.measured(pd.DataFrame(rows))["r1"][0]
+    assert provenance.measured(pd.DataFrame(rows[:1]))["r1"][0].startswith("Noise floor: 1.0 %. So far apart")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_noise_floor() -> None:
 )
 def test_timer(timer: dict[str, Any] | None, expected: str) -> None:
     """What the timer's test of itself has found is one sentence, as far as it goes."""
-    assert {"r1": [expected]} == sentences.measured(run_in(timer=timer))
+    assert {"r1": [expected]} == provenance.measured(run_in(timer=timer))
 
 
 def test_ceilings() -> None:
@@ -220,20 +221,20 @@ def test_ceilings() -> None:
     assert (
         "The most that was seen of this machine with 1 thread: 105 GFLOP/s in float32, 11.2 GB/s in main"
         " memory, 61.7 GB/s in cache."
-    ) == sentences.measured(run_in(ceilings=CEILINGS))["r1"][-1]
+    ) == provenance.measured(run_in(ceilings=CEILINGS))["r1"][-1]
 
 
 def test_facts_of_a_run_that_has_just_ended() -> None:
     """A run that was not read from a file holds the engine's own values, which say the same."""
-    assert sentences.measured(run_in(ceilings=Ceilings(**CEILINGS))) == sentences.measured(
+    assert provenance.measured(run_in(ceilings=Ceilings(**CEILINGS))) == provenance.measured(
         run_in(ceilings=CEILINGS)
     )
 
 
 def test_nothing_was_measured(verified: pd.DataFrame) -> None:
     """A verification says nothing of timing."""
-    assert {} == sentences.measured(verified)
-    assert {} == sentences.measured(pd.DataFrame())
+    assert {} == provenance.measured(verified)
+    assert {} == provenance.measured(pd.DataFrame())
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..runs.record import COLUMNS, NESTED_COLUMNS
-from . import views
+from ...runs.record import COLUMNS, NESTED_COLUMNS
+from ..views import cases, comparisons
 
 _RAW = ("samples_s", "twin")
 
@@ -16,9 +16,9 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
 
     Nested values are JSON, raw samples are left out.
     """
-    if views.is_timed(frame):
-        frame = views.with_comparisons(frame, baseline)
-    compared = [name for name in views.COMPARISON_COLUMNS if name in frame.columns]
+    if cases.is_timed(frame):
+        frame = comparisons.with_comparisons(frame, baseline)
+    compared = [name for name in comparisons.COMPARISON_COLUMNS if name in frame.columns]
     known = (*COLUMNS, *compared, *NESTED_COLUMNS)
     extra = [name for name in frame.columns if name not in known]
     nested = [name for name in NESTED_COLUMNS if name in frame.columns and name not in _RAW]

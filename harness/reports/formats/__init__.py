@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ..errors import SelectionError, did_you_mean
+from ...errors import SelectionError, did_you_mean
 
 if TYPE_CHECKING:
-    from .changes import Comparison
-    from .events import Regressions
-    from .report import Report
+    from ..changes import Comparison
+    from ..events import Regressions
+    from ..report import Report
 
 Subject = TypeVar("Subject")
 Rows = Sequence[Mapping[str, Any]]
@@ -59,7 +59,7 @@ def _lines(rows: Rows) -> str:
 
 
 def _encoded(rows: Rows, *, lines: bool) -> str:
-    from ..runs.store import encode_rows
+    from ...runs.store import encode_rows
 
     return encode_rows(rows, lines=lines)
 
@@ -73,11 +73,11 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
     "table": _of_frame("terminal"),
     "json": _of_rows(_array),
     "jsonl": _of_rows(_lines),
-    "csv": _of_frame("tables"),
+    "csv": _of_frame("csv"),
     "markdown": _of_frame("markdown"),
     "junit": _of_frame("junit"),
     "comparison": _of_frame("comparison"),
-    "html": _of_frame("html"),
+    "html": _of_frame("html.page"),
 }
 """The formats of records."""
 

@@ -7,11 +7,11 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from ..measure.decisions import PRECISION
-from ..numerics.arrays import LAYOUTS
-from ..plugins.support import Unsupported
-from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
-from .statuses import SKIPPED
+from ...measure.decisions import PRECISION
+from ...numerics.arrays import LAYOUTS
+from ...plugins.support import Unsupported
+from ...runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
+from ..statuses import SKIPPED
 
 WARM, COLD = "warm", "cold"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..runs.record import AMORTISED_COLUMNS
+from ...runs.record import AMORTISED_COLUMNS
 from .frames import prepare, records
 
 FIRST_CALL_RATIO = 2.0

@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from .frames import prepare, records
-from .statuses import FAILURES, SKIPPED
+from ..statuses import FAILURES, SKIPPED
+from ..views.frames import prepare, records
 
 _FAULTS = ("error", "crashed", "timeout", "memory")  # did not answer at all, as opposed to a wrong answer
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

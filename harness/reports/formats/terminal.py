@@ -7,10 +7,11 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from . import numbers, sentences, views
-from .frames import prepare, records
+from .. import numbers, provenance, sentences
+from ..statuses import FAILURES, GLYPHS
+from ..views import cases, comparisons, ranking, verdicts
+from ..views.frames import prepare, records
 from .screen import Block, Forms, table, text_of, titled
-from .statuses import FAILURES, GLYPHS
 
 Drawing = Callable[[pd.DataFrame, pd.DataFrame, str | None], list[Block]]
 """From prepared rows, the frame that they are of and a baseline to the parts of a report."""
@@ -43,7 +44,7 @@ def drawn(
     draw: Drawing, frame: pd.DataFrame, baseline: str | None, *, width: int | None, color: bool | None
 ) -> str:
     """Return as text what is drawn of the records, or that there are none."""
-    rows = views.with_comparisons(prepare(frame), baseline)
+    rows = comparisons.with_comparisons(prepare(frame), baseline)
     blocks = [Text(sentences.NOTHING)] if rows.empty else draw(rows, frame, baseline)
     return text_of(blocks, width, color)
 
@@ -62,15 +63,15 @@ def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> li
 
 def troubles(rows: pd.DataFrame, frame: pd.DataFrame) -> list[Block]:
     """Return what failed, what was left out, and what to be careful with."""
-    cautions = (Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame))
+    cautions = (Text(f"note: {caution}", style="yellow") for caution in provenance.cautions(frame))
     return [*_failures(rows), *_skipped(rows), *cautions]
 
 
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
-    chosen = views.baselines(rows, baseline)
-    totals = views.network_totals(rows)
+    chosen = comparisons.baselines(rows, baseline)
+    totals = ranking.network_totals(rows)
     blocks: list[Block] = []
-    for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
+    for layout, part in ranking.ranked(rows, baseline).groupby("layout", sort=False):
         base = chosen.get(str(layout))
         title = sentences.layout_name(layout) + (f", speed-up against {base}" if base else "")
         forms: Forms = [_ranking(part, columns) for columns in (totals, totals[[]], None)]
@@ -79,9 +80,9 @@ def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
     return blocks
 
 
-def _ranking(ranking: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
+def _ranking(ranked: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
     """Return the table with a column for each of `totals`, or, without them, the narrowest one."""
-    timed = bool(ranking["timed"].any())
+    timed = bool(ranked["timed"].any())
     suites = [] if totals is None else [f"all of {suite}" for suite in totals]
     rate = [] if totals is None else ["faster:slower", "GFLOP/s"]
     speeds = ["score", "speed-up (cases)", *rate, *suites] if timed else []
@@ -89,7 +90,7 @@ def _ranking(ranking: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
         ("passed", "failed", "n/a", *speeds, "worst error"), "right"
     )
     shown = table(columns)
-    for row in records(ranking):
+    for row in records(ranked):
         times = [] if totals is None else map(numbers.seconds, totals.loc[row["implementation"]])
         numbers_of_speed = [*_speed(row), *times][: len(speeds)]
         shown.add_row(*_standing(row), *numbers_of_speed, numbers.rounding_units(row["error_u"]))
@@ -138,7 +139,7 @@ def _pair(title: str, pairs: list[dict[str, Any]]) -> list[Block]:
 
 
 def _details(rows: pd.DataFrame) -> list[Block]:
-    if len(views.cases(rows)) != 1 or len(rows) > MOST_DETAILS:
+    if len(cases.labels(rows)) != 1 or len(rows) > MOST_DETAILS:
         return []
     forms: Forms = [
         _detail(rows, _interval),
@@ -150,7 +151,7 @@ def _details(rows: pd.DataFrame) -> list[Block]:
 def _detail(rows: pd.DataFrame, time: Callable[[dict[str, Any]], str]) -> Table:
     """Return the table of a single case, with times and comparisons if there are any."""
     columns = {"implementation": "left", "status": "left", "error": "right"}
-    columns |= {"time": "right"} if views.is_timed(rows) else {}
+    columns |= {"time": "right"} if cases.is_timed(rows) else {}
     bases = set(rows["baseline"].dropna())
     columns |= {"against the baseline": "left"} if bases else {}
     shown = table(columns | {"reason": "left"})
@@ -191,7 +192,7 @@ def status(row: dict[str, Any]) -> Text:
 
 def _failures(rows: pd.DataFrame) -> list[Text]:
     """Return what failed, why, and how to repeat it."""
-    failed = records(views.failures(rows))
+    failed = records(verdicts.failures(rows))
     lines = []
     for row in failed[:MOST_FAILURES]:
         reason = f": {row['reason']}" if row["reason"] else ""
@@ -218,5 +219,5 @@ def _skipped(rows: pd.DataFrame) -> list[Text]:
 
 
 def _summary(rows: pd.DataFrame) -> Text:
-    style = "bold red" if len(views.failures(rows)) else "bold"
+    style = "bold red" if len(verdicts.failures(rows)) else "bold"
     return Text.assemble((sentences.headline(rows), style), f"  ({sentences.tally(rows)})")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from . import measuring, numbers, sentences, views
-from .frames import prepare, records, runs
+from .. import numbers, provenance, sentences
+from ..statuses import GLYPHS
+from ..views import cases, comparisons, measuring, ranking, verdicts
+from ..views.frames import prepare, records, runs
 from .markup import code, folded, plain_text, table_of
-from .statuses import GLYPHS
 
 MOST_FAILURES = 50
 MOST_ROWS = 30  # more are folded away, or only the largest shown
@@ -32,13 +33,13 @@ _PAIR = ("implementation", "weights", "against", "multiply-adds", "against", "ti
 
 def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
     """Return the report; tables first, long lists folded away."""
-    rows = views.with_comparisons(prepare(frame), baseline)
+    rows = comparisons.with_comparisons(prepare(frame), baseline)
     if rows.empty:
         return f"{sentences.NOTHING}\n"
     blocks = [
-        f"## {'❌' if len(views.failures(rows)) else '✅'} {sentences.headline(rows)}",
-        " · ".join(f"{name}: {plain_text(value)}" for name, value in sentences.facts(frame).items()),
-        *(f"> {plain_text(caution)}" for caution in sentences.cautions(frame)),
+        f"## {'❌' if len(verdicts.failures(rows)) else '✅'} {sentences.headline(rows)}",
+        " · ".join(f"{name}: {plain_text(value)}" for name, value in provenance.facts(frame).items()),
+        *(f"> {plain_text(caution)}" for caution in provenance.cautions(frame)),
         *_rankings(rows, baseline),
         *_comparisons(rows),
         *_measured(frame),
@@ -54,11 +55,11 @@ def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
 
 
 def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    chosen = views.baselines(rows, baseline)
-    totals = views.network_totals(rows)
-    speeds = [*_SPEEDS, *(f"all of {plain_text(suite)}" for suite in totals)] if views.is_timed(rows) else []
+    chosen = comparisons.baselines(rows, baseline)
+    totals = ranking.network_totals(rows)
+    speeds = [*_SPEEDS, *(f"all of {plain_text(suite)}" for suite in totals)] if cases.is_timed(rows) else []
     blocks = []
-    for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
+    for layout, part in ranking.ranked(rows, baseline).groupby("layout", sort=False):
         base = chosen.get(str(layout))
         note = (
             f"Speed-up against {plain_text(base)}, with the number of cases it is the mean of."
@@ -129,7 +130,7 @@ def _comparison(row: dict[str, Any]) -> list[str]:
 
 
 def _measured(frame: pd.DataFrame) -> list[str]:
-    found = sentences.measured(frame)
+    found = provenance.measured(frame)
     blocks = ["### How well this was measured"] if found else []
     for run, lines in found.items():
         blocks += [f"Run {plain_text(run)}:"] if len(found) > 1 else []
@@ -176,10 +177,10 @@ def _largest(
 
 
 def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    speedups, errors = views.speedup(rows, baseline), views.error_matrix(rows)
+    speedups, errors = comparisons.speedup(rows, baseline), cases.error_matrix(rows)
     blocks = []
-    for layout, base in views.baselines(rows, baseline).items():
-        mine = views.implementations(rows[rows["layout"] == layout])
+    for layout, base in comparisons.baselines(rows, baseline).items():
+        mine = cases.implementations(rows[rows["layout"] == layout])
         title = f"### Speed-up against {plain_text(base)}, {sentences.layout_name(layout)}"
         blocks += [title, _matrix(rows, speedups.loc[mine], _speedup_on(rows))]
     return [
@@ -198,7 +199,7 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
     """Return one row per case; a cell without a number, or that failed, shows its status."""
     if values.size > MOST_CELLS:
         return f"{values.size:,} cells are too many to show here; the HTML report has them."
-    verdicts = views.verdict_matrix(rows)
+    verdicts = cases.verdict_matrix(rows)
     head = ["case", *map(plain_text, values.index)]
     body = [
         [
@@ -245,7 +246,7 @@ def _pair(pair: dict[str, Any]) -> list[str]:
 
 
 def _failures(rows: pd.DataFrame) -> list[str]:
-    failed = records(views.failures(rows))
+    failed = records(verdicts.failures(rows))
     lines = [_failure(row) for row in failed[:MOST_FAILURES]]
     more = len(failed) - MOST_FAILURES
     lines += [f"and {more:,} more"] if more > 0 else []
@@ -262,7 +263,7 @@ def _failure(row: dict[str, Any]) -> str:
 
 def _skipped(rows: pd.DataFrame) -> list[str]:
     lines = [f"- {plain_text(line)}" for line in sentences.skipped(rows)]
-    number = int(views.skipped(rows)["records"].sum())
+    number = int(verdicts.skipped(rows)["records"].sum())
     return (
         [folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))]
         if lines
@@ -279,5 +280,5 @@ def _environments(frame: pd.DataFrame) -> list[str]:
             ),
         )
         for run in runs(frame)
-        if (facts := sentences.environment(run))
+        if (facts := provenance.environment(run))
     ]

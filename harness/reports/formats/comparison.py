@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 from rich.text import Text
 
-from . import numbers, sentences, views
-from .frames import records
+from .. import numbers, sentences
+from ..views import cases, comparisons
+from ..views.frames import records
 from .screen import Block, table, titled
 from .terminal import DECISION_STYLES, drawn, status, troubles
 
@@ -42,13 +43,13 @@ def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> li
 
 def _tables(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
     """Return a table for each layout."""
-    chosen = views.baselines(rows, baseline)
+    chosen = comparisons.baselines(rows, baseline)
     blocks: list[Block] = []
-    for layout in views.layouts(rows):
+    for layout in cases.layouts(rows):
         base = chosen.get(layout)
         title = sentences.layout_name(layout) + (f" against {base}" if base else "")
         shown = table(_COLUMNS)
-        for row in records(views.beside_baseline(rows[rows["layout"] == layout])):
+        for row in records(comparisons.beside_baseline(rows[rows["layout"] == layout])):
             shown.add_row(*_cells(row))
         blocks += titled(title, shown)
     return blocks
