@@ -5,17 +5,19 @@ from typing import Any
 import pandas as pd
 
 from ..measure.decisions import LEAST_MARGIN
+from ..runs.record import Run
 from . import numbers
+from .report import Report
 from .sentences import some_of
 from .views import comparisons, measuring
-from .views.frames import COLD, prepare, present, records, runs
+from .views.frames import COLD, plain_facts, present, records
 
 
-def measured(frame: pd.DataFrame) -> dict[str, list[str]]:
+def measured(report: Report) -> dict[str, list[str]]:
     """Return for each run that timed anything how well that could be done, and what the machine can do."""
-    rows = prepare(frame)
+    rows = report.frame
     timed = rows[rows["time_median_s"].notna()]
-    environments = {str(run.get("run")): _environment(run) for run in runs(frame)}
+    environments = {run.id: plain_facts(run.environment) for run in report.runs}
     noise = {row["run"]: row for row in records(comparisons.noise(rows))}
     found = {}
     for run in present(timed, "run"):
@@ -81,22 +83,31 @@ def _ceilings(ceilings: dict[str, Any] | None, dtypes: list[str]) -> list[str]:
     return [f"The most that was seen of this machine{using}: {', '.join([*rates, *bytes_s])}."]
 
 
-def cautions(frame: pd.DataFrame) -> list[str]:
+def cautions(report: Report) -> list[str]:
     """Return what a reader must know before comparing these numbers."""
-    rows = prepare(frame)
+    rows, older = report.frame, len(report.records) - len(report.frame)
     found = _mixtures(rows) + _caches(rows)
     found += [_disturbance(row) for row in records(measuring.disturbances(rows))]
-    found += [
-        f"Run {run['run']} is not complete: {run['records']} of {run['planned']} records."
-        for run in runs(frame)
-        if run.get("planned") and run.get("records", 0) < run["planned"]
-    ]
-    if any(_environment(run).get("dirty") for run in runs(frame)):
+    found += _incomplete(report)
+    if _is_dirty(report):
         found.append("The working tree had changes that are in no commit.")
-    if len(frame) > len(rows):
-        left_out = numbers.many(len(frame) - len(rows), "older record")
-        found.append(f"{left_out} of the same case and implementation left out.")
+    if older:
+        found.append(f"{numbers.many(older, 'older record')} of the same case and implementation left out.")
     return found
+
+
+def _incomplete(report: Report) -> list[str]:
+    """Return which runs lack records that they planned."""
+    found = report.stored["run"].value_counts()
+    return [
+        f"Run {run.id} is not complete: {found.get(run.id, 0)} of {run.planned} records."
+        for run in report.runs
+        if run.planned and found.get(run.id, 0) < run.planned
+    ]
+
+
+def _is_dirty(report: Report) -> bool:
+    return any(run.environment.get("dirty") for run in report.runs)
 
 
 def _mixtures(rows: pd.DataFrame) -> list[str]:
@@ -136,18 +147,16 @@ def _disturbance(row: dict[str, Any]) -> str:
     return sentences[row["kind"]]
 
 
-def facts(frame: pd.DataFrame) -> dict[str, str]:
+def facts(report: Report) -> dict[str, str]:
     """Return where, when and on what the records were taken, as far as they say."""
-    rows = prepare(frame)
-    environments = [_environment(run) for run in runs(frame)]
-    dirty = " (dirty)" if any(environment.get("dirty") for environment in environments) else ""
-    commits = [commit[:12] + dirty for commit in present(rows, "commit")]
+    rows = report.frame
+    dirty = " (dirty)" if _is_dirty(report) else ""
     known = {
         "Suite": present(rows, "suite"),
-        "Commit": commits,
+        "Commit": [commit[:12] + dirty for commit in present(rows, "commit")],
         "Date": [date.replace("T", " ")[:16] for date in present(rows, "started_at")],
         "Machine": present(rows, "machine"),
-        "CPU": _unique(environment.get("cpu") for environment in environments),
+        "CPU": [str(cpu) for run in report.runs if (cpu := run.environment.get("cpu")) is not None],
         "Threads": present(rows, "threads"),
         "Data type": present(rows, "dtype"),
         "Caches": [cache for cache in present(rows, "cache") if cache == COLD],
@@ -155,14 +164,10 @@ def facts(frame: pd.DataFrame) -> dict[str, str]:
     return {name: some_of(list(dict.fromkeys(values))) for name, values in known.items() if values}
 
 
-def environment(run: dict[str, Any]) -> dict[str, str]:
+def environment(run: Run) -> dict[str, str]:
     """Return the environment, settings and command of a run as flat text."""
-    parts = {key: run.get(key) for key in ("run", "started_at", "command")}
-    return _flat({**parts, **_environment(run), "settings": run.get("settings") or {}})
-
-
-def _environment(run: dict[str, Any]) -> dict[str, Any]:
-    return dict(run.get("environment") or {})
+    told = {"run": run.id, "started_at": run.started_at, "command": run.command}
+    return _flat({**told, **plain_facts(run.environment), "settings": plain_facts(run.settings)})
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -175,10 +180,6 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:
                 ", ".join(map(str, item)) if isinstance(item, list | tuple) else str(item)
             )
     return flat
-
-
-def _unique(values: Any) -> list[str]:
-    return [str(value) for value in dict.fromkeys(values) if value is not None]
 
 
 def _enumerated(items: list[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import SelectionError, did_you_mean
 
@@ -20,15 +20,8 @@ Subject = TypeVar("Subject")
 Rows = Sequence[Mapping[str, Any]]
 
 
-class HasRows(Protocol):
-    """What can be written as rows of plain values."""
-
-    def rows(self) -> Rows:
-        """Return the rows."""
-
-
-def _lazy(module: str, function: str) -> Callable[[Any], str]:
-    """Return a function of a module beside this one, which is imported when it is called."""
+def _lazy(module: str, function: str = "render") -> Callable[[Any], str]:
+    """Return a function of a module of this package, which is imported when it is called."""
 
     def show(subject: Any) -> str:
         text: str = getattr(import_module(f"{__package__}.{module}"), function)(subject)
@@ -37,55 +30,23 @@ def _lazy(module: str, function: str) -> Callable[[Any], str]:
     return show
 
 
-def _of_frame(module: str) -> Callable[[Report], str]:
-    """Return a format that shows the frame of a report: `render` of a module beside this one."""
-
-    def show(report: Report) -> str:
-        loaded = import_module(f"{__package__}.{module}")
-        text: str = loaded.render(report.frame, baseline=report.baseline)
-        return text
-
-    return show
-
-
-def _array(rows: Rows) -> str:
-    """Return rows as one array of JSON."""
-    return _encoded(rows, lines=False)
-
-
-def _lines(rows: Rows) -> str:
-    """Return rows as lines of JSON."""
-    return _encoded(rows, lines=True)
-
-
-def _encoded(rows: Rows, *, lines: bool) -> str:
-    from ...runs.store import encode_rows
-
-    return encode_rows(rows, lines=lines)
-
-
-def _of_rows(encode: Callable[[Rows], str]) -> Callable[[HasRows], str]:
-    """Return a format that shows the rows of a subject."""
-    return lambda subject: encode(subject.rows())
-
-
 FORMATS: Mapping[str, Callable[[Report], str]] = {
-    "table": _of_frame("terminal"),
-    "json": _of_rows(_array),
-    "jsonl": _of_rows(_lines),
-    "csv": _of_frame("csv"),
-    "markdown": _of_frame("markdown"),
-    "junit": _of_frame("junit"),
-    "comparison": _of_frame("comparison"),
-    "html": _of_frame("html.page"),
+    "table": _lazy("terminal"),
+    "json": _lazy("json", "array"),
+    "jsonl": _lazy("json", "lines"),
+    "csv": _lazy("csv"),
+    "markdown": _lazy("markdown"),
+    "junit": _lazy("junit"),
+    "comparison": _lazy("comparison"),
+    "html": _lazy("html.page"),
 }
 """The formats of records."""
 
 CHANGES: Mapping[str, Callable[[Comparison], str]] = {
     "comparison": _lazy("changes", "table"),
     "table": _lazy("changes", "table"),
-    "json": _of_rows(_array),
-    "jsonl": _of_rows(_lines),
+    "json": _lazy("json", "array"),
+    "jsonl": _lazy("json", "lines"),
     "csv": _lazy("changes", "comma_separated"),
     "markdown": _lazy("changes", "markdown"),
 }
@@ -93,14 +54,14 @@ CHANGES: Mapping[str, Callable[[Comparison], str]] = {
 
 EVENTS: Mapping[str, Callable[[Regressions], str]] = {
     "table": _lazy("events", "table"),
-    "json": _of_rows(_array),
+    "json": _lazy("json", "array"),
     "markdown": _lazy("events", "markdown"),
 }
 """The formats of what happened at which commit."""
 
 LISTS: Mapping[str, Callable[[Rows], str]] = {
     "table": _lazy("lists", "table"),
-    "json": _array,
+    "json": _lazy("json", "array_of"),
     "csv": _lazy("lists", "comma_separated"),
     "markdown": _lazy("lists", "markdown"),
 }

@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from ...runs.record import Run
 from .. import numbers, provenance, sentences
+from ..report import Report
 from ..statuses import GLYPHS
 from ..views import cases, comparisons, measuring, ranking, verdicts
-from ..views.frames import prepare, records, runs
+from ..views.frames import records
 from .markup import code, folded, plain_text, table_of
 
 MOST_FAILURES = 50
@@ -31,36 +33,36 @@ _MEMORY = ("case", "implementation", "memory", "output", "memory / output", "im2
 _PAIR = ("implementation", "weights", "against", "multiply-adds", "against", "time", "against", "faster")
 
 
-def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
+def render(report: Report) -> str:
     """Return the report; tables first, long lists folded away."""
-    rows = comparisons.with_comparisons(prepare(frame), baseline)
+    rows = report.compared
     if rows.empty:
         return f"{sentences.NOTHING}\n"
     blocks = [
         f"## {'❌' if len(verdicts.failures(rows)) else '✅'} {sentences.headline(rows)}",
-        " · ".join(f"{name}: {plain_text(value)}" for name, value in provenance.facts(frame).items()),
-        *(f"> {plain_text(caution)}" for caution in provenance.cautions(frame)),
-        *_rankings(rows, baseline),
+        " · ".join(f"{name}: {plain_text(value)}" for name, value in provenance.facts(report).items()),
+        *(f"> {plain_text(caution)}" for caution in provenance.cautions(report)),
+        *_rankings(report),
         *_comparisons(rows),
-        *_measured(frame),
-        *_matrices(rows, baseline),
+        *_measured(report),
+        *_matrices(report),
         *_alternatives(rows),
         *_costs(rows),
         *_memory(rows),
         *_failures(rows),
         *_skipped(rows),
-        *_environments(frame),
+        *_environments(report),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    chosen = comparisons.baselines(rows, baseline)
+def _rankings(report: Report) -> list[str]:
+    rows = report.compared
     totals = ranking.network_totals(rows)
     speeds = [*_SPEEDS, *(f"all of {plain_text(suite)}" for suite in totals)] if cases.is_timed(rows) else []
     blocks = []
-    for layout, part in ranking.ranked(rows, baseline).groupby("layout", sort=False):
-        base = chosen.get(str(layout))
+    for layout, part in ranking.ranked(rows, report.baselines).groupby("layout", sort=False):
+        base = report.baselines.get(str(layout))
         note = (
             f"Speed-up against {plain_text(base)}, with the number of cases it is the mean of."
             if base
@@ -129,8 +131,8 @@ def _comparison(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _measured(frame: pd.DataFrame) -> list[str]:
-    found = provenance.measured(frame)
+def _measured(report: Report) -> list[str]:
+    found = provenance.measured(report)
     blocks = ["### How well this was measured"] if found else []
     for run, lines in found.items():
         blocks += [f"Run {plain_text(run)}:"] if len(found) > 1 else []
@@ -176,10 +178,11 @@ def _largest(
     return [title, about, table_of(head, body, names=2), *left_out]
 
 
-def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    speedups, errors = comparisons.speedup(rows, baseline), cases.error_matrix(rows)
+def _matrices(report: Report) -> list[str]:
+    rows = report.compared
+    speedups, errors = comparisons.speedup(rows, report.baselines), cases.error_matrix(rows)
     blocks = []
-    for layout, base in comparisons.baselines(rows, baseline).items():
+    for layout, base in report.baselines.items():
         mine = cases.implementations(rows[rows["layout"] == layout])
         title = f"### Speed-up against {plain_text(base)}, {sentences.layout_name(layout)}"
         blocks += [title, _matrix(rows, speedups.loc[mine], _speedup_on(rows))]
@@ -271,14 +274,10 @@ def _skipped(rows: pd.DataFrame) -> list[str]:
     )
 
 
-def _environments(frame: pd.DataFrame) -> list[str]:
-    return [
-        folded(
-            f"Environment of run {run.get('run', '')}",
-            table_of(
-                ["what", "value"], [[plain_text(key), plain_text(value)] for key, value in facts.items()]
-            ),
-        )
-        for run in runs(frame)
-        if (facts := provenance.environment(run))
-    ]
+def _environments(report: Report) -> list[str]:
+    return [folded(f"Environment of run {run.id}", _environment(run)) for run in report.runs]
+
+
+def _environment(run: Run) -> str:
+    facts = provenance.environment(run).items()
+    return table_of(["what", "value"], [[plain_text(key), plain_text(value)] for key, value in facts])

@@ -8,13 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import numbers, provenance, sentences
+from ..report import Report
 from ..statuses import FAILURES, GLYPHS
-from ..views import cases, comparisons, ranking, verdicts
-from ..views.frames import prepare, records
+from ..views import cases, ranking, verdicts
+from ..views.frames import records
 from .screen import Block, Forms, table, text_of, titled
-
-Drawing = Callable[[pd.DataFrame, pd.DataFrame, str | None], list[Block]]
-"""From prepared rows, the frame that they are of and a baseline to the parts of a report."""
 
 MOST_FAILURES = 10
 MOST_REASONS = 8
@@ -29,50 +27,44 @@ _STYLES = {
 DECISION_STYLES = {"faster": "green", "slower": "red", "same": "", "cannot tell": "yellow"}
 
 
-def render(
-    frame: pd.DataFrame,
-    *,
-    baseline: str | None = None,
-    width: int | None = None,
-    color: bool | None = None,
-) -> str:
+def render(report: Report, *, width: int | None = None, color: bool | None = None) -> str:
     """Return the report as text; width and colour are those of standard output unless given."""
-    return drawn(_blocks, frame, baseline, width=width, color=color)
+    return drawn(_blocks, report, width=width, color=color)
 
 
 def drawn(
-    draw: Drawing, frame: pd.DataFrame, baseline: str | None, *, width: int | None, color: bool | None
+    draw: Callable[[Report], list[Block]], report: Report, *, width: int | None, color: bool | None
 ) -> str:
-    """Return as text what is drawn of the records, or that there are none."""
-    rows = comparisons.with_comparisons(prepare(frame), baseline)
-    blocks = [Text(sentences.NOTHING)] if rows.empty else draw(rows, frame, baseline)
+    """Return the drawn parts of a report as text, or that there are no records."""
+    blocks = [Text(sentences.NOTHING)] if report.compared.empty else draw(report)
     return text_of(blocks, width, color)
 
 
-def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
+def _blocks(report: Report) -> list[Block]:
     """Return the parts of the report; a list is one part, widest form first."""
+    rows = report.compared
     return [
-        *_rankings(rows, baseline),
+        *_rankings(report),
         *_details(rows),
         *_against(rows),
         *_alternatives(rows),
-        *troubles(rows, frame),
+        *troubles(report),
         _summary(rows),
     ]
 
 
-def troubles(rows: pd.DataFrame, frame: pd.DataFrame) -> list[Block]:
-    """Return what failed, what was left out, and what to be careful with."""
-    cautions = (Text(f"note: {caution}", style="yellow") for caution in provenance.cautions(frame))
-    return [*_failures(rows), *_skipped(rows), *cautions]
+def troubles(report: Report) -> list[Block]:
+    """Return what failed, what was not judged, and what to be careful with."""
+    cautions = (Text(f"note: {caution}", style="yellow") for caution in provenance.cautions(report))
+    return [*_failures(report.frame), *_skipped(report.frame), *cautions]
 
 
-def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
-    chosen = comparisons.baselines(rows, baseline)
-    totals = ranking.network_totals(rows)
+def _rankings(report: Report) -> list[Block]:
+    totals = ranking.network_totals(report.frame)
     blocks: list[Block] = []
-    for layout, part in ranking.ranked(rows, baseline).groupby("layout", sort=False):
-        base = chosen.get(str(layout))
+    ranked = ranking.ranked(report.compared, report.baselines)
+    for layout, part in ranked.groupby("layout", sort=False):
+        base = report.baselines.get(str(layout))
         title = sentences.layout_name(layout) + (f", speed-up against {base}" if base else "")
         forms: Forms = [_ranking(part, columns) for columns in (totals, totals[[]], None)]
         marked = any(sentences.is_marked(row) for row in records(part))

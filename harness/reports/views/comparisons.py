@@ -1,4 +1,7 @@
-"""How the implementations of a layout compare with its baseline: ratios, decisions, and what they rest on."""
+"""How implementations compare with the baseline of their layout: ratios, decisions, and what these rest on.
+
+`baselines` maps a layout to the name of its baseline.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
@@ -10,7 +13,7 @@ from ...measure.decisions import LEAST_MARGIN, Decision, Word, all_told, decide,
 from ...measure.stats import paired_estimate, paired_ratio
 from ...runs.store import passes_of
 from .cases import by_layout, implementations, labels
-from .frames import prepare, records
+from .frames import records
 
 DEFAULT_BASELINE = "pytorch.conv"
 
@@ -22,20 +25,22 @@ COMPARISON_COLUMNS = (
 )
 """What `compared` says of a record."""
 
+_NUMBERS = ["time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", "detectable"]
 _IDENTITY = ("run", "suite", "case", "problem", "implementation")
-
 _COMPARED = ("run", "suite", "case", "problem", "label", "layout", "implementation")
 
-_COMPARED_NUMBERS = ("time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", "detectable")
+Baselines = Mapping[str, str]
 
 
-def baselines(frame: pd.DataFrame, chosen: str | None = None) -> dict[str, str]:
-    """Return the baseline of each layout that has one: the chosen one, the usual one, the most timed one."""
-    frame = prepare(frame)
-    known = implementations(frame)
+def baselines(rows: pd.DataFrame, chosen: str | None = None) -> dict[str, str]:
+    """Return the baseline of each layout that has one: the chosen one, the usual one, the most timed one.
+
+    Raises `SelectionError` where no record is of the chosen one.
+    """
+    known = implementations(rows)
     if chosen is not None and chosen not in known:
         raise SelectionError(f"unknown baseline {chosen!r}{did_you_mean(chosen, known)}")
-    pairs = ((layout, _baseline(rows, chosen)) for layout, rows in by_layout(frame))
+    pairs = ((layout, _baseline(mine, chosen)) for layout, mine in by_layout(rows))
     return {layout: name for layout, name in pairs if name is not None}
 
 
@@ -48,19 +53,18 @@ def _baseline(rows: pd.DataFrame, chosen: str | None) -> str | None:
     return min(timed.index, key=lambda name: (-timed[name], name), default=None)
 
 
-def compared(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
+def compared(rows: pd.DataFrame, baselines: Baselines) -> pd.DataFrame:
     """Return, for everything that was timed beside its layout's baseline, how the two compare.
 
     One row per implementation and case: `time_ratio` is its time over the baseline's, between
     `time_ratio_low` and `time_ratio_high` at 95 %; `decision` is "faster", "slower", "same" or "cannot
     tell"; differences of up to `noise_floor` are noise, and the smallest slow-down that would have been
-    seen is `detectable`, both as shares. All decisions of the frame are made together. Times of
+    seen is `detectable`, both as shares. All decisions of the rows are made together. Times of
     different runs, or of fewer than three processes, have a ratio and nothing else: the machine is never
     the same twice.
     """
-    frame = prepare(frame)
-    floors = _noise_floors(frame)
-    pairs = list(_rivalries(frame, baseline))
+    floors = _noise_floors(rows)
+    pairs = list(_rivalries(rows, baselines))
     decided = all_told(
         {place: _decision(base, row, floors) for place, (base, row) in enumerate(pairs)},
     )
@@ -73,42 +77,36 @@ def compared(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
     )
 
 
-def comparison_of(
-    frame: pd.DataFrame, baseline: str | None = None
-) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Return a function that gives the columns of `compared` for a record; None for who has no other."""
-    found = {
-        _identity(row): {name: row[name] for name in COMPARISON_COLUMNS}
-        for row in records(compared(frame, baseline))
-    }
+def comparison_of(comparisons: pd.DataFrame) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Return a function from a record to its columns in a table of `compared`, None where it has none."""
+    found = {_identity(row): {name: row[name] for name in COMPARISON_COLUMNS} for row in records(comparisons)}
     nothing = dict.fromkeys(COMPARISON_COLUMNS)
     return lambda row: found.get(_identity(row), nothing)
 
 
-def with_comparisons(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
-    """Return the records with the columns of `compared`; missing for what has nothing to compare with."""
-    compared = comparison_of(frame, baseline)
-    rows = [compared(row) for row in records(frame.reindex(columns=list(_IDENTITY)))]
+def with_comparisons(frame: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """Return records, prepared or as they are stored, with the columns of a table of `compared`.
+
+    These are missing for a record that was not timed beside a baseline.
+    """
+    columns_of = comparison_of(comparisons)
+    rows = [columns_of(row) for row in records(frame[list(_IDENTITY)])]
     told = pd.DataFrame(rows, index=frame.index, columns=list(COMPARISON_COLUMNS))
-    told[list(_COMPARED_NUMBERS)] = told[list(_COMPARED_NUMBERS)].astype(float)
-    known = frame.drop(columns=list(COMPARISON_COLUMNS), errors="ignore")
-    joined = pd.concat([known, told], axis="columns")
-    joined.attrs = frame.attrs
-    return joined
+    told[_NUMBERS] = told[_NUMBERS].astype(float)
+    return pd.concat([frame, told], axis="columns")
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _IDENTITY)
 
 
-def _rivalries(frame: pd.DataFrame, baseline: str | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _rivalries(rows: pd.DataFrame, baselines: Baselines) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield the records of the baseline and of another that was timed on the same case, layout by layout."""
-    chosen = baselines(frame, baseline)
-    timed = frame[frame["time_median_s"].notna()]
+    timed = rows[rows["time_median_s"].notna()]
     for key, group in timed.groupby(["layout", "label"], sort=False):
         layout, _ = map(str, key)
         rivals = records(group)
-        base = next((row for row in rivals if row["implementation"] == chosen.get(layout)), None)
+        base = next((row for row in rivals if row["implementation"] == baselines.get(layout)), None)
         yield from ((base, row) for row in rivals if base is not None and row is not base)
 
 
@@ -122,7 +120,7 @@ def _decision(base: dict[str, Any], other: dict[str, Any], floors: dict[tuple[st
 
 
 def _ratio(base: dict[str, Any], other: dict[str, Any]) -> float:
-    """Return what `_decision` has for a ratio, at less cost."""
+    """Return the ratio of `_decision`, at less cost."""
     common = paired_ratio(passes_of(other), passes_of(base)) if base["run"] == other["run"] else None
     return float(other["time_median_s"] / base["time_median_s"]) if common is None else common
 
@@ -140,19 +138,41 @@ def _outcome(base: dict[str, Any], decision: Decision) -> dict[str, Any]:
     }
 
 
-def noise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return for each run how far apart identical rivals were, in the median of its `cases` and at most."""
-    floors = pd.Series(_noise_floors(prepare(frame)), dtype=float)
+def speedup(rows: pd.DataFrame, baselines: Baselines) -> pd.DataFrame:
+    """Return how many times as fast as its layout's baseline each implementation is on each case.
+
+    In one run the samples of a case were taken in common rounds, so the ratio is taken within each
+    round, then the median over the rounds of a process and the mean over processes; between runs it
+    is the ratio of the medians.
+    """
+    found: dict[str, dict[str, float]] = {label: {} for label in labels(rows)}
+    for base, row in _rivalries(rows, baselines):
+        found[row["label"]][row["implementation"]] = 1 / _ratio(base, row)
+    for name in baselines.values():
+        timed = rows[(rows["implementation"] == name) & rows["time_median_s"].notna()]
+        for label in timed["label"]:
+            found[label][name] = 1.0
+    return pd.DataFrame(
+        found, index=pd.Index(implementations(rows)), columns=pd.Index(labels(rows)), dtype=float
+    )
+
+
+def noise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return for each run the noise floor of its `cases`: the `median` and the `largest`, as shares.
+
+    It is how far an implementation and its A/A control, itself timed as its rival, were apart.
+    """
+    floors = pd.Series(_noise_floors(rows), dtype=float)
     if floors.empty:
         return pd.DataFrame(columns=["run", "cases", "median", "largest"])
     runs = floors.groupby(level=0, sort=False)
     return runs.agg(cases="count", median="median", largest="max").rename_axis("run").reset_index()
 
 
-def _noise_floors(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the noise floor of each run and case; the identical pair of one layout stands for all."""
-    rows = records(frame[frame["time_median_s"].notna()])
-    known = {(str(row["run"]), row["label"]): (passes_of(row), row["twin"]) for row in rows if row["twin"]}
+def _noise_floors(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
+    """Return the noise floor of each run and case; the A/A control of one layout stands for all."""
+    timed = records(rows[rows["time_median_s"].notna()])
+    known = {(str(row["run"]), row["label"]): (passes_of(row), row["twin"]) for row in timed if row["twin"]}
     return {key: noise_floor(*pair) for key, pair in known.items() if paired_estimate(*pair) is not None}
 
 
@@ -181,12 +201,11 @@ def _told(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def indistinguishable(frame: pd.DataFrame, name: str) -> list[str]:
-    """Return who was timed beside an implementation on all of its cases, and on none told from it."""
-    frame = prepare(frame)
-    mine = frame[(frame["implementation"] == name) & frame["time_median_s"].notna()]
-    rivals = frame[frame["layout"].isin(mine["layout"])]
-    found = outcomes(compared(rivals, name))
+def indistinguishable(rows: pd.DataFrame, name: str) -> list[str]:
+    """Return what was timed beside an implementation on all of its cases, and told from it on none."""
+    mine = rows[(rows["implementation"] == name) & rows["time_median_s"].notna()]
+    rivals = rows[rows["layout"].isin(mine["layout"])]
+    found = outcomes(compared(rivals, baselines(rivals, name)))
     alike = (found["faster"] + found["slower"] + found["untold"] == 0) & (
         found["same"] + found["cannot tell"] == len(mine)
     )
@@ -194,7 +213,7 @@ def indistinguishable(frame: pd.DataFrame, name: str) -> list[str]:
 
 
 def beside_baseline(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `with_comparisons` case by case: the baseline, then the others, the fastest first.
+    """Return rows with comparisons case by case: the baseline, then the others, the fastest first.
 
     They are those of one layout; the decision on the baseline is "baseline".
     """
@@ -206,23 +225,3 @@ def beside_baseline(compared: pd.DataFrame) -> pd.DataFrame:
     )
     told = compared["decision"].mask(is_base & compared["time_median_s"].notna(), "baseline")
     return compared.assign(decision=told).loc[order.index]
-
-
-def speedup(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
-    """Return how many times as fast as its layout's baseline each implementation is on each case.
-
-    In one run the samples of a case were taken in common rounds, so the ratio is taken within each
-    round, then the median over the rounds of a process and the mean over processes; between runs it
-    is the ratio of the medians.
-    """
-    frame = prepare(frame)
-    found: dict[str, dict[str, float]] = {label: {} for label in labels(frame)}
-    for base, row in _rivalries(frame, baseline):
-        found[row["label"]][row["implementation"]] = 1 / _ratio(base, row)
-    for name in baselines(frame, baseline).values():
-        timed = frame[(frame["implementation"] == name) & frame["time_median_s"].notna()]
-        for label in timed["label"]:
-            found[label][name] = 1.0
-    return pd.DataFrame(
-        found, index=pd.Index(implementations(frame)), columns=pd.Index(labels(frame)), dtype=float
-    )

@@ -1,4 +1,4 @@
-"""Who leads: scores, performance profiles, and the time of whole suites.
+"""Which implementation leads: scores, performance profiles, and the time of whole suites.
 
 Layouts are rankings of their own: a baseline, a best time and a score belong to one layout.
 """
@@ -12,17 +12,16 @@ import pandas as pd
 
 from ..statuses import FAILURES, SKIPPED
 from .cases import by_layout, implementations, time_matrix
-from .comparisons import DECISIONS, speedup
-from .frames import prepare
+from .comparisons import DECISIONS, Baselines, speedup
 
-WORST_RATIO = 100.0  # a case solved this many times slower than by the fastest adds nothing to the score
+WORST_RATIO = 100.0
+"""A case that takes this many times as long as the fastest implementation adds nothing to the score."""
 
 
-def slowdown(frame: pd.DataFrame) -> pd.DataFrame:
+def slowdown(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the time of each implementation on each case over the best time of its layout."""
-    frame = prepare(frame)
-    times = time_matrix(frame)
-    parts = [times.loc[_names(rows, times)] for _, rows in by_layout(frame)]
+    times = time_matrix(rows)
+    parts = [times.loc[_names(mine, times)] for _, mine in by_layout(rows)]
     return pd.concat([part / part.min() for part in parts]).reindex(index=times.index) if parts else times
 
 
@@ -31,26 +30,24 @@ def _names(rows: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     return [name for name in table.index if name in mine]
 
 
-def profile(frame: pd.DataFrame, layout: str) -> pd.DataFrame:
-    """Return the slow-down matrix of one layout over the cases that somebody timed; unsolved is infinite."""
-    frame = prepare(frame)
-    ratios = slowdown(frame[frame["layout"] == layout])
+def profile(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
+    """Return the slow-down matrix of one layout over the cases that were timed; infinite without a time."""
+    ratios = slowdown(rows[rows["layout"] == layout])
     return ratios.loc[:, ratios.notna().any()].fillna(np.inf)
 
 
-def ranked(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
-    """Return one row per implementation, best score first within each layout.
+def ranked(compared: pd.DataFrame, baselines: Baselines) -> pd.DataFrame:
+    """Return one row per implementation of rows with comparisons, best score first within each layout.
 
     The score is the area under the performance profile: the mean, over all cases that some
     implementation of the layout timed, of 1 for the fastest down to 0 for one a hundred times
-    slower; an unsolved case is 0, and whoever could not be run at all has none. A geometric mean
-    covers other cases for each implementation, so it comes with the number of its cases
-    (`speedup_cases`) and never orders anything. With the records of `with_comparisons` it also says in
-    how many cases each decision was made; these are missing for who was compared with nobody.
+    slower; an unsolved case is 0, and an implementation that could not be run at all has no score. A
+    geometric mean covers other cases for each implementation, so it comes with the number of its cases
+    (`speedup_cases`) and never orders anything. How many cases had which decision is missing for an
+    implementation that was compared on none.
     """
-    frame = prepare(frame)
-    speedups = {str(name): row for name, row in speedup(frame, baseline).iterrows()}
-    parts = [_rank_layout(rows, speedups, layout) for layout, rows in by_layout(frame)]
+    speedups = {str(name): row for name, row in speedup(compared, baselines).iterrows()}
+    parts = [_rank_layout(rows, speedups, layout) for layout, rows in by_layout(compared)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
@@ -93,7 +90,7 @@ def _tally(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def _decided(rows: pd.DataFrame) -> dict[str, float]:
-    words = rows["decision"].dropna() if "decision" in rows.columns else ()
+    words = rows["decision"].dropna()
     return {word: sum(word == one for one in words) if len(words) else np.nan for word in DECISIONS}
 
 
@@ -103,15 +100,14 @@ def _geometric_mean(values: "pd.Series[Any]") -> dict[str, float]:
     return {"speedup": mean, "speedup_cases": len(common)}
 
 
-def weighted_total(frame: pd.DataFrame) -> pd.DataFrame:
+def weighted_total(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the seconds of each implementation on each whole suite, a layer counted as often as it occurs.
 
     Missing where an implementation lacks a time for a case that another one of its layout timed.
     """
-    frame = prepare(frame)
-    suites = list(frame["suite"].dropna().unique())
-    totals = {suite: pd.concat(list(_totals(frame[frame["suite"] == suite]))) for suite in suites}
-    return pd.DataFrame(totals, index=pd.Index(implementations(frame)), columns=pd.Index(suites))
+    suites = list(rows["suite"].dropna().unique())
+    totals = {suite: pd.concat(list(_totals(rows[rows["suite"] == suite]))) for suite in suites}
+    return pd.DataFrame(totals, index=pd.Index(implementations(rows)), columns=pd.Index(suites))
 
 
 def _totals(suite: pd.DataFrame) -> Iterator["pd.Series[Any]"]:
@@ -122,8 +118,7 @@ def _totals(suite: pd.DataFrame) -> Iterator["pd.Series[Any]"]:
         yield times.mul(weights.reindex(times.columns)).sum(axis="columns", skipna=False, min_count=1)
 
 
-def network_totals(frame: pd.DataFrame) -> pd.DataFrame:
+def network_totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the weighted totals of those suites that say how often a layer occurs."""
-    rows = prepare(frame)
     weighted = rows.loc[rows["weight"].fillna(1.0) != 1.0, "suite"].dropna().unique()
     return weighted_total(rows)[list(weighted)].dropna(axis="columns", how="all")

@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from ... import events as happened
 from ... import numbers, provenance, sentences, statuses
+from ...report import Report
 from ...views import cases, comparisons, measuring, ranking, verdicts
-from ...views.frames import prepare, records, runs
+from ...views.frames import records
 from . import charts, trends
 
 MOST_RECORDS = 5000
@@ -92,28 +93,25 @@ RECORD_COLUMNS = (
 )
 
 
-def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
+def render(report: Report) -> str:
     """Return the whole page."""
-    rows = comparisons.with_comparisons(prepare(frame), baseline)
     template = _templates().get_template("report.html.j2")
-    shown = {} if rows.empty else {**_views(rows, baseline), "history": _history(frame)}
-    return template.render(**_page(frame, rows), **shown)
+    shown = {} if report.compared.empty else {**_views(report), "history": _history(report)}
+    return template.render(**_page(report), **shown)
 
 
-def _history(frame: pd.DataFrame) -> dict[str, Any] | None:
-    """Return what the frame knows of other commits: charts, and what happened."""
-    history = frame.attrs.get("history")
-    if history is None or history["commit"].nunique() < FEWEST_COMMITS:
+def _history(report: Report) -> dict[str, Any] | None:
+    """Return what is known of other commits: charts, and what happened."""
+    if report.history is None or report.history["commit"].nunique() < FEWEST_COMMITS:
         return None
-    events = frame.attrs.get("events", [])
-    found = trends.trends(history, events)
+    found = trends.trends(report.history, report.events)
     return {
         "trends": found,
         "places": len({one.place for one in found}),
         "columns": list(happened.COLUMNS),
         "events": [
             (step.kind, list(happened.cells(event, step).values()))
-            for event in events
+            for event in report.events
             for step in event.steps
         ],
     }
@@ -142,20 +140,20 @@ def _resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _page(frame: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
+def _page(report: Report) -> dict[str, Any]:
     """Return what the page has even when there is not a single record."""
     style, script = _resource("report.css"), _resource("report.js")
     return {
-        "is_empty": rows.empty,
+        "is_empty": report.frame.empty,
         "style": Markup(style),  # noqa: S704 (our own file)
         "script": Markup(script),  # noqa: S704 (our own file)
         "policy": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'",
-        "headline": sentences.headline(rows),
-        "facts": provenance.facts(frame),
-        "cautions": provenance.cautions(frame),
-        "measured": provenance.measured(frame),
-        "environments": [(run.get("run", ""), provenance.environment(run)) for run in runs(frame)],
+        "headline": sentences.headline(report.frame),
+        "facts": provenance.facts(report),
+        "cautions": provenance.cautions(report),
+        "measured": provenance.measured(report),
+        "environments": [(run.id, provenance.environment(run)) for run in report.runs],
     }
 
 
@@ -163,8 +161,9 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
-    ranked = ranking.ranked(rows, baseline)
+def _views(report: Report) -> dict[str, Any]:
+    rows = report.compared
+    ranked = ranking.ranked(rows, report.baselines)
     found = list(enumerate(records(rows)))
     return {
         "leaders": sentences.leaders(ranked, rows),
@@ -173,8 +172,8 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         "is_timed": cases.is_timed(rows),
         "colors": _colors(rows),
         "cases": cases.labels(rows),
-        "matrices": _matrices(rows, baseline),
-        "rankings": _rankings(rows, ranked, baseline),
+        "matrices": _matrices(report),
+        "rankings": _rankings(ranked, report.baselines),
         "totals": ranking.network_totals(rows),
         "comparisons": [
             (title, sentence, records(part)[:MOST_RECORDS])
@@ -220,12 +219,11 @@ def _sortable(value: Any) -> str:
     return "" if numbers.is_missing(value) else f"{value:.6g}"
 
 
-def _rankings(rows: pd.DataFrame, ranked: pd.DataFrame, baseline: str | None) -> list[dict[str, Any]]:
-    chosen = comparisons.baselines(rows, baseline)
+def _rankings(ranked: pd.DataFrame, baselines: comparisons.Baselines) -> list[dict[str, Any]]:
     return [
         {
             "title": sentences.layout_name(layout),
-            "baseline": chosen.get(str(layout)),
+            "baseline": baselines.get(str(layout)),
             "timed": bool(part["timed"].any()),
             "rows": records(part),
         }
@@ -238,9 +236,9 @@ def _charts(rows: pd.DataFrame, draw: Callable[[str], Any]) -> list[tuple[str, A
     return [(title, chart) for title, chart in drawn if chart is not None]
 
 
-def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[Matrix]:
+def _matrices(report: Report) -> list[Matrix]:
     """Return the verdicts, and, as far as there are any, the numbers behind them."""
-    bases = ", ".join(comparisons.baselines(rows, baseline).values())
+    rows, bases = report.compared, ", ".join(report.baselines.values())
     note = "What each implementation did with each case."
     verdicts = Matrix("verdict", "Verdict", note, _cells(rows, None, _no_number))
     note = "Largest error in rounding units (u); the stronger the colour, the closer to the bound."
@@ -252,7 +250,7 @@ def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[Matrix]:
         " is a difference that is not decided."
     )
     speedups = Matrix(
-        "speedup", "Speed-up", note, _cells(rows, comparisons.speedup(rows, baseline), _speedup)
+        "speedup", "Speed-up", note, _cells(rows, comparisons.speedup(rows, report.baselines), _speedup)
     )
     note = "Median time of one call; the shortest of each layout is underlined."
     best = ranking.slowdown(rows) == 1
