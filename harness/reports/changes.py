@@ -1,30 +1,12 @@
-"""What changed between two commits, for a terminal, for Markdown or as rows."""
+"""What changed between two commits: rows, and a sentence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.text import Text
+from ..commits.changes import Change, summary
+from . import numbers
 
-from ..commits.changes import REGRESSIONS, Change, summary
-from ..oracle.verdict import FAILURES
-from . import lists, numbers, screen
-from .markup import folded, plain_text, table_of
-from .screen import Block, text_of, titled
-
-_COLUMNS = {
-    "case": "left",
-    "implementation": "left",
-    "change": "left",
-    "time before": "right",
-    "after": "right",
-    "ratio": "right",
-    "95 % interval": "left",
-    "smallest visible": "right",
-    "error before": "right",
-    "error after": "right",
-    "reason": "left",
-}
 WORDS: Mapping[str, str] = {
     "wrong": "wrong",
     "slower": "slower",
@@ -39,13 +21,6 @@ WORDS: Mapping[str, str] = {
 """What people read for each effect."""
 
 _NOTHING = Change("", "", "", None, None)
-
-STYLES = {
-    **dict.fromkeys((*REGRESSIONS, "broken"), "red"),
-    "faster": "green",
-    "repaired": "green",
-    "exact": "green",
-}
 
 
 @dataclass(frozen=True)
@@ -86,39 +61,6 @@ class Comparison:
         return f"{judged}: {said}{left}."
 
 
-def table(comparison: Comparison) -> str:
-    """Return a line for each change, and a sentence, for a terminal."""
-    blocks: list[Block] = []
-    if comparison.changes:
-        shown = screen.table(_COLUMNS)
-        for one in comparison.ranked():
-            text, *cells = _cells(one)
-            style = next((STYLES.get(effect, "yellow") for effect in one.effects), "dim")
-            shown.add_row(one.case, Text(one.implementation, style="bold"), Text(text, style=style), *cells)
-        blocks += titled(comparison.title, shown)
-    blocks += [Text(f"does not import: {mistake}", style="red") for mistake in comparison.broken]
-    return text_of([*blocks, Text(comparison.sentence())])
-
-
-def comma_separated(comparison: Comparison) -> str:
-    """Return the rows as CSV."""
-    rows = comparison.rows()
-    return lists.comma_separated([{**row, "effects": " ".join(row["effects"])} for row in rows])
-
-
-def markdown(comparison: Comparison) -> str:
-    """Return a section with what changed, and what did not in a part that is folded away."""
-    changed = [one for one in comparison.ranked() if one.effects]
-    alike = [one for one in comparison.ranked() if not one.effects]
-    lines = [f"### {comparison.title}", comparison.sentence()]
-    lines += [f"- does not import: `{mistake}`" for mistake in comparison.broken]
-    if changed:
-        lines.append(_rows(changed))
-    if alike:
-        lines.append(folded(f"{numbers.many(len(alike), 'pair')} without a change", _rows(alike)))
-    return "\n\n".join(lines) + "\n"
-
-
 def _broken_row(mistake: str) -> dict[str, Any]:
     """Return what does not import as a row beside those of changes, of which it has neither case nor name."""
     blank: dict[str, Any] = dict.fromkeys(_NOTHING.row())
@@ -128,37 +70,3 @@ def _broken_row(mistake: str) -> dict[str, Any]:
 def _rank(one: Change) -> tuple[int, str, str]:
     order = list(WORDS)
     return (min(map(order.index, one.effects), default=len(order)), one.implementation, one.case)
-
-
-def _cells(one: Change) -> list[str]:
-    """Return the words of a change, its figures and its reason."""
-    row = one.row()
-    return [
-        ", ".join(WORDS[effect] for effect in one.effects) or _unchanged(one),
-        numbers.seconds(row["time_before_s"]),
-        numbers.seconds(row["time_after_s"]),
-        numbers.multiple(row["time_ratio"]),
-        numbers.interval(row["time_ratio_low"], row["time_ratio_high"]),
-        numbers.percent(row["detectable"]),
-        numbers.rounding_units(row["error_before_u"]),
-        numbers.rounding_units(row["error_after_u"]),
-        "" if row["status_after"] in (None, "passed") else f"{row['status_after']}: {row['reason']}",
-    ]
-
-
-def _unchanged(one: Change) -> str:
-    """Return what there is to say of something that shows no effect."""
-    if one.decision is not None:
-        if one.decision.word in ("slower", "faster"):
-            return f"{one.decision.word}, below the threshold"
-        return one.decision.word
-    status = str((one.after or one.before or {}).get("status", numbers.MISSING))
-    return f"{status}, as before" if status in FAILURES else status
-
-
-def _rows(some: Sequence[Change]) -> str:
-    body: list[Sequence[Any]] = []
-    for one in some:
-        text, *cells = _cells(one)
-        body.append([plain_text(cell) for cell in (one.case, one.implementation, text, *cells)])
-    return table_of(list(_COLUMNS), body)

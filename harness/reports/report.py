@@ -1,6 +1,6 @@
-"""What a report is made of: stored records and the runs that they come from, and what happened before."""
+"""What a report is made of: the records of stored runs, the runs, and what happened before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,12 @@ class Report:
     """Records as they are stored, in the order of the runs; speed-ups are against `baseline`.
 
     `history` has a row for each commit, implementation and case, `events` are what happened at which
-    commit; both are only there where a repository is known.
+    commit; both are only there where a repository is known. Every table that follows from the records
+    is made when it is first asked for, and once. Those that need a baseline raise `SelectionError`
+    where no record is of it.
     """
 
-    stored: Sequence[Row]
+    records: Sequence[Row]
     runs: Sequence[Run]
     baseline: str | None = None
     history: "pd.DataFrame | None" = None
@@ -37,17 +39,42 @@ class Report:
 
     def rows(self) -> Sequence[Row]:
         """Return the records with how each compares with the baseline, if anything was timed."""
-        if not any(row.get("time_median_s") for row in self.stored):
-            return self.stored
-        from .views import comparison_of
+        if not any(row.get("time_median_s") for row in self.records):
+            return self.records
+        from .views.comparisons import comparison_of
 
-        compared = comparison_of(self.frame, self.baseline)
-        return [{**row, **compared(row)} for row in self.stored]
+        columns_of = comparison_of(self.comparisons)
+        return [{**row, **columns_of(row)} for row in self.records]
+
+    @cached_property
+    def stored(self) -> "pd.DataFrame":
+        """Return all records as they are stored, one row each."""
+        return frame_of(self.records)
 
     @cached_property
     def frame(self) -> "pd.DataFrame":
-        """Return the records as a frame, made once, that knows the runs and the history."""
-        frame = frame_of(self.stored, self.runs)
-        if self.history is not None:
-            frame.attrs |= {"history": self.history, "events": self.events}
-        return frame
+        """Return the newest record of each case and implementation, prepared for the views."""
+        from .views.frames import prepare
+
+        return prepare(self.stored, self.runs)
+
+    @cached_property
+    def baselines(self) -> Mapping[str, str]:
+        """Return the baseline of each layout that has one."""
+        from .views.comparisons import baselines
+
+        return baselines(self.frame, self.baseline)
+
+    @cached_property
+    def comparisons(self) -> "pd.DataFrame":
+        """Return how each timed record compares with the baseline of its layout."""
+        from .views.comparisons import compared
+
+        return compared(self.frame, self.baselines)
+
+    @cached_property
+    def compared(self) -> "pd.DataFrame":
+        """Return the rows of `frame` with the columns of `comparisons`."""
+        from .views.comparisons import with_comparisons
+
+        return with_comparisons(self.frame, self.comparisons)

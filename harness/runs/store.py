@@ -221,26 +221,14 @@ def find_run(name: str, results: Path) -> Path:
     raise ResultsError(f"there is no run {name!r} in {results / 'runs'}; the latest is {folders[-1].name}")
 
 
-def frame_of(rows: Sequence[Row], runs: Sequence[Run]) -> "pd.DataFrame":
-    """Return rows as a frame whose columns are always all there, numbers as numbers."""
+def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Return rows as a frame that has every column of a record, numbers as numbers."""
     import pandas as pd
 
     columns = [*COLUMNS, *NESTED_COLUMNS]
     frame = pd.DataFrame(rows, columns=columns)
     for name in NUMERIC_COLUMNS:
         frame[name] = pd.to_numeric(frame[name])
-    frame.attrs["runs"] = [
-        {
-            "run": run.id,
-            "started_at": run.started_at,
-            "command": run.command,
-            "environment": dict(run.environment),
-            "settings": msgspec.to_builtins(run.settings),
-            "planned": run.planned,
-            "records": sum(row["run"] == run.id for row in rows),
-        }
-        for run in runs
-    ]
     return frame
 
 

@@ -50,9 +50,9 @@ def test_wheel_holds_one_import_package_with_its_data(wheel):
     assert {"convharness"} == tops
     assert {
         "convharness/py.typed",
-        "convharness/reports/report.css",
-        "convharness/reports/report.html.j2",
-        "convharness/reports/report.js",
+        "convharness/reports/formats/html/report.css",
+        "convharness/reports/formats/html/report.html.j2",
+        "convharness/reports/formats/html/report.js",
         "convharness/suites/tracked.json",
         *(f"convharness/suites/{path.name}" for path in (ROOT / "suites").glob("*.toml")),
     } == data

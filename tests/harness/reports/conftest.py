@@ -1,28 +1,45 @@
 """Frames small enough to check every number by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from convharness.measure.stopwatch import Effort
 from convharness.reports import formats
 from convharness.reports.report import Report
+from convharness.reports.views import ranking
+from convharness.runs.run import Run
+from convharness.runs.settings import Settings
 
 MILLI = 1e-3
 
 
-class Shown(Report):
-    """A report of a frame, which may lack what stored records always have."""
-
-    def __init__(self, frame: pd.DataFrame, baseline: str | None) -> None:
-        super().__init__(frame.to_dict("records"), (), baseline)
-        self.__dict__["frame"] = frame
+def report_of(frame: pd.DataFrame, *runs: Run, baseline: str | None = None) -> Report:
+    """Return the report of the records of a frame."""
+    return Report(frame.to_dict("records"), runs, baseline)
 
 
-def render(format_name: str, frame: pd.DataFrame, baseline: str | None = None) -> str:
-    """Return a frame in a format of records."""
-    return formats.render(format_name, Shown(frame, baseline), formats.FORMATS)
+def prepared(frame: pd.DataFrame, *runs: Run) -> pd.DataFrame:
+    """Return the records of a frame as views take them."""
+    return report_of(frame, *runs).frame
+
+
+def ranks_of(frame: pd.DataFrame, baseline: str | None = None) -> pd.DataFrame:
+    """Return the ranking against a baseline."""
+    report = report_of(frame, baseline=baseline)
+    return ranking.ranked(report.compared, report.baselines)
+
+
+def render(format_name: str, frame: pd.DataFrame, *runs: Run, baseline: str | None = None) -> str:
+    """Return the records of a frame in a format."""
+    return formats.render(format_name, report_of(frame, *runs, baseline=baseline), formats.FORMATS)
+
+
+def run_with(name: str = "r1", effort: Mapping[str, Any] | None = None, **environment: Any) -> Run:
+    """Return a run with an environment, that timed with some effort."""
+    return Run(name, "", "convharness run", environment, Settings(effort=Effort(**(effort or {}))))
 
 
 def record(implementation: str, case: str, status: str = "passed", **columns: Any) -> dict[str, Any]:

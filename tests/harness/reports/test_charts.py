@@ -3,10 +3,9 @@
 import pandas as pd
 import pytest
 
-from convharness.reports import charts
-from convharness.reports.frames import prepare
+from convharness.reports.formats.html import charts
 
-from .conftest import record
+from .conftest import prepared, record
 
 
 def test_scale() -> None:
@@ -30,7 +29,7 @@ def test_ticks() -> None:
 
 def test_scatter_has_no_wrong_results(frame: pd.DataFrame) -> None:
     """Only what was right and timed is drawn; an implementation without all cases is hollow."""
-    chart = charts.scatter(prepare(frame), "contiguous")
+    chart = charts.scatter(prepared(frame), "contiguous")
 
     assert chart is not None
     assert {
@@ -41,13 +40,13 @@ def test_scatter_has_no_wrong_results(frame: pd.DataFrame) -> None:
 
 def test_scatter_of_nothing(verified: pd.DataFrame) -> None:
     """Without times there is no chart."""
-    assert charts.scatter(prepare(verified), "contiguous") is None
+    assert charts.scatter(prepared(verified), "contiguous") is None
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-300, 1e300, float("inf")])
 def test_scatter_is_capped(error: float) -> None:
     """No error, however extreme, leaves the frame."""
-    chart = charts.scatter(prepare(pd.DataFrame([record("a.a", "a", ms=1, error_u=error)])), "contiguous")
+    chart = charts.scatter(prepared(pd.DataFrame([record("a.a", "a", ms=1, error_u=error)])), "contiguous")
 
     assert chart is not None
     assert all(charts.TOP <= mark.y <= charts.HEIGHT - charts.BOTTOM for mark in chart.marks)
@@ -55,7 +54,7 @@ def test_scatter_is_capped(error: float) -> None:
 
 def test_profile(frame: pd.DataFrame) -> None:
     """The profile says how often an implementation is the fastest and how much it solves."""
-    chart = charts.profile(prepare(frame), "contiguous", ["pytorch.conv", "fast.kernel", "gone.conv"])
+    chart = charts.profile(prepared(frame), "contiguous", ["pytorch.conv", "fast.kernel", "gone.conv"])
 
     assert chart is not None
     assert [
@@ -66,7 +65,7 @@ def test_profile(frame: pd.DataFrame) -> None:
 
 def test_profile_of_few_cases(pair: pd.DataFrame) -> None:
     """Two cases make no profile."""
-    assert charts.profile(prepare(pair), "contiguous", ["pytorch.conv"]) is None
+    assert charts.profile(prepared(pair), "contiguous", ["pytorch.conv"]) is None
 
 
 def test_strip() -> None:

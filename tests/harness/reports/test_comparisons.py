@@ -7,15 +7,17 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import comparison, sentences, terminal, views
-from convharness.reports.frames import prepare
+from convharness.reports import sentences
+from convharness.reports.formats import comparison, terminal
+from convharness.reports.views import cases, comparisons
+from convharness.runs.run import Run
 
-from .conftest import NOISY, record, render, timed, twin
+from .conftest import NOISY, prepared, ranks_of, record, render, report_of, run_with, timed, twin
 
 
-def decisions(frame: pd.DataFrame, baseline: str | None = None) -> dict[tuple[str, str], str]:
+def decisions(frame: pd.DataFrame, *runs: Run, baseline: str | None = None) -> dict[tuple[str, str], str]:
     """Return the decision of each case and implementation."""
-    found = views.comparisons(frame, baseline)
+    found = report_of(frame, *runs, baseline=baseline).comparisons
     return dict(
         zip(zip(found["label"], found["implementation"], strict=True), found["decision"], strict=True)
     )
@@ -41,7 +43,7 @@ def test_decisions(compared: pd.DataFrame) -> None:
 
 def test_ratio_has_an_interval(compared: pd.DataFrame) -> None:
     """The ratio is the time over the baseline's, and lies in its interval."""
-    row = views.comparisons(compared).set_index(["label", "implementation"]).loc[("b", "slow.kernel")]
+    row = report_of(compared).comparisons.set_index(["label", "implementation"]).loc[("b", "slow.kernel")]
 
     assert pytest.approx(1.1, abs=1e-4) == row["time_ratio"]
     assert row["time_ratio_low"] < 1.1 < row["time_ratio_high"]
@@ -50,7 +52,7 @@ def test_ratio_has_an_interval(compared: pd.DataFrame) -> None:
 
 def test_noise_floor_is_that_of_the_case(compared: pd.DataFrame) -> None:
     """What identical rivals of a case were apart is noise on that case, and half a percent always is."""
-    found = views.comparisons(compared).groupby("label")["noise_floor"].unique()
+    found = report_of(compared).comparisons.groupby("label")["noise_floor"].unique()
 
     assert pytest.approx([0.01]) == found["a"]
     assert pytest.approx([0.005]) == found["b"]
@@ -81,10 +83,9 @@ def test_same_is_as_close_as_was_asked_for(precision: float, expected: str) -> N
     """The precision of the run's settings says how close is the same."""
     luck = (0.008, -0.008, 0.004, -0.004, 0.0)
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0, (0.0,) * 5), timed("same.kernel", "a", 1.0, luck)])
-    frame.attrs["runs"] = [{"run": "r1", "settings": {"effort": {"precision": precision}}}]
+    run = run_with(effort={"precision": precision})
 
-    assert {("a", "same.kernel"): expected} == decisions(frame)
-    assert {("a", "same.kernel"): expected} == decisions(prepare(frame))
+    assert {("a", "same.kernel"): expected} == decisions(frame, run)
 
 
 def test_decisions_are_made_together() -> None:
@@ -99,7 +100,7 @@ def test_decisions_are_made_together() -> None:
 def test_runs_are_not_compared() -> None:
     """Times of two runs have a ratio, but neither an interval nor a decision."""
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0), timed("slow.kernel", "a", 2.0, run="r2")])
-    (row,) = views.comparisons(frame).to_dict("records")
+    (row,) = report_of(frame).comparisons.to_dict("records")
 
     assert (pytest.approx(2.0), "cannot tell") == (row["time_ratio"], row["decision"])
     assert pd.isna([row[name] for name in ("time_ratio_low", "noise_floor", "detectable")]).all()
@@ -107,7 +108,7 @@ def test_runs_are_not_compared() -> None:
 
 def test_records_of_earlier_versions(frame: pd.DataFrame) -> None:
     """Records without passes, or without samples, have a ratio and nothing else."""
-    found = views.comparisons(frame)
+    found = report_of(frame).comparisons
 
     assert {"cannot tell"} == set(found["decision"])
     assert found["time_ratio"].notna().all()
@@ -116,9 +117,10 @@ def test_records_of_earlier_versions(frame: pd.DataFrame) -> None:
 
 def test_with_comparisons(compared: pd.DataFrame) -> None:
     """Every record is still there, in order; the baseline and what has no time have no decision."""
-    found = views.with_comparisons(compared)
+    found = report_of(compared).compared
 
-    pd.testing.assert_frame_equal(found[compared.columns], compared)
+    names = ["label", "implementation"]
+    assert compared[["case", "implementation"]].to_numpy().tolist() == found[names].to_numpy().tolist()
     assert [True, *[False] * 4, True, *[False] * 3, True] == found["decision"].isna().tolist()
 
 
@@ -130,42 +132,45 @@ def test_with_comparisons_of_one_label() -> None:
         timed("pytorch.conv", "a", 1.0, problem="other", dtype="float64"),
         timed("slow.kernel", "a", 0.8, problem="other", dtype="float64"),
     ]
-    found = views.with_comparisons(pd.DataFrame(rows))
+    found = report_of(pd.DataFrame(rows)).compared
 
     assert ["", "slower", "", "faster"] == found["decision"].fillna("").tolist()
 
 
 def test_outcomes(compared: pd.DataFrame) -> None:
     """Decisions are counted for each implementation, with the median of what could be seen."""
-    found = views.outcomes(views.with_comparisons(compared)).set_index("implementation")
+    found = comparisons.outcomes(report_of(compared).compared).set_index("implementation")
 
-    assert [0, 2, 0, 0] == found.loc["slow.kernel", list(views.DECISIONS)].tolist()
-    assert [0, 0, 0, 2] == found.loc["noisy.kernel", list(views.DECISIONS)].tolist()
+    assert [0, 2, 0, 0] == found.loc["slow.kernel", list(comparisons.DECISIONS)].tolist()
+    assert [0, 0, 0, 2] == found.loc["noisy.kernel", list(comparisons.DECISIONS)].tolist()
     assert 0 == found["untold"].sum()
     assert found.loc["slow.kernel", "detectable"] < 0.02 < found.loc["noisy.kernel", "detectable"]
 
 
 def test_outcomes_without_intervals(frame: pd.DataFrame) -> None:
     """What has no interval is counted apart."""
-    found = views.outcomes(views.with_comparisons(frame)).set_index("implementation")
+    found = comparisons.outcomes(report_of(frame).compared).set_index("implementation")
 
     assert [3, 3] == found.loc["slow.loops", ["cannot tell", "untold"]].tolist()
 
 
 def test_indistinguishable(compared: pd.DataFrame) -> None:
     """Only who was timed on all cases of the other, and told from it on none, may be as fast."""
-    assert ["same.kernel", "noisy.kernel"] == views.indistinguishable(compared, "pytorch.conv")
-    assert ["same.kernel"] == views.indistinguishable(compared.iloc[:8], "pytorch.conv")
+    assert [
+        "same.kernel",
+        "noisy.kernel",
+    ] == comparisons.indistinguishable(prepared(compared), "pytorch.conv")
+    assert ["same.kernel"] == comparisons.indistinguishable(prepared(compared.iloc[:8]), "pytorch.conv")
 
 
 def test_earlier_records_are_not_called_alike(frame: pd.DataFrame) -> None:
     """Who has no interval is not said to be as fast."""
-    assert [] == views.indistinguishable(frame, "pytorch.conv")
+    assert [] == comparisons.indistinguishable(prepared(frame), "pytorch.conv")
 
 
 def test_beside_baseline(compared: pd.DataFrame) -> None:
     """Within a case the baseline comes first, then the fastest, and what has no time comes last."""
-    found = views.beside_baseline(views.with_comparisons(prepare(compared)))
+    found = comparisons.beside_baseline(report_of(compared).compared)
 
     assert [
         "pytorch.conv", "fast.kernel", "same.kernel", "noisy.kernel", "slow.kernel", "gone.conv",
@@ -175,7 +180,7 @@ def test_beside_baseline(compared: pd.DataFrame) -> None:
 
 def test_noise(compared: pd.DataFrame) -> None:
     """A run's noise floor is that of the median case, and the largest is told."""
-    (row,) = views.noise(compared).to_dict("records")
+    (row,) = comparisons.noise(prepared(compared)).to_dict("records")
 
     assert ("r1", 2) == (row["run"], row["cases"])
     assert (pytest.approx(0.0075), pytest.approx(0.01)) == (row["median"], row["largest"])
@@ -183,27 +188,24 @@ def test_noise(compared: pd.DataFrame) -> None:
 
 def test_noise_of_earlier_records(frame: pd.DataFrame) -> None:
     """Without identical rivals nobody knows the noise."""
-    assert views.noise(frame).empty
+    assert comparisons.noise(prepared(frame)).empty
 
 
 def test_cold_is_another_case() -> None:
     """Times with cold and with warm caches are never compared: they are two cases."""
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0), timed("slow.kernel", "a", 2.0, run="r2")])
-    frame.attrs["runs"] = [
-        {"run": "r1", "settings": {"effort": {"cache": "warm"}}},
-        {"run": "r2", "settings": {"effort": {"cache": "cold"}}},
-    ]
+    runs = [run_with("r1", {"cache": "warm"}), run_with("r2", {"cache": "cold"})]
 
-    assert ["a · warm", "a · cold"] == views.cases(frame)
-    assert {} == decisions(frame)
+    assert ["a · warm", "a · cold"] == cases.labels(prepared(frame, *runs))
+    assert {} == decisions(frame, *runs)
 
 
 def test_ranking_counts_decisions(compared: pd.DataFrame) -> None:
     """Of compared records the ranking counts the decisions; the baseline has none."""
-    ranking = views.ranking(views.with_comparisons(prepare(compared))).set_index("implementation")
+    ranks = ranks_of(compared).set_index("implementation")
 
-    assert [0, 2, 0, 0] == ranking.loc["slow.kernel", list(views.DECISIONS)].tolist()
-    assert ranking.loc["pytorch.conv", list(views.DECISIONS)].isna().all()
+    assert [0, 2, 0, 0] == ranks.loc["slow.kernel", list(comparisons.DECISIONS)].tolist()
+    assert ranks.loc["pytorch.conv", list(comparisons.DECISIONS)].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -232,14 +234,14 @@ def test_against(compared: pd.DataFrame) -> None:
         " (smallest slow-down that would have been seen: 1.5 % in the median)."
     )
 
-    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(compared))
+    assert {"pytorch.conv": expected} == sentences.against(report_of(compared).compared)
 
 
 def test_against_leaves_out_zeros(compared: pd.DataFrame) -> None:
     """What was never decided is not mentioned."""
     expected = "Against pytorch.conv: 1 slower (smallest slow-down that would have been seen: 1.5 %)."
 
-    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(compared.iloc[[0, 2]]))
+    assert {"pytorch.conv": expected} == sentences.against(report_of(compared.iloc[[0, 2]]).compared)
 
 
 def test_against_without_intervals(frame: pd.DataFrame) -> None:
@@ -248,32 +250,30 @@ def test_against_without_intervals(frame: pd.DataFrame) -> None:
         "Against pytorch.conv: 4 cannot be told (4 for want of three processes that were timed together)."
     )
 
-    assert {"pytorch.conv": expected} == sentences.against(views.with_comparisons(prepare(frame)))
+    assert {"pytorch.conv": expected} == sentences.against(report_of(frame).compared)
 
 
 def test_leaders_name_their_equals(compared: pd.DataFrame) -> None:
     """Whoever cannot be told from the leader is named beside it."""
-    rows = views.with_comparisons(prepare(compared[compared["implementation"] != "fast.kernel"]))
+    others = compared[compared["implementation"] != "fast.kernel"]
     expected = (
         "pytorch.conv leads NCHW (contiguous) with a score of 0.999;"
         " same.kernel, noisy.kernel cannot be told from it."
     )
 
-    assert [expected] == sentences.leaders(views.ranking(rows), rows)
+    assert [expected] == sentences.leaders(ranks_of(others), prepared(others))
 
 
 def test_leader_alone(frame: pd.DataFrame) -> None:
     """A leader that nobody is known to equal stands alone."""
-    rows = prepare(frame)
-
     assert ("torch.nhwc leads NHWC (channels last) with a score of 1.000.") == sentences.leaders(
-        views.ranking(rows), rows
+        ranks_of(frame), prepared(frame)
     )[1]
 
 
 def test_terminal_details(compared: pd.DataFrame) -> None:
     """A single case shows each ratio with its interval and what was decided."""
-    text = terminal.render(only(compared, "a"), width=160, color=False)
+    text = terminal.render(report_of(only(compared, "a")), width=160, color=False)
 
     assert re.search(
         r"slow\.kernel +✓ passed +– +1\.05 ms +1\.050 \(1\.048 to 1\.052\) slower$", text, re.MULTILINE
@@ -285,7 +285,7 @@ def test_terminal_details(compared: pd.DataFrame) -> None:
 def test_terminal_details_narrow(compared: pd.DataFrame) -> None:
     """Where there is no room, the interval of the time goes first, and that of the ratio stays."""
     frame = only(compared, "a").assign(time_low_s=0.9e-3, time_high_s=1.1e-3)
-    wide, narrow = (terminal.render(frame, width=width, color=False) for width in (160, 100))
+    wide, narrow = (terminal.render(report_of(frame), width=width, color=False) for width in (160, 100))
 
     assert "1.05 ms (900 µs to 1.10 ms)  1.050 (1.048 to 1.052) slower" in wide
     assert "  1.05 ms  1.050 (1.048 to 1.052) slower" in narrow
@@ -294,7 +294,7 @@ def test_terminal_details_narrow(compared: pd.DataFrame) -> None:
 @pytest.mark.parametrize("cases", ["a", "ab"])
 def test_terminal_says_what_was_decided(compared: pd.DataFrame, cases: str) -> None:
     """For one case and for many, a sentence adds the decisions up."""
-    lines = terminal.render(only(compared, *cases), width=160, color=False).splitlines()
+    lines = terminal.render(report_of(only(compared, *cases)), width=160, color=False).splitlines()
     expected = {
         "a": "1 faster, 1 slower, 1 the same, 1 cannot",
         "ab": "1 faster, 2 slower, 2 the same, 2 cannot",
@@ -305,7 +305,7 @@ def test_terminal_says_what_was_decided(compared: pd.DataFrame, cases: str) -> N
 
 def test_terminal_ranking_marks_what_is_not_decided(compared: pd.DataFrame) -> None:
     """The ranking counts what was decided, marks what was not, and explains the mark."""
-    text = terminal.render(compared, width=160, color=False)
+    text = terminal.render(report_of(compared), width=160, color=False)
 
     assert re.search(r"^same\.kernel .* ~1\.00× \(2\) +0:0 ", text, re.MULTILINE)
     assert re.search(r"^slow\.kernel .* 0\.930× \(2\) +0:2 ", text, re.MULTILINE)
@@ -314,12 +314,12 @@ def test_terminal_ranking_marks_what_is_not_decided(compared: pd.DataFrame) -> N
 
 def test_terminal_explains_no_mark_that_is_not_there(compared: pd.DataFrame) -> None:
     """Where everything was decided, nothing is marked or explained."""
-    assert "~" not in terminal.render(compared.iloc[[0, 1, 2]], width=160, color=False)
+    assert "~" not in terminal.render(report_of(compared.iloc[[0, 1, 2]]), width=160, color=False)
 
 
 def test_comparison(compared: pd.DataFrame) -> None:
     """The table has a row per case and implementation, and its last line adds them up."""
-    lines = comparison.render(compared, width=160, color=False).splitlines()
+    lines = comparison.render(report_of(compared), width=160, color=False).splitlines()
 
     assert "NCHW (contiguous) against pytorch.conv" == lines[0]
     assert "case" == lines[1].split("  ")[0]
@@ -338,12 +338,12 @@ def test_comparison(compared: pd.DataFrame) -> None:
 )
 def test_comparison_rows(compared: pd.DataFrame, expected: str) -> None:
     """A row has the time, the ratio, its interval, the decision and what would have been seen."""
-    assert re.search(expected, comparison.render(compared, width=160, color=False), re.MULTILINE)
+    assert re.search(expected, comparison.render(report_of(compared), width=160, color=False), re.MULTILINE)
 
 
 def test_comparison_of_layouts(frame: pd.DataFrame) -> None:
     """Each layout has a table of its own, against a baseline of its own."""
-    lines = comparison.render(frame, width=160, color=False).splitlines()
+    lines = comparison.render(report_of(frame), width=160, color=False).splitlines()
 
     assert [
         "NCHW (contiguous) against pytorch.conv",
@@ -356,7 +356,7 @@ def test_comparison_without_the_baselines_time() -> None:
     frame = pd.DataFrame(
         [timed("pytorch.conv", "a", 1.0), timed("x.y", "b", 1.0), record("pytorch.conv", "b", "wrong")]
     )
-    text = comparison.render(frame, width=160, color=False)
+    text = comparison.render(report_of(frame), width=160, color=False)
 
     assert re.search(r"^b +x\.y +1\.00 ms +– +– +– +–$", text, re.MULTILINE)
     assert re.search(r"^b +pytorch\.conv +– +– +– +✗ wrong +–$", text, re.MULTILINE)
@@ -364,7 +364,7 @@ def test_comparison_without_the_baselines_time() -> None:
 
 def test_comparison_of_nothing(verified: pd.DataFrame) -> None:
     """Where nothing was timed, that is said."""
-    lines = comparison.render(verified, width=160, color=False).splitlines()
+    lines = comparison.render(report_of(verified), width=160, color=False).splitlines()
 
     assert not any(line.startswith("NCHW") for line in lines)
     assert "Nothing was timed beside the baseline: there is nothing to compare." == lines[-1]
@@ -372,7 +372,7 @@ def test_comparison_of_nothing(verified: pd.DataFrame) -> None:
 
 def test_comparison_says_why_there_is_no_time(frame: pd.DataFrame) -> None:
     """Whoever failed, or was not asked, stands there with the reason."""
-    lines = comparison.render(frame, width=160, color=False).splitlines()
+    lines = comparison.render(report_of(frame), width=160, color=False).splitlines()
 
     assert "✗ wrong  fast.kernel on b: y[0] is 1, want 2" in lines
     assert "    convharness verify --implementation fast.kernel --problem b" in lines
@@ -383,7 +383,7 @@ def test_comparison_of_what_was_timed(compared: pd.DataFrame) -> None:
     """A case on which nobody has a time is left out."""
     frame = pd.concat([compared, pd.DataFrame([record("pytorch.conv", "c")])], ignore_index=True)
 
-    assert comparison.render(frame, width=160) == comparison.render(compared, width=160)
+    assert comparison.render(report_of(frame), width=160) == comparison.render(report_of(compared), width=160)
 
 
 def test_markdown(compared: pd.DataFrame) -> None:
@@ -452,7 +452,7 @@ def test_csv(compared: pd.DataFrame) -> None:
     table = pd.read_csv(StringIO(render("csv", compared)))
     place = list(table.columns).index("baseline")
 
-    assert views.COMPARISON_COLUMNS == tuple(table.columns[place : place + 7])
+    assert comparisons.COMPARISON_COLUMNS == tuple(table.columns[place : place + 7])
     assert "printed" == table.columns[place - 1]
     assert table["decision"].dropna().tolist() == list(decisions(compared).values())
     assert not {"twin", "samples_s"} & set(table.columns)
@@ -460,13 +460,15 @@ def test_csv(compared: pd.DataFrame) -> None:
 
 def test_csv_of_a_verification(verified: pd.DataFrame) -> None:
     """Without times there is nothing to compare, and no column for it."""
-    assert not set(views.COMPARISON_COLUMNS) & set(pd.read_csv(StringIO(render("csv", verified))).columns)
+    assert not set(comparisons.COMPARISON_COLUMNS) & set(
+        pd.read_csv(StringIO(render("csv", verified))).columns
+    )
 
 
 def test_chosen_baseline(compared: pd.DataFrame) -> None:
     """Another baseline is another question."""
-    assert "faster" == decisions(compared, "slow.kernel")["b", "pytorch.conv"]
-    assert "Against slow.kernel: " in render("comparison", compared, "slow.kernel")
+    assert "faster" == decisions(compared, baseline="slow.kernel")["b", "pytorch.conv"]
+    assert "Against slow.kernel: " in render("comparison", compared, baseline="slow.kernel")
 
 
 @pytest.mark.parametrize("name", ["comparison", "csv"])
@@ -479,6 +481,6 @@ def test_unknown_baseline(name: str, compared: pd.DataFrame) -> None:
 def test_noisy_luck_is_not_the_mean() -> None:
     """What lasts as long as a process widens the interval, however many samples each process took."""
     frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0), timed("x.y", "a", 1.0, NOISY)])
-    (row,) = views.comparisons(frame).to_dict("records")
+    (row,) = report_of(frame).comparisons.to_dict("records")
 
     assert row["time_ratio_high"] / row["time_ratio_low"] > 1.1

@@ -3,6 +3,8 @@
 import json
 import re
 from base64 import b64encode
+from copy import deepcopy
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from io import StringIO
@@ -12,10 +14,10 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import terminal
-from convharness.reports.formats import FORMATS
+from convharness.reports import formats
+from convharness.reports.formats import FORMATS, terminal
 
-from .conftest import record, render
+from .conftest import record, render, report_of, run_with
 
 HOSTILE = "x</script><img src=//evil onerror=alert(1)>\"'|`"
 
@@ -43,18 +45,19 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
+HOSTILE_RUN = run_with(HOSTILE, cpu=HOSTILE, libraries={HOSTILE: HOSTILE})
+
+
 @pytest.fixture
 def hostile() -> pd.DataFrame:
-    """Return a frame in which every name is an attack."""
+    """Return records of `HOSTILE_RUN` in which every name is an attack."""
     rows = [
         record(HOSTILE, HOSTILE, "wrong", reason=HOSTILE, suite=HOSTILE, where=HOSTILE),
         record(
             "pytorch.conv", HOSTILE, ms=1, samples_s=[0.001, 0.002], traits={HOSTILE: HOSTILE}, versus=HOSTILE
         ),
     ]
-    frame = pd.DataFrame(rows)
-    frame.attrs["runs"] = [{"run": HOSTILE, "environment": {"cpu": HOSTILE, "libraries": {HOSTILE: HOSTILE}}}]
-    return frame
+    return pd.DataFrame(rows)
 
 
 def test_unknown_format(frame: pd.DataFrame) -> None:
@@ -80,12 +83,17 @@ def test_empty_data() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_runs_unchanged(name: str, frame: pd.DataFrame) -> None:
-    """A report reads its frame and leaves it as it was."""
-    before = frame.copy(deep=True)
+    """A format leaves the records of a report as they were, and the frames that it shares with others."""
+    report = report_of(frame)
+    before = deepcopy(report.records)
+    frames = [report.stored, report.frame, report.compared, report.comparisons]
+    copies = [one.copy(deep=True) for one in frames]
 
-    render(name, frame)
+    formats.render(name, report, FORMATS)
 
-    pd.testing.assert_frame_equal(before, frame)
+    pd.testing.assert_frame_equal(pd.DataFrame(before), pd.DataFrame(report.records))
+    for copy, one in zip(copies, frames, strict=True):
+        pd.testing.assert_frame_equal(copy, one)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -113,7 +121,7 @@ def test_verified_only(name: str, verified: pd.DataFrame) -> None:
 
 def test_terminal_verified_only(verified: pd.DataFrame) -> None:
     """The table of a verification has verdicts and errors alone."""
-    head = terminal.render(verified, width=100, color=False).splitlines()[1]
+    head = terminal.render(report_of(verified), width=100, color=False).splitlines()[1]
 
     assert ["implementation", "passed", "failed", "n/a", "worst", "error"] == head.split()
 
@@ -121,7 +129,7 @@ def test_terminal_verified_only(verified: pd.DataFrame) -> None:
 @pytest.mark.parametrize("width", [40, 100, 160])
 def test_terminal_cuts_nothing(frame: pd.DataFrame, width: int) -> None:
     """However narrow the terminal, names and numbers are whole."""
-    text = terminal.render(frame, width=width, color=False)
+    text = terminal.render(report_of(frame), width=width, color=False)
 
     assert "…" not in text
     assert re.search(r"^fast\.kernel +1/3 +1 +1 +0\.333 +~2\.00× \(1\)", text, re.MULTILINE)
@@ -131,14 +139,14 @@ def test_terminal_cuts_nothing(frame: pd.DataFrame, width: int) -> None:
 def test_terminal_details_are_whole(width: int) -> None:
     """So are those of a single case, in which cells have several words."""
     frame = pd.DataFrame([record("numpy_arrays.im2col", "a", ms=1, time_low_s=1e-3, time_high_s=2e-3)])
-    text = terminal.render(frame, width=width, color=False)
+    text = terminal.render(report_of(frame), width=width, color=False)
 
     assert re.search(r"^numpy_arrays\.im2col  ✓ passed ", text, re.MULTILINE)
 
 
 def test_terminal_narrows(frame: pd.DataFrame) -> None:
     """A table that does not fit leaves out the totals first."""
-    wide, narrow = (terminal.render(frame, width=width, color=False) for width in (160, 90))
+    wide, narrow = (terminal.render(report_of(frame), width=width, color=False) for width in (160, 90))
 
     assert "all of net" in wide
     assert "all of net" not in narrow
@@ -147,13 +155,13 @@ def test_terminal_narrows(frame: pd.DataFrame) -> None:
 
 def test_terminal_color(frame: pd.DataFrame) -> None:
     """Colour comes when it is asked for."""
-    assert "\x1b[" in terminal.render(frame, color=True)
-    assert "\x1b[" not in terminal.render(frame, color=False)
+    assert "\x1b[" in terminal.render(report_of(frame), color=True)
+    assert "\x1b[" not in terminal.render(report_of(frame), color=False)
 
 
 def test_terminal_reproduces(frame: pd.DataFrame) -> None:
     """A failure stands with the command that repeats it, on a line of its own."""
-    lines = terminal.render(frame, width=60, color=False).splitlines()
+    lines = terminal.render(report_of(frame), width=60, color=False).splitlines()
 
     assert "    convharness verify --implementation fast.kernel --problem b" in lines
 
@@ -162,7 +170,7 @@ def test_terminal_ends_with_the_verdict(frame: pd.DataFrame) -> None:
     """The last line is the verdict with the counts."""
     expected = "1 of 10 results failed: 1 wrong.  (9 passed · 1 wrong · 1 unsupported · 3 unavailable)"
 
-    assert expected == terminal.render(frame, color=False).splitlines()[-1]
+    assert expected == terminal.render(report_of(frame), color=False).splitlines()[-1]
 
 
 def test_terminal_is_brief() -> None:
@@ -170,7 +178,7 @@ def test_terminal_is_brief() -> None:
     frame = pd.DataFrame(
         [record("a.a", f"case{place}", "crashed", reason="signal 11") for place in range(22)]
     )
-    lines = terminal.render(frame, color=False).splitlines()
+    lines = terminal.render(report_of(frame), color=False).splitlines()
 
     assert 10 == sum("signal 11" in line for line in lines)
     assert any(line.startswith("and 12 more: convharness report ") for line in lines)
@@ -178,14 +186,16 @@ def test_terminal_is_brief() -> None:
 
 def test_terminal_details(verified: pd.DataFrame) -> None:
     """A single case is shown row by row, with the reason of each."""
-    assert re.search(r"slow\.loops +✗ wrong +9\.0e5 u +zeros", terminal.render(verified, color=False))
+    assert re.search(
+        r"slow\.loops +✗ wrong +9\.0e5 u +zeros", terminal.render(report_of(verified), color=False)
+    )
 
 
 def test_terminal_markup_is_text() -> None:
     """Square brackets in a name are no markup."""
     frame = pd.DataFrame([record("a.a", "[red]b[/red]", "wrong", reason="y[0] is [/x]")])
 
-    assert "a.a on [red]b[/red]: y[0] is [/x]" in terminal.render(frame, color=False)
+    assert "a.a on [red]b[/red]: y[0] is [/x]" in terminal.render(report_of(frame), color=False)
 
 
 @pytest.mark.parametrize("name", ["table", "markdown", "html"])
@@ -229,7 +239,7 @@ def test_markdown_layouts(frame: pd.DataFrame) -> None:
 
 def test_markdown_escapes(hostile: pd.DataFrame) -> None:
     """No name opens a tag or a table cell."""
-    text = render("markdown", hostile)
+    text = render("markdown", hostile, HOSTILE_RUN)
 
     assert "<img" not in text
     assert "</script" not in text
@@ -264,7 +274,7 @@ def test_junit(frame: pd.DataFrame) -> None:
 def test_junit_characters(hostile: pd.DataFrame) -> None:
     """Hostile names come back whole, and what XML cannot hold is replaced."""
     hostile.loc[0, "reason"] = "bell \x07"
-    case = parse(render("junit", hostile))[0][0]
+    case = parse(render("junit", hostile, HOSTILE_RUN))[0][0]
 
     assert HOSTILE == case.attrib["classname"]
     assert "bell \N{REPLACEMENT CHARACTER}" == case.find("failure").attrib["message"]
@@ -300,14 +310,16 @@ def digest(text: str) -> str:
 
 def test_html_has_no_inline_code(hostile: pd.DataFrame) -> None:
     """No element carries a style or a handler, which the policy would block."""
-    attributes = [name for _, attributes in Page(render("html", hostile)).tags for name in attributes]
+    attributes = [
+        name for _, attributes in Page(render("html", hostile, HOSTILE_RUN)).tags for name in attributes
+    ]
 
     assert [] == [name for name in attributes if name == "style" or name.startswith("on")]
 
 
 def test_html_escapes(hostile: pd.DataFrame) -> None:
     """A hostile name is text everywhere, in the embedded records too."""
-    page = render("html", hostile)
+    page = render("html", hostile, HOSTILE_RUN)
     data = re.search('id="data">(.*?)</script>', page, re.DOTALL)[1]
 
     assert 2 == [tag for tag, _ in Page(page).tags].count("script")
@@ -364,8 +376,7 @@ def test_html_environment(frame: pd.DataFrame) -> None:
         "commit": "0123456789abcdef",
         "dirty": True,
     }
-    frame.attrs["runs"] = [{"run": "r1", "command": "convharness run", "environment": environment}]
-    texts = Page(render("html", frame)).texts
+    texts = Page(render("html", frame, run_with(**environment))).texts
 
     assert "libraries.numpy" in texts
     assert "0123456789ab (dirty)" in texts
@@ -380,3 +391,24 @@ def test_extreme_errors(name: str, error: float | None, bound: float | None) -> 
     frame = pd.DataFrame([record("a.a", "a", ms=1, error_u=error, error_bound_u=bound)])
 
     assert "a.a" in render(name, frame)
+
+
+def history_of(*commits: str) -> pd.DataFrame:
+    """Return what was tracked of one implementation at some commits."""
+    rows = [
+        {"commit": commit, "position": place, "subject": "A change", "machine": "m", "environment": "e"}
+        | {"suite": "net", "case": "a", "implementation": "a.a", "status": "passed", "error_u": 1.0}
+        | {"relative_time": 1.0 + place, "relative_low": 0.9 + place, "relative_high": 1.1 + place}
+        for place, commit in enumerate(commits)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("commits", "expected"), [("", 0), ("a", 0), ("ab", 2)])
+def test_html_history(frame: pd.DataFrame, commits: str, expected: int) -> None:
+    """The page of a repository with several tracked commits shows a point for each of them."""
+    report = replace(report_of(frame), history=history_of(*commits) if commits else None)
+    page = formats.render("html", report, FORMATS)
+
+    assert bool(expected) == ('<section id="history"' in page)
+    assert expected == page.count('<g class="point">')

@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from convharness.machine.ceilings import Ceilings
-from convharness.reports import measuring, sentences
+from convharness.reports import formats, provenance, sentences
+from convharness.reports.report import Report
+from convharness.reports.views import measuring
 
-from .conftest import record, render, timed, twin
+from .conftest import prepared, record, render, report_of, run_with, timed, twin
 
 CALM = {
     "foreign_processors": 0.12,
@@ -53,11 +55,11 @@ def met(**conditions: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def run_in(**environment: Any) -> pd.DataFrame:
-    """Return a timed record of a run with such an environment."""
-    frame = pd.DataFrame([timed("pytorch.conv", "a", 1.0, peak_fraction=0.41)])
-    frame.attrs["runs"] = [{"run": "r1", "environment": environment}]
-    return frame
+def run_in(**environment: Any) -> Report:
+    """Return the report of a timed record of a run with such an environment."""
+    return report_of(
+        pd.DataFrame([timed("pytorch.conv", "a", 1.0, peak_fraction=0.41)]), run_with(**environment)
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def run_in(**environment: Any) -> pd.DataFrame:
 )
 def test_disturbances(conditions: dict[str, Any], expected: str) -> None:
     """Whatever disturbed a time is a caution that says how many times it disturbed."""
-    assert [expected] == sentences.cautions(met(**conditions))
+    assert [expected] == provenance.cautions(report_of(met(**conditions)))
 
 
 @pytest.mark.parametrize(
@@ -98,13 +100,13 @@ def test_disturbances(conditions: dict[str, Any], expected: str) -> None:
 )
 def test_nothing_was_wrong(conditions: dict[str, Any]) -> None:
     """What was taken again, or is always so, is no reason for a caution."""
-    assert [] == sentences.cautions(met(**conditions))
+    assert [] == provenance.cautions(report_of(met(**conditions)))
 
 
 def test_records_without_conditions(frame: pd.DataFrame) -> None:
     """Of records of earlier versions nothing is known, and nothing said."""
-    assert measuring.disturbances(frame).empty
-    assert measuring.disturbances(pd.DataFrame()).empty
+    assert measuring.disturbances(prepared(frame)).empty
+    assert measuring.disturbances(prepared(pd.DataFrame())).empty
 
 
 def test_disturbances_of_one_time() -> None:
@@ -113,7 +115,7 @@ def test_disturbances_of_one_time() -> None:
 
     assert [
         "The processor was slowed down because it was hot while 1 of 1 time was taken."
-    ] == sentences.cautions(frame)
+    ] == provenance.cautions(report_of(frame))
 
 
 def test_disturbances_add_up() -> None:
@@ -122,7 +124,7 @@ def test_disturbances_add_up() -> None:
         timed("x.y", case, 1.0, conditions={**CALM, "swapped_bytes": size})
         for case, size in zip("abc", (0, 1, 5), strict=True)
     ]
-    (row,) = measuring.disturbances(pd.DataFrame(rows)).to_dict("records")
+    (row,) = measuring.disturbances(prepared(pd.DataFrame(rows))).to_dict("records")
 
     assert {
         "kind": "swapped", "records": 2, "timed": 3, "total": 6.0, "worst": 5.0, "implementations": ["x.y"],
@@ -133,7 +135,7 @@ def test_only_times_are_disturbed() -> None:
     """What did not pass has no time that could be doubted."""
     frame = pd.DataFrame([record("x.y", "a", "wrong", conditions={**CALM, "throttled": 3})])
 
-    assert [] == sentences.cautions(frame)
+    assert [] == provenance.cautions(report_of(frame))
 
 
 @pytest.mark.parametrize(
@@ -156,20 +158,16 @@ def test_only_times_are_disturbed() -> None:
 def test_cold_caches(caches: tuple[str, str], expected: list[str]) -> None:
     """Cold times are said to be cold, and not to be compared with warm ones."""
     frame = pd.DataFrame([timed("x.y", "a", 1.0), timed("x.y", "b", 1.0, run="r2")])
-    frame.attrs["runs"] = [
-        {"run": run, "settings": {"effort": {"cache": cache}}}
-        for run, cache in zip(("r1", "r2"), caches, strict=True)
-    ]
+    runs = [run_with(name, {"cache": cache}) for name, cache in zip(("r1", "r2"), caches, strict=True)]
+    report = report_of(frame, *runs)
 
-    assert expected == sentences.cautions(frame)
-    assert ("cold" if "cold" in caches else None) == sentences.facts(frame).get("Caches")
+    assert expected == provenance.cautions(report)
+    assert ("cold" if "cold" in caches else None) == provenance.facts(report).get("Caches")
 
 
 def test_verification_has_no_caches(verified: pd.DataFrame) -> None:
     """Where nothing was timed, caches are nobody's concern."""
-    verified.attrs["runs"] = [{"run": "r1", "settings": {"effort": {"cache": "cold"}}}]
-
-    assert [] == sentences.cautions(verified)
+    assert [] == provenance.cautions(report_of(verified, run_with(effort={"cache": "cold"})))
 
 
 def test_noise_floor() -> None:
@@ -181,8 +179,10 @@ def test_noise_floor() -> None:
     assert (
         "Noise floor: 2.0 % in the median of 3 cases, 5.0 % at most. So far apart were identical rivals"
         " (it is never less than 0.50 %); no smaller difference is called one."
-    ) == sentences.measured(pd.DataFrame(rows))["r1"][0]
-    assert sentences.measured(pd.DataFrame(rows[:1]))["r1"][0].startswith("Noise floor: 1.0 %. So far apart")
+    ) == provenance.measured(report_of(pd.DataFrame(rows)))["r1"][0]
+    assert provenance.measured(report_of(pd.DataFrame(rows[:1])))["r1"][0].startswith(
+        "Noise floor: 1.0 %. So far apart"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_noise_floor() -> None:
 )
 def test_timer(timer: dict[str, Any] | None, expected: str) -> None:
     """What the timer's test of itself has found is one sentence, as far as it goes."""
-    assert {"r1": [expected]} == sentences.measured(run_in(timer=timer))
+    assert {"r1": [expected]} == provenance.measured(run_in(timer=timer))
 
 
 def test_ceilings() -> None:
@@ -220,26 +220,26 @@ def test_ceilings() -> None:
     assert (
         "The most that was seen of this machine with 1 thread: 105 GFLOP/s in float32, 11.2 GB/s in main"
         " memory, 61.7 GB/s in cache."
-    ) == sentences.measured(run_in(ceilings=CEILINGS))["r1"][-1]
+    ) == provenance.measured(run_in(ceilings=CEILINGS))["r1"][-1]
 
 
 def test_facts_of_a_run_that_has_just_ended() -> None:
     """A run that was not read from a file holds the engine's own values, which say the same."""
-    assert sentences.measured(run_in(ceilings=Ceilings(**CEILINGS))) == sentences.measured(
+    assert provenance.measured(run_in(ceilings=Ceilings(**CEILINGS))) == provenance.measured(
         run_in(ceilings=CEILINGS)
     )
 
 
 def test_nothing_was_measured(verified: pd.DataFrame) -> None:
     """A verification says nothing of timing."""
-    assert {} == sentences.measured(verified)
-    assert {} == sentences.measured(pd.DataFrame())
+    assert {} == provenance.measured(report_of(verified))
+    assert {} == provenance.measured(report_of(pd.DataFrame()))
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_measured_in_reports(name: str) -> None:
     """Reports say how well was measured, and what share of the peak was reached."""
-    text = render(name, run_in(timer=TIMER, ceilings=CEILINGS))
+    text = formats.render(name, run_in(timer=TIMER, ceilings=CEILINGS), formats.FORMATS)
 
     for part in ("How well this was measured", "0 of 120 identical pairs", "105 GFLOP/s in float32", "41 %"):
         assert part in text
@@ -273,12 +273,12 @@ def costly() -> pd.DataFrame:
 
 def test_overheads(costly: pd.DataFrame) -> None:
     """A plan, or a first call of more than twice the time, is a cost; the largest comes first."""
-    assert ["planned.conv", "late.conv"] == measuring.overheads(costly)["implementation"].tolist()
+    assert ["planned.conv", "late.conv"] == measuring.overheads(prepared(costly))["implementation"].tolist()
 
 
 def test_memory(costly: pd.DataFrame) -> None:
     """Memory is a multiple of the output, beside im2col's, the largest first; small outputs are left out."""
-    found = measuring.memory(costly)
+    found = measuring.memory(prepared(costly))
 
     assert [
         ["late.conv", "a", 9.5, 10.0],

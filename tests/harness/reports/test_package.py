@@ -4,8 +4,9 @@ import doctest
 import subprocess
 import sys
 
-from convharness.reports import frames, numbers, statuses
+from convharness.reports import numbers, statuses
 from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
+from convharness.reports.views import frames
 from convharness.runs.record import COLUMNS
 
 

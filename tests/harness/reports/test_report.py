@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-import pandas as pd
+import pytest
 
+import convharness
 from convharness import Measurement, Record, Verdict, implementation
 from convharness.reports.report import Report
 from convharness.runs.journal import RunWriter
+from convharness.runs.settings import Settings
 from convharness.runs.store import new_run
 from tests.making import case_of, declared
 
@@ -23,7 +25,7 @@ def record(measured: Measurement | None) -> Record:
 
 def run_of(results: Path, *records: Record) -> RunWriter:
     """Return the writer of a run that is complete."""
-    with RunWriter(results, new_run({"machine": "m"}, {}, "")) as writer:
+    with RunWriter(results, new_run({"machine": "m"}, Settings(), "")) as writer:
         for one in records:
             writer.append(one)
     return writer
@@ -54,20 +56,20 @@ def test_records_that_were_timed_say_how_they_compare(tmp_path: Path) -> None:
     assert {"decision", "time_ratio"} <= row.keys() - writer.rows[0].keys()
 
 
-def test_the_frame_is_made_once(tmp_path: Path) -> None:
-    """It may be large."""
+@pytest.mark.parametrize("name", ["stored", "frame", "baselines", "comparisons", "compared"])
+def test_each_table_is_made_once(name: str, tmp_path: Path) -> None:
+    """A table may be large."""
     writer = run_of(tmp_path, record(None))
     report = Report(writer.rows, [writer.run])
 
-    assert report.frame is report.frame
+    assert getattr(report, name) is getattr(report, name)
 
 
-def test_the_frame_knows_the_history_if_there_is_one(tmp_path: Path) -> None:
-    """The page of a repository shows what happened at which commit."""
-    writer = run_of(tmp_path, record(None))
-    history = pd.DataFrame({"commit": ["a", "b"]})
-    plain, known = (Report(writer.rows, [writer.run], history=one) for one in (None, history))
+def test_a_prepared_frame_comes_from_a_report_only() -> None:
+    """No module but the report's prepares a frame, so that none has to find out whether it was."""
+    folder = Path(convharness.__file__).parent
+    sources = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.py")}
+    preparing = [name for name, text in sources.items() if "frames import prepare" in text]
+    keeping = [name for name, text in sources.items() if ".attrs" in text]
 
-    assert "history" not in plain.frame.attrs
-    assert history is known.frame.attrs["history"]
-    assert () == known.frame.attrs["events"]
+    assert (["reports/report.py"], []) == (preparing, keeping)

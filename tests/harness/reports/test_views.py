@@ -6,10 +6,15 @@ import pandas as pd
 import pytest
 
 from convharness.errors import SelectionError
-from convharness.reports import views
-from convharness.reports.frames import prepare
+from convharness.reports.views import cases, comparisons, ranking, verdicts
 
-from .conftest import record
+from .conftest import prepared, ranks_of, record, report_of
+
+
+def speedup_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the speed-ups against the usual baselines."""
+    report = report_of(frame)
+    return comparisons.speedup(report.frame, report.baselines)
 
 
 def column(frame: pd.DataFrame, name: str) -> dict[str, object]:
@@ -19,7 +24,7 @@ def column(frame: pd.DataFrame, name: str) -> dict[str, object]:
 
 def test_verdict_matrix(frame: pd.DataFrame) -> None:
     """The verdict matrix has a status for each implementation on each case."""
-    matrix = views.verdict_matrix(frame)
+    matrix = cases.verdict_matrix(prepared(frame))
 
     assert ["a", "b", "c"] == list(matrix.columns)
     assert ["passed", "wrong", "unsupported"] == list(matrix.loc["fast.kernel"])
@@ -33,35 +38,35 @@ def test_order(frame: pd.DataFrame) -> None:
         "pytorch.conv",
         "slow.loops",
         "torch.nhwc",
-    ] == views.implementations(frame)
+    ] == cases.implementations(prepared(frame))
 
 
 @pytest.mark.parametrize("name", ["time_median_s", "gflops"])
 def test_wrong_has_no_speed(frame: pd.DataFrame, name: str) -> None:
     """A wrong result has no speed, even if a record carries one."""
-    rows = prepare(frame)
+    rows = prepared(frame)
 
     assert rows.loc[rows["status"] == "wrong", name].isna().all()
 
 
 def test_time_that_cannot_be() -> None:
     """A time of zero is no time."""
-    assert not views.is_timed(pd.DataFrame([record("a.a", "a", ms=0)]))
+    assert not cases.is_timed(prepared(pd.DataFrame([record("a.a", "a", ms=0)])))
 
 
 def test_wrong_is_never_best(frame: pd.DataFrame) -> None:
     """A wrong result is no measure for others."""
-    assert 1.0 == views.slowdown(frame).loc["pytorch.conv", "b"]
+    assert 1.0 == ranking.slowdown(prepared(frame)).loc["pytorch.conv", "b"]
 
 
 def test_error_matrix_keeps_wrong(frame: pd.DataFrame) -> None:
     """The error of a wrong result is shown: it is what is wrong with it."""
-    assert 1e6 == views.error_matrix(frame).loc["fast.kernel", "b"]
+    assert 1e6 == cases.error_matrix(prepared(frame)).loc["fast.kernel", "b"]
 
 
 def test_speedup(frame: pd.DataFrame) -> None:
     """The speed-up of a case is the baseline's time over the implementation's."""
-    speedup = views.speedup(frame)
+    speedup = speedup_of(frame)
 
     assert [0.1, 0.1, 0.1] == list(speedup.loc["slow.loops"].round(6))
     assert {"a": 2.0} == speedup.loc["fast.kernel"].dropna().to_dict()
@@ -76,7 +81,7 @@ def test_speedup_pairs_rounds() -> None:
         ]
     )
 
-    assert pytest.approx(1.0) == views.speedup(frame).loc["fast.kernel", "a"]
+    assert pytest.approx(1.0) == speedup_of(frame).loc["fast.kernel", "a"]
 
 
 def test_speedup_skips_missing_rounds() -> None:
@@ -88,7 +93,7 @@ def test_speedup_skips_missing_rounds() -> None:
         ]
     )
 
-    assert pytest.approx(2.0) == views.speedup(frame).loc["fast.kernel", "a"]
+    assert pytest.approx(2.0) == speedup_of(frame).loc["fast.kernel", "a"]
 
 
 def test_speedup_between_runs() -> None:
@@ -100,25 +105,28 @@ def test_speedup_between_runs() -> None:
         ]
     )
 
-    assert pytest.approx(0.5) == views.speedup(frame).loc["fast.kernel", "a"]
+    assert pytest.approx(0.5) == speedup_of(frame).loc["fast.kernel", "a"]
 
 
 def test_layouts_have_their_own_baseline(frame: pd.DataFrame) -> None:
     """A layout is measured against one of its own."""
-    assert {"contiguous": "pytorch.conv", "channels_last": "torch.nhwc"} == views.baselines(frame)
-    assert 1.0 == views.speedup(frame).loc["torch.nhwc", "a"]
+    assert {"contiguous": "pytorch.conv", "channels_last": "torch.nhwc"} == report_of(frame).baselines
+    assert 1.0 == speedup_of(frame).loc["torch.nhwc", "a"]
 
 
 def test_chosen_baseline(frame: pd.DataFrame) -> None:
     """The chosen baseline holds in its layout; the other layouts keep theirs."""
-    assert {"contiguous": "slow.loops", "channels_last": "torch.nhwc"} == views.baselines(frame, "slow.loops")
+    assert {
+        "contiguous": "slow.loops",
+        "channels_last": "torch.nhwc",
+    } == report_of(frame, baseline="slow.loops").baselines
 
 
 def test_most_timed_baseline(frame: pd.DataFrame) -> None:
     """Without the usual baseline the one that was timed most often serves."""
     others = frame[frame["implementation"] != "pytorch.conv"]
 
-    assert "slow.loops" == views.baselines(others)["contiguous"]
+    assert "slow.loops" == report_of(others).baselines["contiguous"]
 
 
 def test_unknown_baseline(frame: pd.DataFrame) -> None:
@@ -126,20 +134,20 @@ def test_unknown_baseline(frame: pd.DataFrame) -> None:
     with pytest.raises(
         SelectionError, match=r"unknown baseline 'pytorch\.con'; did you mean 'pytorch\.conv'\?"
     ):
-        views.ranking(frame, "pytorch.con")
+        ranks_of(frame, "pytorch.con")
 
 
 def test_layouts_never_mix(frame: pd.DataFrame) -> None:
     """The fastest of another layout takes nothing from a score, and comes in a ranking of its own."""
-    ranking = views.ranking(frame)
+    ranks = ranks_of(frame)
 
-    assert ["contiguous"] * 4 + ["channels_last"] == list(ranking["layout"])
-    assert 1.0 == ranking["score"].iloc[-1]
+    assert ["contiguous"] * 4 + ["channels_last"] == list(ranks["layout"])
+    assert 1.0 == ranks["score"].iloc[-1]
 
 
 def test_score(frame: pd.DataFrame) -> None:
     """The score is the mean over the cases that somebody timed; what is not solved counts nothing."""
-    score = column(views.ranking(frame), "score")
+    score = column(ranks_of(frame), "score")
 
     assert pytest.approx((1 - log(2) / log(100) + 1 + 1) / 3) == score["pytorch.conv"]
     assert pytest.approx(1 / 3) == score["fast.kernel"]
@@ -148,20 +156,20 @@ def test_score(frame: pd.DataFrame) -> None:
 
 def test_order_of_ranking(frame: pd.DataFrame) -> None:
     """The score orders: a good mean over few cases does not come first, a missing library comes last."""
-    ranking = views.ranking(frame)
+    ranks = ranks_of(frame)
 
-    assert ["pytorch.conv", "slow.loops", "fast.kernel", "gone.conv"] == list(ranking["implementation"][:4])
-    assert pd.isna(ranking["score"].iloc[3])
+    assert ["pytorch.conv", "slow.loops", "fast.kernel", "gone.conv"] == list(ranks["implementation"][:4])
+    assert pd.isna(ranks["score"].iloc[3])
 
 
 def test_geometric_mean_over_common_cases(frame: pd.DataFrame) -> None:
     """The mean speed-up covers the cases that both were timed on, and says how many these are."""
-    ranking = views.ranking(frame)
+    ranks = ranks_of(frame)
 
-    assert pytest.approx(2.0) == column(ranking, "speedup")["fast.kernel"]
+    assert pytest.approx(2.0) == column(ranks, "speedup")["fast.kernel"]
     assert {
         "pytorch.conv": 3, "slow.loops": 3, "fast.kernel": 1, "gone.conv": 0, "torch.nhwc": 2,
-    } == column(ranking, "speedup_cases")  # fmt: skip
+    } == column(ranks, "speedup_cases")  # fmt: skip
 
 
 def test_geometric_mean_is_geometric() -> None:
@@ -174,21 +182,21 @@ def test_geometric_mean_is_geometric() -> None:
         ]
     )
 
-    assert pytest.approx(1.0) == column(views.ranking(frame), "speedup")["fast.kernel"]
+    assert pytest.approx(1.0) == column(ranks_of(frame), "speedup")["fast.kernel"]
 
 
 def test_tally(frame: pd.DataFrame) -> None:
     """Each record is counted once: as passed, failed, unsupported or unavailable."""
-    ranking = views.ranking(frame).set_index("implementation")
+    ranks = ranks_of(frame).set_index("implementation")
     columns = ["cases", "passed", "failed", "unsupported", "unavailable", "timed"]
 
-    assert [3, 1, 1, 1, 0, 1] == list(ranking.loc["fast.kernel", columns])
-    assert [3, 0, 0, 0, 3, 0] == list(ranking.loc["gone.conv", columns])
+    assert [3, 1, 1, 1, 0, 1] == list(ranks.loc["fast.kernel", columns])
+    assert [3, 0, 0, 0, 3, 0] == list(ranks.loc["gone.conv", columns])
 
 
 def test_best_rate(frame: pd.DataFrame) -> None:
     """The best rate is that of right results: the wrong one's fabulous rate is not among them."""
-    rates = column(views.ranking(frame), "gflops")
+    rates = column(ranks_of(frame), "gflops")
 
     assert 9.0 == rates["pytorch.conv"]
     assert pd.isna(rates["fast.kernel"])
@@ -196,7 +204,7 @@ def test_best_rate(frame: pd.DataFrame) -> None:
 
 def test_weighted_total(frame: pd.DataFrame) -> None:
     """A whole suite counts a layer as often as it occurs, and is missing where a layer is."""
-    total = views.weighted_total(frame)["net"]
+    total = ranking.weighted_total(prepared(frame))["net"]
 
     assert pytest.approx(0.008) == total["pytorch.conv"]
     assert pytest.approx(0.00075) == total["torch.nhwc"]
@@ -205,12 +213,12 @@ def test_weighted_total(frame: pd.DataFrame) -> None:
 
 def test_network_totals_need_weights(pair: pd.DataFrame) -> None:
     """A suite of single layers has no total worth showing."""
-    assert [] == list(views.network_totals(pair).columns)
+    assert [] == list(ranking.network_totals(prepared(pair)).columns)
 
 
 def test_alternatives(pair: pd.DataFrame) -> None:
     """The bottleneck has 8.47 times fewer weights and multiply-adds, and its own measured gain."""
-    first, second = views.alternatives(pair).to_dict("records")
+    first, second = cases.alternatives(prepared(pair)).to_dict("records")
 
     assert ("pytorch.conv", "slow.loops") == (first["implementation"], second["implementation"])
     assert (69_632, 589_824) == (first["parameters"], first["parameters_plain"])
@@ -222,7 +230,7 @@ def test_alternatives(pair: pd.DataFrame) -> None:
 
 def test_failures(frame: pd.DataFrame) -> None:
     """A failure has its reason, its place and the command that repeats it."""
-    (row,) = views.failures(frame).to_dict("records")
+    (row,) = verdicts.failures(prepared(frame)).to_dict("records")
 
     assert ("fast.kernel", "b", "y[0]") == (row["implementation"], row["label"], row["where"])
     assert "convharness verify --implementation fast.kernel --problem b" == row["reproduce"]
@@ -230,7 +238,7 @@ def test_failures(frame: pd.DataFrame) -> None:
 
 def test_skipped(frame: pd.DataFrame) -> None:
     """What was not judged is grouped by reason, without the value that each case had."""
-    skipped = views.skipped(frame)
+    skipped = verdicts.skipped(prepared(frame))
 
     assert [
         ["unsupported", "needs stride 1", 1],
@@ -248,7 +256,7 @@ def test_skipped_layers() -> None:
         [record("a.a", str(place), "unsupported", reason=reasons[place]) for place in (0, 1)]
     )
 
-    assert ["needs stride 1"] == list(views.skipped(frame)["reason"])
+    assert ["needs stride 1"] == list(verdicts.skipped(prepared(frame))["reason"])
 
 
 def test_skipped_is_grouped_by_what_is_stored_as_the_cause() -> None:
@@ -260,7 +268,7 @@ def test_skipped_is_grouped_by_what_is_stored_as_the_cause() -> None:
     ]
     rows.append(record("a.a", "new", "unsupported", cause="needs stride 1", reason="needs stride 1, got 2"))
     rows.append(record("a.a", "old", "unsupported", reason="needs stride 1, got (2, 2)"))
-    skipped = views.skipped(pd.DataFrame(rows))
+    skipped = verdicts.skipped(prepared(pd.DataFrame(rows)))
 
     assert [("needs one of odd, got or even", 2), ("needs stride 1", 2)] == list(
         zip(skipped["reason"], skipped["records"], strict=True)
@@ -269,7 +277,7 @@ def test_skipped_is_grouped_by_what_is_stored_as_the_cause() -> None:
 
 def test_counts(frame: pd.DataFrame) -> None:
     """Statuses are counted in their own order."""
-    assert {"passed": 9, "wrong": 1, "unsupported": 1, "unavailable": 3} == views.counts(frame)
+    assert {"passed": 9, "wrong": 1, "unsupported": 1, "unavailable": 3} == verdicts.counts(prepared(frame))
 
 
 def test_newest_record() -> None:
@@ -277,7 +285,7 @@ def test_newest_record() -> None:
     old = record("pytorch.conv", "a", "wrong", started_at="2026-01-01T00:00:00+00:00")
     frame = pd.DataFrame([record("pytorch.conv", "a", ms=1, run="r2"), old])
 
-    assert {"passed": 1} == views.counts(frame)
+    assert {"passed": 1} == verdicts.counts(prepared(frame))
 
 
 def test_machines_are_not_pooled() -> None:
@@ -291,15 +299,15 @@ def test_machines_are_not_pooled() -> None:
         ]
     )
 
-    assert ["a · bench", "a · other", "b · 1 threads", "b · 2 threads"] == views.cases(frame)
+    assert ["a · bench", "a · other", "b · 1 threads", "b · 2 threads"] == cases.labels(prepared(frame))
 
 
 def test_nothing() -> None:
     """An empty frame has empty views."""
     empty = pd.DataFrame()
 
-    assert {} == views.counts(empty)
-    assert views.ranking(empty).empty
-    assert views.alternatives(empty).empty
-    assert views.speedup(empty).empty
-    assert views.weighted_total(empty).empty
+    assert {} == verdicts.counts(prepared(empty))
+    assert ranks_of(empty).empty
+    assert cases.alternatives(prepared(empty)).empty
+    assert speedup_of(empty).empty
+    assert ranking.weighted_total(prepared(empty)).empty

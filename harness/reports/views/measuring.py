@@ -1,30 +1,27 @@
-"""What the records say about their measuring and its other costs; pure functions from frame to frame.
-
-As in `views`, nothing here formats anything.
-"""
+"""What the records say about how they were measured, and about costs besides the time of a call."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
-from ..runs.record import AMORTISED_COLUMNS
-from .frames import prepare, records
+from ...runs.record import AMORTISED_COLUMNS
+from .frames import records
 
 FIRST_CALL_RATIO = 2.0
-"""A first call that takes so many times the usual time is a cost of its own."""
+"""A first call that takes at least this many times the usual time is a cost of its own."""
 
 LEAST_OUTPUT = 2**16
-"""Memory is known to the page, and to some that come with it: of smaller outputs it is no multiple."""
+"""Memory is known to a few pages, so it is not told as a multiple of an output that is smaller than this."""
 
 _BUSY = 1.0
-"""Processors that others may use while a processor stays free for what is timed; memory is shared, though."""
+"""Processors that other processes may use while one stays free for what is timed."""
 
 _STOLEN = 0.05
-"""A virtual machine's host always takes some: processor time is counted in hundredths of a second."""
+"""What a virtual machine's host may always take: processor time is counted in hundredths of a second."""
 
 _WAITING = 0.1
-"""The share of a record's samples that may have been disturbed: their median does not mind."""
+"""The share of a record's samples that may have been disturbed: it hardly moves their median."""
 
 _Conditions = dict[str, Any]
 _DISTURBANCES: dict[str, Callable[[_Conditions], float | None]] = {
@@ -36,16 +33,16 @@ _DISTURBANCES: dict[str, Callable[[_Conditions], float | None]] = {
 }
 
 
-def disturbances(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return what was not as it should be while something was timed: one row per kind, none if all was well.
+def disturbances(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what disturbed the measuring: one row per kind, none if nothing did.
 
-    `records` of the `timed` ones met with it, and what they met with adds up to `total` and was `worst`.
-    Kinds: `foreign` processors in use, many samples kept although they were `waiting` for a processor,
-    processors `stolen` by a virtual machine's host, bytes `swapped`, and times `throttled`.
+    It met `records` of the `timed` ones: `total` is its sum over them and `worst` its largest value.
+    Kinds: `foreign` are processors that other processes used, `waiting` samples that were kept although
+    they waited for a processor, `stolen` processors that a virtual machine's host took, `swapped` bytes,
+    and `throttled` counts how often the processor was slowed down.
     """
-    frame = prepare(frame)
     columns = ["implementation", "conditions", "samples"]
-    timed = records(frame.loc[frame["time_median_s"].notna(), columns])
+    timed = records(rows.loc[rows["time_median_s"].notna(), columns])
     found = []
     for kind, met_with in _DISTURBANCES.items():
         worst = [(row["implementation"], met_with({**(row["conditions"] or {}), **row})) for row in timed]
@@ -62,31 +59,29 @@ def _above(met: _Conditions, name: str, limit: float = 0.0) -> float | None:
     return value if value > limit else None
 
 
-def overheads(frame: pd.DataFrame) -> pd.DataFrame:
+def overheads(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the records with a cost besides that of a call: a plan, or a first call that takes much longer.
 
     The largest such cost comes first.
     """
-    frame = prepare(frame)
-    late = frame["first_call_s"] > FIRST_CALL_RATIO * frame["time_median_s"]
+    late = rows["first_call_s"] > FIRST_CALL_RATIO * rows["time_median_s"]
     columns = ["label", "implementation", "plan_s", "first_call_s", "time_median_s"]
-    timed = frame["time_median_s"].notna() & (frame["plan_s"].notna() | late)
-    largest = (frame["plan_s"].fillna(0) + frame["first_call_s"].fillna(0))[timed]
+    timed = rows["time_median_s"].notna() & (rows["plan_s"].notna() | late)
+    largest = (rows["plan_s"].fillna(0) + rows["first_call_s"].fillna(0))[timed]
     order = largest.sort_values(ascending=False, kind="stable").index
-    return frame.loc[order, [*columns, *AMORTISED_COLUMNS]]
+    return rows.loc[order, [*columns, *AMORTISED_COLUMNS]]
 
 
-def memory(frame: pd.DataFrame) -> pd.DataFrame:
+def memory(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the memory of calls as multiples of the output, beside what im2col would need.
 
     A direct convolution needs the output alone. The largest multiple comes first; cases with small
     outputs are left out.
     """
-    frame = prepare(frame)
-    known = frame["peak_memory_bytes"].notna() & (frame["output_bytes"] >= LEAST_OUTPUT)
+    known = rows["peak_memory_bytes"].notna() & (rows["output_bytes"] >= LEAST_OUTPUT)
     columns = ["label", "implementation", "peak_memory_bytes", "output_bytes", "im2col_bytes"]
-    rows = frame.loc[known, columns]
-    return rows.assign(
-        memory_ratio=rows["peak_memory_bytes"] / rows["output_bytes"],
-        im2col_ratio=rows["im2col_bytes"] / rows["output_bytes"],
+    large = rows.loc[known, columns]
+    return large.assign(
+        memory_ratio=large["peak_memory_bytes"] / large["output_bytes"],
+        im2col_ratio=large["im2col_bytes"] / large["output_bytes"],
     ).sort_values("memory_ratio", ascending=False, kind="stable")

@@ -7,13 +7,12 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from . import numbers, sentences, views
-from .frames import prepare, records
+from .. import numbers, provenance, sentences
+from ..report import Report
+from ..statuses import FAILURES, GLYPHS
+from ..views import cases, ranking, verdicts
+from ..views.frames import records
 from .screen import Block, Forms, table, text_of, titled
-from .statuses import FAILURES, GLYPHS
-
-Drawing = Callable[[pd.DataFrame, pd.DataFrame, str | None], list[Block]]
-"""From prepared rows, the frame that they are of and a baseline to the parts of a report."""
 
 MOST_FAILURES = 10
 MOST_REASONS = 8
@@ -28,50 +27,44 @@ _STYLES = {
 DECISION_STYLES = {"faster": "green", "slower": "red", "same": "", "cannot tell": "yellow"}
 
 
-def render(
-    frame: pd.DataFrame,
-    *,
-    baseline: str | None = None,
-    width: int | None = None,
-    color: bool | None = None,
-) -> str:
+def render(report: Report, *, width: int | None = None, color: bool | None = None) -> str:
     """Return the report as text; width and colour are those of standard output unless given."""
-    return drawn(_blocks, frame, baseline, width=width, color=color)
+    return drawn(_blocks, report, width=width, color=color)
 
 
 def drawn(
-    draw: Drawing, frame: pd.DataFrame, baseline: str | None, *, width: int | None, color: bool | None
+    draw: Callable[[Report], list[Block]], report: Report, *, width: int | None, color: bool | None
 ) -> str:
-    """Return as text what is drawn of the records, or that there are none."""
-    rows = views.with_comparisons(prepare(frame), baseline)
-    blocks = [Text(sentences.NOTHING)] if rows.empty else draw(rows, frame, baseline)
+    """Return the drawn parts of a report as text, or that there are no records."""
+    blocks = [Text(sentences.NOTHING)] if report.compared.empty else draw(report)
     return text_of(blocks, width, color)
 
 
-def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
+def _blocks(report: Report) -> list[Block]:
     """Return the parts of the report; a list is one part, widest form first."""
+    rows = report.compared
     return [
-        *_rankings(rows, baseline),
+        *_rankings(report),
         *_details(rows),
         *_against(rows),
         *_alternatives(rows),
-        *troubles(rows, frame),
+        *troubles(report),
         _summary(rows),
     ]
 
 
-def troubles(rows: pd.DataFrame, frame: pd.DataFrame) -> list[Block]:
-    """Return what failed, what was left out, and what to be careful with."""
-    cautions = (Text(f"note: {caution}", style="yellow") for caution in sentences.cautions(frame))
-    return [*_failures(rows), *_skipped(rows), *cautions]
+def troubles(report: Report) -> list[Block]:
+    """Return what failed, what was not judged, and what to be careful with."""
+    cautions = (Text(f"note: {caution}", style="yellow") for caution in provenance.cautions(report))
+    return [*_failures(report.frame), *_skipped(report.frame), *cautions]
 
 
-def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
-    chosen = views.baselines(rows, baseline)
-    totals = views.network_totals(rows)
+def _rankings(report: Report) -> list[Block]:
+    totals = ranking.network_totals(report.frame)
     blocks: list[Block] = []
-    for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
-        base = chosen.get(str(layout))
+    ranked = ranking.ranked(report.compared, report.baselines)
+    for layout, part in ranked.groupby("layout", sort=False):
+        base = report.baselines.get(str(layout))
         title = sentences.layout_name(layout) + (f", speed-up against {base}" if base else "")
         forms: Forms = [_ranking(part, columns) for columns in (totals, totals[[]], None)]
         marked = any(sentences.is_marked(row) for row in records(part))
@@ -79,9 +72,9 @@ def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
     return blocks
 
 
-def _ranking(ranking: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
+def _ranking(ranked: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
     """Return the table with a column for each of `totals`, or, without them, the narrowest one."""
-    timed = bool(ranking["timed"].any())
+    timed = bool(ranked["timed"].any())
     suites = [] if totals is None else [f"all of {suite}" for suite in totals]
     rate = [] if totals is None else ["faster:slower", "GFLOP/s"]
     speeds = ["score", "speed-up (cases)", *rate, *suites] if timed else []
@@ -89,7 +82,7 @@ def _ranking(ranking: pd.DataFrame, totals: pd.DataFrame | None) -> Table:
         ("passed", "failed", "n/a", *speeds, "worst error"), "right"
     )
     shown = table(columns)
-    for row in records(ranking):
+    for row in records(ranked):
         times = [] if totals is None else map(numbers.seconds, totals.loc[row["implementation"]])
         numbers_of_speed = [*_speed(row), *times][: len(speeds)]
         shown.add_row(*_standing(row), *numbers_of_speed, numbers.rounding_units(row["error_u"]))
@@ -138,7 +131,7 @@ def _pair(title: str, pairs: list[dict[str, Any]]) -> list[Block]:
 
 
 def _details(rows: pd.DataFrame) -> list[Block]:
-    if len(views.cases(rows)) != 1 or len(rows) > MOST_DETAILS:
+    if len(cases.labels(rows)) != 1 or len(rows) > MOST_DETAILS:
         return []
     forms: Forms = [
         _detail(rows, _interval),
@@ -150,7 +143,7 @@ def _details(rows: pd.DataFrame) -> list[Block]:
 def _detail(rows: pd.DataFrame, time: Callable[[dict[str, Any]], str]) -> Table:
     """Return the table of a single case, with times and comparisons if there are any."""
     columns = {"implementation": "left", "status": "left", "error": "right"}
-    columns |= {"time": "right"} if views.is_timed(rows) else {}
+    columns |= {"time": "right"} if cases.is_timed(rows) else {}
     bases = set(rows["baseline"].dropna())
     columns |= {"against the baseline": "left"} if bases else {}
     shown = table(columns | {"reason": "left"})
@@ -191,7 +184,7 @@ def status(row: dict[str, Any]) -> Text:
 
 def _failures(rows: pd.DataFrame) -> list[Text]:
     """Return what failed, why, and how to repeat it."""
-    failed = records(views.failures(rows))
+    failed = records(verdicts.failures(rows))
     lines = []
     for row in failed[:MOST_FAILURES]:
         reason = f": {row['reason']}" if row["reason"] else ""
@@ -218,5 +211,5 @@ def _skipped(rows: pd.DataFrame) -> list[Text]:
 
 
 def _summary(rows: pd.DataFrame) -> Text:
-    style = "bold red" if len(views.failures(rows)) else "bold"
+    style = "bold red" if len(verdicts.failures(rows)) else "bold"
     return Text.assemble((sentences.headline(rows), style), f"  ({sentences.tally(rows)})")

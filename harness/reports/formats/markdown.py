@@ -6,10 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from . import measuring, numbers, sentences, views
-from .frames import prepare, records, runs
+from ...runs.run import Run
+from .. import numbers, provenance, sentences
+from ..report import Report
+from ..statuses import GLYPHS
+from ..views import cases, comparisons, measuring, ranking, verdicts
+from ..views.frames import records
 from .markup import code, folded, plain_text, table_of
-from .statuses import GLYPHS
 
 MOST_FAILURES = 50
 MOST_ROWS = 30  # more are folded away, or only the largest shown
@@ -30,36 +33,36 @@ _MEMORY = ("case", "implementation", "memory", "output", "memory / output", "im2
 _PAIR = ("implementation", "weights", "against", "multiply-adds", "against", "time", "against", "faster")
 
 
-def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
+def render(report: Report) -> str:
     """Return the report; tables first, long lists folded away."""
-    rows = views.with_comparisons(prepare(frame), baseline)
+    rows = report.compared
     if rows.empty:
         return f"{sentences.NOTHING}\n"
     blocks = [
-        f"## {'❌' if len(views.failures(rows)) else '✅'} {sentences.headline(rows)}",
-        " · ".join(f"{name}: {plain_text(value)}" for name, value in sentences.facts(frame).items()),
-        *(f"> {plain_text(caution)}" for caution in sentences.cautions(frame)),
-        *_rankings(rows, baseline),
+        f"## {'❌' if len(verdicts.failures(rows)) else '✅'} {sentences.headline(rows)}",
+        " · ".join(f"{name}: {plain_text(value)}" for name, value in provenance.facts(report).items()),
+        *(f"> {plain_text(caution)}" for caution in provenance.cautions(report)),
+        *_rankings(report),
         *_comparisons(rows),
-        *_measured(frame),
-        *_matrices(rows, baseline),
+        *_measured(report),
+        *_matrices(report),
         *_alternatives(rows),
         *_costs(rows),
         *_memory(rows),
         *_failures(rows),
         *_skipped(rows),
-        *_environments(frame),
+        *_environments(report),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _rankings(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    chosen = views.baselines(rows, baseline)
-    totals = views.network_totals(rows)
-    speeds = [*_SPEEDS, *(f"all of {plain_text(suite)}" for suite in totals)] if views.is_timed(rows) else []
+def _rankings(report: Report) -> list[str]:
+    rows = report.compared
+    totals = ranking.network_totals(rows)
+    speeds = [*_SPEEDS, *(f"all of {plain_text(suite)}" for suite in totals)] if cases.is_timed(rows) else []
     blocks = []
-    for layout, part in views.ranking(rows, baseline).groupby("layout", sort=False):
-        base = chosen.get(str(layout))
+    for layout, part in ranking.ranked(rows, report.baselines).groupby("layout", sort=False):
+        base = report.baselines.get(str(layout))
         note = (
             f"Speed-up against {plain_text(base)}, with the number of cases it is the mean of."
             if base
@@ -128,8 +131,8 @@ def _comparison(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _measured(frame: pd.DataFrame) -> list[str]:
-    found = sentences.measured(frame)
+def _measured(report: Report) -> list[str]:
+    found = provenance.measured(report)
     blocks = ["### How well this was measured"] if found else []
     for run, lines in found.items():
         blocks += [f"Run {plain_text(run)}:"] if len(found) > 1 else []
@@ -175,11 +178,12 @@ def _largest(
     return [title, about, table_of(head, body, names=2), *left_out]
 
 
-def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[str]:
-    speedups, errors = views.speedup(rows, baseline), views.error_matrix(rows)
+def _matrices(report: Report) -> list[str]:
+    rows = report.compared
+    speedups, errors = comparisons.speedup(rows, report.baselines), cases.error_matrix(rows)
     blocks = []
-    for layout, base in views.baselines(rows, baseline).items():
-        mine = views.implementations(rows[rows["layout"] == layout])
+    for layout, base in report.baselines.items():
+        mine = cases.implementations(rows[rows["layout"] == layout])
         title = f"### Speed-up against {plain_text(base)}, {sentences.layout_name(layout)}"
         blocks += [title, _matrix(rows, speedups.loc[mine], _speedup_on(rows))]
     return [
@@ -198,7 +202,7 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
     """Return one row per case; a cell without a number, or that failed, shows its status."""
     if values.size > MOST_CELLS:
         return f"{values.size:,} cells are too many to show here; the HTML report has them."
-    verdicts = views.verdict_matrix(rows)
+    verdicts = cases.verdict_matrix(rows)
     head = ["case", *map(plain_text, values.index)]
     body = [
         [
@@ -245,7 +249,7 @@ def _pair(pair: dict[str, Any]) -> list[str]:
 
 
 def _failures(rows: pd.DataFrame) -> list[str]:
-    failed = records(views.failures(rows))
+    failed = records(verdicts.failures(rows))
     lines = [_failure(row) for row in failed[:MOST_FAILURES]]
     more = len(failed) - MOST_FAILURES
     lines += [f"and {more:,} more"] if more > 0 else []
@@ -262,7 +266,7 @@ def _failure(row: dict[str, Any]) -> str:
 
 def _skipped(rows: pd.DataFrame) -> list[str]:
     lines = [f"- {plain_text(line)}" for line in sentences.skipped(rows)]
-    number = int(views.skipped(rows)["records"].sum())
+    number = int(verdicts.skipped(rows)["records"].sum())
     return (
         [folded(f"Not judged: {numbers.many(number, 'record')}, with reasons", "\n".join(lines))]
         if lines
@@ -270,14 +274,10 @@ def _skipped(rows: pd.DataFrame) -> list[str]:
     )
 
 
-def _environments(frame: pd.DataFrame) -> list[str]:
-    return [
-        folded(
-            f"Environment of run {run.get('run', '')}",
-            table_of(
-                ["what", "value"], [[plain_text(key), plain_text(value)] for key, value in facts.items()]
-            ),
-        )
-        for run in runs(frame)
-        if (facts := sentences.environment(run))
-    ]
+def _environments(report: Report) -> list[str]:
+    return [folded(f"Environment of run {run.id}", _environment(run)) for run in report.runs]
+
+
+def _environment(run: Run) -> str:
+    facts = provenance.environment(run).items()
+    return table_of(["what", "value"], [[plain_text(key), plain_text(value)] for key, value in facts])

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..commits.events import Event
-from ..commits.repository import ABBREVIATED
-from . import numbers
-from .changes import WORDS
-from .frames import records
-from .statuses import FAILURES
+from ....commits.events import Event
+from ....commits.repository import ABBREVIATED
+from ... import numbers
+from ...changes import WORDS
+from ...statuses import FAILURES
+from ...views.frames import records
 
 WIDTH, HEIGHT = 320, 132
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 22

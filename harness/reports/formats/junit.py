@@ -6,16 +6,17 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from .frames import prepare, records
-from .statuses import FAILURES, SKIPPED
+from ..report import Report
+from ..statuses import FAILURES, SKIPPED
+from ..views.frames import records
 
 _FAULTS = ("error", "crashed", "timeout", "memory")  # did not answer at all, as opposed to a wrong answer
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:  # noqa: ARG001 (every format takes one)
+def render(report: Report) -> str:
     """Return one test suite per suite and one test case per record."""
-    rows = prepare(frame)
+    rows = report.frame
     root = ET.Element("testsuites", {"name": "convharness", **_counters(rows)})
     for name, part in rows.groupby(rows["suite"].fillna("problems"), sort=False):
         suite = ET.SubElement(root, "testsuite", {"name": _clean(name), **_counters(part)})

@@ -13,9 +13,12 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import charts, measuring, numbers, sentences, statuses, trends, views
-from . import events as happened
-from .frames import prepare, records, runs
+from ... import events as happened
+from ... import numbers, provenance, sentences, statuses
+from ...report import Report
+from ...views import cases, comparisons, measuring, ranking, verdicts
+from ...views.frames import records
+from . import charts, trends
 
 MOST_RECORDS = 5000
 COLORS = 8
@@ -90,28 +93,25 @@ RECORD_COLUMNS = (
 )
 
 
-def render(frame: pd.DataFrame, *, baseline: str | None = None) -> str:
+def render(report: Report) -> str:
     """Return the whole page."""
-    rows = views.with_comparisons(prepare(frame), baseline)
     template = _templates().get_template("report.html.j2")
-    shown = {} if rows.empty else {**_views(rows, baseline), "history": _history(frame)}
-    return template.render(**_page(frame, rows), **shown)
+    shown = {} if report.compared.empty else {**_views(report), "history": _history(report)}
+    return template.render(**_page(report), **shown)
 
 
-def _history(frame: pd.DataFrame) -> dict[str, Any] | None:
-    """Return what the frame knows of other commits: charts, and what happened."""
-    history = frame.attrs.get("history")
-    if history is None or history["commit"].nunique() < FEWEST_COMMITS:
+def _history(report: Report) -> dict[str, Any] | None:
+    """Return what is known of other commits: charts, and what happened."""
+    if report.history is None or report.history["commit"].nunique() < FEWEST_COMMITS:
         return None
-    events = frame.attrs.get("events", [])
-    found = trends.trends(history, events)
+    found = trends.trends(report.history, report.events)
     return {
         "trends": found,
         "places": len({one.place for one in found}),
         "columns": list(happened.COLUMNS),
         "events": [
-            (step.kind, [text for _, text in happened.cells(event, step)])
-            for event in events
+            (step.kind, list(happened.cells(event, step).values()))
+            for event in report.events
             for step in event.steps
         ],
     }
@@ -131,7 +131,7 @@ def _templates() -> Environment:
         "statuses": statuses,
         "trends": trends,
         "sentences": sentences,
-        "views": views,
+        "decisions": comparisons.DECISIONS,
     }
     return environment
 
@@ -140,20 +140,20 @@ def _resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _page(frame: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Any]:
+def _page(report: Report) -> dict[str, Any]:
     """Return what the page has even when there is not a single record."""
     style, script = _resource("report.css"), _resource("report.js")
     return {
-        "is_empty": rows.empty,
+        "is_empty": report.frame.empty,
         "style": Markup(style),  # noqa: S704 (our own file)
         "script": Markup(script),  # noqa: S704 (our own file)
         "policy": f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'",
-        "headline": sentences.headline(rows),
-        "facts": sentences.facts(frame),
-        "cautions": sentences.cautions(frame),
-        "measured": sentences.measured(frame),
-        "environments": [(run.get("run", ""), sentences.environment(run)) for run in runs(frame)],
+        "headline": sentences.headline(report.frame),
+        "facts": provenance.facts(report),
+        "cautions": provenance.cautions(report),
+        "measured": provenance.measured(report),
+        "environments": [(run.id, provenance.environment(run)) for run in report.runs],
     }
 
 
@@ -161,19 +161,20 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
-    ranking = views.ranking(rows, baseline)
+def _views(report: Report) -> dict[str, Any]:
+    rows = report.compared
+    ranked = ranking.ranked(rows, report.baselines)
     found = list(enumerate(records(rows)))
     return {
-        "leaders": sentences.leaders(ranking, rows),
-        "counts": views.counts(rows),
+        "leaders": sentences.leaders(ranked, rows),
+        "counts": verdicts.counts(rows),
         "failed": int(rows["status"].isin(statuses.FAILURES).sum()),
-        "is_timed": views.is_timed(rows),
+        "is_timed": cases.is_timed(rows),
         "colors": _colors(rows),
-        "cases": views.cases(rows),
-        "matrices": _matrices(rows, baseline),
-        "rankings": _rankings(rows, ranking, baseline),
-        "totals": views.network_totals(rows),
+        "cases": cases.labels(rows),
+        "matrices": _matrices(report),
+        "rankings": _rankings(ranked, report.baselines),
+        "totals": ranking.network_totals(rows),
         "comparisons": [
             (title, sentence, records(part)[:MOST_RECORDS])
             for title, sentence, part in sentences.compared(rows)
@@ -182,11 +183,11 @@ def _views(rows: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
         "memory": records(measuring.memory(rows))[:MOST_RECORDS],
         "scatters": _charts(rows, lambda layout: charts.scatter(rows, layout)),
         "profiles": _charts(
-            rows, lambda layout: charts.profile(rows, layout, list(ranking["implementation"]))
+            rows, lambda layout: charts.profile(rows, layout, list(ranked["implementation"]))
         ),
         "pairs": [(title, records(group)) for title, group in sentences.pairs(rows)],
         "failures": [(number, row) for number, row in found if row["status"] in statuses.FAILURES],
-        "skipped": records(views.skipped(rows)),
+        "skipped": records(verdicts.skipped(rows)),
         "columns": [column for column in RECORD_COLUMNS if rows[column.name].notna().any()],
         "records": found[:MOST_RECORDS],
         "total_records": len(found),
@@ -218,41 +219,42 @@ def _sortable(value: Any) -> str:
     return "" if numbers.is_missing(value) else f"{value:.6g}"
 
 
-def _rankings(rows: pd.DataFrame, ranking: pd.DataFrame, baseline: str | None) -> list[dict[str, Any]]:
-    chosen = views.baselines(rows, baseline)
+def _rankings(ranked: pd.DataFrame, baselines: comparisons.Baselines) -> list[dict[str, Any]]:
     return [
         {
             "title": sentences.layout_name(layout),
-            "baseline": chosen.get(str(layout)),
+            "baseline": baselines.get(str(layout)),
             "timed": bool(part["timed"].any()),
             "rows": records(part),
         }
-        for layout, part in ranking.groupby("layout", sort=False)
+        for layout, part in ranked.groupby("layout", sort=False)
     ]
 
 
 def _charts(rows: pd.DataFrame, draw: Callable[[str], Any]) -> list[tuple[str, Any]]:
-    drawn = ((sentences.layout_name(layout), draw(layout)) for layout in views.layouts(rows))
+    drawn = ((sentences.layout_name(layout), draw(layout)) for layout in cases.layouts(rows))
     return [(title, chart) for title, chart in drawn if chart is not None]
 
 
-def _matrices(rows: pd.DataFrame, baseline: str | None) -> list[Matrix]:
+def _matrices(report: Report) -> list[Matrix]:
     """Return the verdicts, and, as far as there are any, the numbers behind them."""
-    bases = ", ".join(views.baselines(rows, baseline).values())
+    rows, bases = report.compared, ", ".join(report.baselines.values())
     note = "What each implementation did with each case."
     verdicts = Matrix("verdict", "Verdict", note, _cells(rows, None, _no_number))
     note = "Largest error in rounding units (u); the stronger the colour, the closer to the bound."
-    errors = Matrix("error", "Error", note, _cells(rows, views.error_matrix(rows), _error))
-    if not views.is_timed(rows):
+    errors = Matrix("error", "Error", note, _cells(rows, cases.error_matrix(rows), _error))
+    if not cases.is_timed(rows):
         return [verdicts, errors]
     note = (
         f"Times as fast as the baseline of the same layout ({bases}): blue is faster, {sentences.UNDECIDED}"
         " is a difference that is not decided."
     )
-    speedups = Matrix("speedup", "Speed-up", note, _cells(rows, views.speedup(rows, baseline), _speedup))
+    speedups = Matrix(
+        "speedup", "Speed-up", note, _cells(rows, comparisons.speedup(rows, report.baselines), _speedup)
+    )
     note = "Median time of one call; the shortest of each layout is underlined."
-    best = views.slowdown(rows) == 1
-    times = Matrix("time", "Time", note, _cells(rows, views.time_matrix(rows), _time_painter(best)))
+    best = ranking.slowdown(rows) == 1
+    times = Matrix("time", "Time", note, _cells(rows, cases.time_matrix(rows), _time_painter(best)))
     return [verdicts, speedups, times, errors]
 
 
@@ -269,11 +271,11 @@ def _cells(rows: pd.DataFrame, values: pd.DataFrame | None, paint: Painter) -> G
 
 
 def _grouped(rows: pd.DataFrame, cells: dict[tuple[str, str], Cell]) -> Groups:
-    labels = views.cases(rows)
+    labels = cases.labels(rows)
     return [
         (
             str(library),
-            [(name, [cells.get((name, label)) for label in labels]) for name in views.implementations(mine)],
+            [(name, [cells.get((name, label)) for label in labels]) for name in cases.implementations(mine)],
         )
         for library, mine in rows.groupby("library")
     ]

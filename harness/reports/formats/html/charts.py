@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from . import numbers, views
-from .frames import records
+from ... import numbers
+from ...views import ranking
+from ...views.frames import records
 
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 215, 16, 48
@@ -182,7 +183,7 @@ def _overlap(a: Sequence[float], b: Sequence[float]) -> bool:
 
 def profile(frame: pd.DataFrame, layout: str, ranked: Sequence[str]) -> Profile | None:
     """Return the chart of one layout; the first of `ranked` carry their name and a colour."""
-    ratios = views.profile(frame, layout)
+    ratios = ranking.profile(frame, layout)
     if ratios.empty or ratios.shape[1] < FEWEST_CASES:
         return None
     x = Scale(1.0, LARGEST_PROFILE, LEFT, WIDTH - RIGHT)

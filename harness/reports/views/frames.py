@@ -1,19 +1,21 @@
-"""Stored records made ready for the views: every column there, one row per case and implementation."""
+"""Stored records made ready for the views: the newest of each case and implementation, with its label."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 
-from ..measure.decisions import PRECISION
-from ..numerics.arrays import LAYOUTS
-from ..plugins.support import Unsupported
-from ..runs.record import AMORTISED_COLUMNS, COLUMNS, NESTED_COLUMNS
-from .statuses import SKIPPED
+from ...measure.stopwatch import Effort
+from ...numerics.arrays import LAYOUTS
+from ...plugins.support import Unsupported
+from ...runs.record import AMORTISED_COLUMNS, COLUMNS
+from ...runs.run import Run
+from ..statuses import SKIPPED
 
-WARM, COLD = "warm", "cold"
+COLD = "cold"
 
 _NUMBERS = (
     "weight", "threads", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2",
@@ -30,27 +32,23 @@ _SPEEDS = ("plan_s", "first_call_s", *_RATES)
 _TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "cache", "problem")
 
 
-def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+def prepare(stored: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """Return the newest record of each case and implementation, with a `label` that names the case alone.
 
-    Missing columns are added empty, and what did not pass loses its speed. What the frame says about
-    its runs stays with the frame, but for the `cache` ("warm" or "cold") that a record was timed with
-    and the `precision` that was asked for. A prepared frame is returned as it is.
+    `stored` has every column of a record. What did not pass loses its speed. A row also has the `cache`
+    ("warm" or "cold") that it was timed with, the `precision` that its run was asked for, and the
+    `cause` of a record that was not judged. Only a `Report` calls this, once.
     """
-    if "label" in frame.columns:
-        return frame
-    efforts = _efforts(frame)
-    extra = [column for column in frame.columns if column not in (*COLUMNS, *NESTED_COLUMNS)]
-    full = frame.reindex(columns=[*COLUMNS, *NESTED_COLUMNS, *extra]).reset_index(drop=True)
-    full.attrs = {}  # pandas would copy them, deeply, with each step
+    full = stored.reset_index(drop=True)
     text = [column for column in COLUMNS if column not in _NUMBERS]
     full[text] = full[text].astype(object).where(full[text].notna(), None)
     full[list(_NUMBERS)] = full[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     full["layout"] = full["layout"].fillna(LAYOUTS[0])
     full["library"] = full["library"].fillna(full["family"]).fillna("other")
+    efforts = {run.id: run.settings.effort for run in runs}
     caches = zip(full["cache"], full["run"], strict=True)
-    full["cache"] = [str(own or efforts.get(run, {}).get("cache") or WARM) for own, run in caches]
-    full["precision"] = [float(efforts.get(run, {}).get("precision") or PRECISION) for run in full["run"]]
+    full["cache"] = [str(own or efforts.get(run, Effort()).cache) for own, run in caches]
+    full["precision"] = [efforts.get(run, Effort()).precision for run in full["run"]]
     full["cause"] = _causes(full)
     full["label"] = _labels(full)
     return _newest(_without_speed(full))
@@ -61,19 +59,15 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]  # type: ignore[misc]
 
 
-def runs(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return what the frame knows about the runs that its records come from, in plain values."""
-    return [msgspec.to_builtins(run, enc_hook=str) for run in frame.attrs.get("runs") or []]
+def plain_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run is stored with in plain values; a run that has just ended holds the engine's own."""
+    plain: dict[str, Any] = msgspec.to_builtins(dict(facts), enc_hook=str)
+    return plain
 
 
 def present(frame: pd.DataFrame, column: str) -> list[str]:
     """Return the different values of a column as text, in order of appearance, without the empty ones."""
-    return [_text(value) for value in frame[column].dropna().unique()] if column in frame.columns else []
-
-
-def _efforts(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return with how much effort each run was to be timed, as far as that is known."""
-    return {str(run.get("run")): dict((run.get("settings") or {}).get("effort") or {}) for run in runs(frame)}
+    return [_text(value) for value in frame[column].dropna().unique()]
 
 
 def _plain(value: Any) -> Any:
@@ -99,7 +93,7 @@ def _labels(frame: pd.DataFrame) -> pd.Series:
 
 
 def _without_speed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Take the times from everything that did not pass, and from times that cannot be."""
+    """Return rows in which a record that did not pass, or whose time is impossible, has no time."""
     passed = frame["status"] == "passed"
     timed = passed & (frame["time_median_s"] > 0) & np.isfinite(frame["time_median_s"])
     frame.loc[~passed, list(_SPEEDS)] = np.nan

@@ -5,8 +5,10 @@ from typing import Any
 import pandas as pd
 from rich.text import Text
 
-from . import numbers, sentences, views
-from .frames import records
+from .. import numbers, sentences
+from ..report import Report
+from ..views import cases, comparisons
+from ..views.frames import records
 from .screen import Block, table, titled
 from .terminal import DECISION_STYLES, drawn, status, troubles
 
@@ -21,34 +23,29 @@ _COLUMNS = {
 }
 
 
-def render(
-    frame: pd.DataFrame,
-    *,
-    baseline: str | None = None,
-    width: int | None = None,
-    color: bool | None = None,
-) -> str:
+def render(report: Report, *, width: int | None = None, color: bool | None = None) -> str:
     """Return a table of the timed cases for each layout, and one sentence; otherwise as `terminal`'s."""
-    return drawn(_blocks, frame, baseline, width=width, color=color)
+    return drawn(_blocks, report, width=width, color=color)
 
 
-def _blocks(rows: pd.DataFrame, frame: pd.DataFrame, baseline: str | None) -> list[Block]:
+def _blocks(report: Report) -> list[Block]:
+    rows = report.compared
+    timed = rows["label"].isin(rows.loc[rows["time_median_s"].notna(), "label"])
     return [
-        *_tables(rows[rows["label"].isin(rows.loc[rows["time_median_s"].notna(), "label"])], baseline),
-        *troubles(rows, frame),
+        *_tables(rows[timed], report.baselines),
+        *troubles(report),
         *(Text(line) for line in sentences.against(rows).values() or [sentences.UNCOMPARED]),
     ]
 
 
-def _tables(rows: pd.DataFrame, baseline: str | None) -> list[Block]:
+def _tables(rows: pd.DataFrame, baselines: comparisons.Baselines) -> list[Block]:
     """Return a table for each layout."""
-    chosen = views.baselines(rows, baseline)
     blocks: list[Block] = []
-    for layout in views.layouts(rows):
-        base = chosen.get(layout)
+    for layout in cases.layouts(rows):
+        base = baselines.get(layout)
         title = sentences.layout_name(layout) + (f" against {base}" if base else "")
         shown = table(_COLUMNS)
-        for row in records(views.beside_baseline(rows[rows["layout"] == layout])):
+        for row in records(comparisons.beside_baseline(rows[rows["layout"] == layout])):
             shown.add_row(*_cells(row))
         blocks += titled(title, shown)
     return blocks
