@@ -10,7 +10,7 @@ from ..commits.repository import Commit, Repository
 from ..commits.timeline import stored_events
 from ..errors import CommitError
 from ..files.atomic import write_text
-from ..reports.formats import FORMATS, render
+from ..reports import formats
 from ..reports.report import Report
 from ..runs.store import find_run
 
@@ -48,10 +48,15 @@ def report(
     shown = _of(runs, results, baseline)
     if format_name == "html":
         shown = with_history(shown, Path.cwd(), Path(results))
-    text = render(format_name, shown, FORMATS)
+    text = render(shown, format_name)
     if output is not None:
         write_text(Path(output), text)
     return text
+
+
+def render(shown: Report, format_name: str = "markdown") -> str:
+    """Return a report in a format; raises `SelectionError` for one that is not there."""
+    return formats.render(format_name, shown, formats.FORMATS)
 
 
 def _of(runs: Sequence[Path | str], results: Path | str, baseline: str | None = None) -> Report:

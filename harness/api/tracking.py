@@ -10,10 +10,10 @@ from ..commits.asv.order import Order
 from ..commits.changes import Thresholds
 from ..commits.events import Event
 from ..commits.history import tracked
-from ..commits.plan import Plan, alone_in, line_of, thinned, untracked
 from ..commits.repository import Repository
 from ..commits.timeline import stored_events
 from ..commits.tracker import Happening
+from ..commits.tracking_plan import TrackingPlan, alone_in, line_of, thinned, untracked
 from ..runs.settings import Settings
 
 
@@ -61,7 +61,7 @@ def track(  # noqa: PLR0913 what can be said of it
             threads=settings.threads,
         )
         configuration = configured(repository, place, suites, settings.threads)
-        plan = Plan(repository, line_of(repository, line, wanted), configuration, order)
+        plan = TrackingPlan(repository, line_of(repository, line, wanted), configuration, order)
         yield from tracker.track(plan, wanted)
         if confirm:
             yield from tracker.confirm(plan)

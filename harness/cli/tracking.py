@@ -15,10 +15,10 @@ from ..commits.asv.process import Advance, published
 from ..commits.changes import Gate
 from ..commits.events import Event, Suspicion
 from ..commits.history import history, tracked
-from ..commits.plan import Plan, alone_in, line_of, thinned, untracked
 from ..commits.repository import Commit, Repository
 from ..commits.timeline import stored_events
 from ..commits.tracker import Comparing, Happening, Itinerary, NotComparable, Outcome
+from ..commits.tracking_plan import TrackingPlan, alone_in, line_of, thinned, untracked
 from ..errors import ResultsError
 from ..files.atomic import write_text
 from ..reports.events import Regressions
@@ -79,7 +79,7 @@ def _track(  # noqa: PLR0913 what the options say
         configuration = configured(repository, results, suites, chosen["threads"])
         order = _order(results, suites, chosen)
         thresholds = gate.thresholds if gate else None
-        plan = Plan(repository, line, configuration, order, thresholds, command_line())
+        plan = TrackingPlan(repository, line, configuration, order, thresholds, command_line())
         _warn(plan, results)
         failed = [one for one in _told(tracker.track(plan, wanted)) if one.state == "failed"]
         if failed:
@@ -125,7 +125,7 @@ def _wanted(
     return found
 
 
-def _warn(plan: Plan, results: Path) -> None:
+def _warn(plan: TrackingPlan, results: Path) -> None:
     """Say what may surprise: where asv's files are, and that uncommitted changes are not measured."""
     configuration = plan.configuration
     if configuration.results.resolve() != (results / "asv").resolve():
@@ -178,7 +178,7 @@ def _comparison(one: Comparing) -> str:
     return f"{one.title}: {what} ({one.budget_s:g} s each{longer})"
 
 
-def _publish(plan: Plan) -> None:
+def _publish(plan: TrackingPlan) -> None:
     """Let asv make its site and write our page of the history, and say where they are."""
     known = tracked(plan.results, plan.line)
     if not known:

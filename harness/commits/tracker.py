@@ -26,10 +26,10 @@ from .asv.order import wishes
 from .asv.process import Advance
 from .comparison import purpose_of
 from .events import Event, Suspicion
-from .plan import Plan
 from .repository import Commit, Repository
 from .snapshots import WORKING_TREE, version_of
 from .timeline import stored_events
+from .tracking_plan import TrackingPlan
 
 State = Literal["measured", "kept", "nothing", "failed"]
 
@@ -86,7 +86,7 @@ class NotComparable:
 Happening = Itinerary | Advance | Outcome | Comparing | NotComparable
 
 
-def track(plan: Plan, commits: Sequence[Commit]) -> Iterator[Itinerary | Advance | Outcome]:
+def track(plan: TrackingPlan, commits: Sequence[Commit]) -> Iterator[Itinerary | Advance | Outcome]:
     """Track commits one after the other, and yield what comes of each.
 
     What is done is kept; what was begun goes on. A commit that fails does not stop the rest.
@@ -107,7 +107,7 @@ def track(plan: Plan, commits: Sequence[Commit]) -> Iterator[Itinerary | Advance
             yield _outcome(commit, folder, "measured", seconds)
 
 
-def _measured(plan: Plan, commit: Commit) -> Generator[Advance, None, str]:
+def _measured(plan: TrackingPlan, commit: Commit) -> Generator[Advance, None, str]:
     """Let asv run on a commit, again if there is what it did not know of; return why it failed."""
     benchmarks = plan.configuration.benchmarks
     if not Manifest.read(benchmarks).implementations:
@@ -140,7 +140,7 @@ def _learn(benchmarks: Path, names: Iterable[str]) -> bool:
     return bool(new)
 
 
-def _run_of(plan: Plan, commit: Commit) -> Path | None:
+def _run_of(plan: TrackingPlan, commit: Commit) -> Path | None:
     """Return the latest run of a commit on this machine with these wishes, finished or not."""
     order = plan.order
     asked = wishes(suites_of(plan.configuration.benchmarks, order.suites), order.patterns)
@@ -153,7 +153,7 @@ def _run_of(plan: Plan, commit: Commit) -> Path | None:
     return None
 
 
-def _has_file(plan: Plan, commit: Commit) -> bool:
+def _has_file(plan: TrackingPlan, commit: Commit) -> bool:
     """Say whether asv has results of a commit, with this number of threads."""
     name = f"{commit.hash[:8]}-*OMP_NUM_THREADS{plan.order.threads}*.json"
     return any(plan.configuration.results.glob(f"*/{name}"))
@@ -168,7 +168,7 @@ def _outcome(commit: Commit, folder: Path, state: State, seconds: float) -> Outc
     return Outcome(commit, "nothing" if nothing else state, len(rows), failed, broken, seconds=seconds)
 
 
-def confirm(plan: Plan) -> Iterator[Comparing | NotComparable]:
+def confirm(plan: TrackingPlan) -> Iterator[Comparing | NotComparable]:
     """Compare side by side what may have changed, until nothing is left that can be looked into here."""
     tries: Counter[Suspicion] = Counter()
     while True:
@@ -192,7 +192,7 @@ def confirm(plan: Plan) -> Iterator[Comparing | NotComparable]:
 
 
 def _comparison(
-    plan: Plan, pair: tuple[str, str], suspicions: Sequence[Suspicion], number: int
+    plan: TrackingPlan, pair: tuple[str, str], suspicions: Sequence[Suspicion], number: int
 ) -> Comparing | NotComparable:
     """Return what measures the suspicious implementations and cases of two commits side by side.
 
@@ -225,7 +225,7 @@ def _of_cases(suites: Sequence[Suite], wanted: set[tuple[str, str]]) -> list[Sui
     return [suite for suite in some if len(suite)]
 
 
-def bisect(plan: Plan, *, confirmed: bool = True) -> Iterator[Happening]:
+def bisect(plan: TrackingPlan, *, confirmed: bool = True) -> Iterator[Happening]:
     """Track commits in the middle of what is between, until every change has a commit of its own.
 
     What cannot be tracked is passed over. With `confirmed`, times are compared side by side as well.

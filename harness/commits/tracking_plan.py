@@ -20,7 +20,7 @@ LAST = 20
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrackingPlan:
     """What tracking is about: a repository and a line of its commits, and how its commits are measured.
 
     `command` is how that was asked for, for people to read.
