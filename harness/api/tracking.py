@@ -51,15 +51,7 @@ def track(  # noqa: PLR0913 what can be said of it
         line = repository.line("HEAD")
         wanted = repository.commits(span) if span else untracked(line, tracked(place, line))
         wanted = thinned(wanted, every)
-        order = Order(
-            results=str(place.resolve()),
-            patterns=list(implementations),
-            suites=[module_of(source) for source in suites],
-            budget_s=settings.effort.budget_s,
-            level=settings.level,
-            seed=settings.seed,
-            threads=settings.threads,
-        )
+        order = _order(settings, place, suites, implementations)
         configuration = configured(repository, place, suites, settings.threads)
         plan = TrackingPlan(repository, line_of(repository, line, wanted), configuration, order)
         yield from tracker.track(plan, wanted)
@@ -67,6 +59,19 @@ def track(  # noqa: PLR0913 what can be said of it
             yield from tracker.confirm(plan)
         if bisect:
             yield from tracker.bisect(plan, confirmed=confirm)
+
+
+def _order(settings: Settings, results: Path, suites: Sequence[str], implementations: Sequence[str]) -> Order:
+    """Return what asv is told to do with each commit."""
+    return Order(
+        results=str(results.resolve()),
+        patterns=list(implementations),
+        suites=[module_of(source) for source in suites],
+        budget_s=settings.effort.budget_s,
+        level=settings.level,
+        seed=settings.seed,
+        threads=settings.threads,
+    )
 
 
 def load_events(
