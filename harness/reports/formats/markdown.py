@@ -202,13 +202,13 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
     """Return one row per case; a cell without a number, or that failed, shows its status."""
     if values.size > MOST_CELLS:
         return f"{values.size:,} cells are too many to show here; the HTML report has them."
-    verdicts = cases.verdict_matrix(rows)
+    status_of, value_of = cases.verdict_matrix(rows).to_dict("index"), values.to_dict("index")
     head = ["case", *map(plain_text, values.index)]
     body = [
         [
             plain_text(label),
             *(
-                _cell(verdicts.loc[name, label], values.loc[name, label], partial(shown, name, label))
+                _cell(status_of[name][label], value_of[name][label], partial(shown, name, label))
                 for name in values.index
             ),
         ]
