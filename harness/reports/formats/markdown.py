@@ -166,7 +166,7 @@ def _largest(
     found: pd.DataFrame,
     cells: Callable[[dict[str, Any]], list[str]],
 ) -> list[str]:
-    """Return a section with the first rows of what is sorted, and how many more there are; none if empty."""
+    """Return a section with the first of sorted rows, and how many more there are; nothing without rows."""
     if found.empty:
         return []
     body = [
@@ -260,8 +260,8 @@ def _failure(row: dict[str, Any]) -> str:
     reason = f": {plain_text(row['reason'])}" if row["reason"] else ""
     command = f"<br>{code(row['reproduce'])}" if row["reproduce"] else ""
     layer = f" ({row['layer']})" if row["layer"] else ""
-    who = f"{plain_text(row['implementation'])} on {plain_text(row['label'])}"
-    return f"- {row['status']}{layer}, {who}{reason}{command}"
+    place = f"{plain_text(row['implementation'])} on {plain_text(row['label'])}"
+    return f"- {row['status']}{layer}, {place}{reason}{command}"
 
 
 def _skipped(rows: pd.DataFrame) -> list[str]:

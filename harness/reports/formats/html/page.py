@@ -114,7 +114,7 @@ def _resource(name: str) -> str:
 
 
 def _page(report: Report) -> dict[str, Any]:
-    """Return what the page has even when there is not a single record."""
+    """Return what the page has with or without records."""
     style, script = _resource("report.css"), _resource("report.js")
     return {
         "is_empty": report.frame.empty,
@@ -170,7 +170,7 @@ def _views(report: Report) -> dict[str, Any]:
 
 
 def _colors(rows: pd.DataFrame) -> dict[str, str]:
-    """Return a colour class per library; those that were timed, and with the most to show, choose first."""
+    """Return a colour class per library, first for those with times, then by number of implementations."""
     groups = rows.groupby("library")
     timed, members = groups["time_median_s"].count() > 0, groups["implementation"].nunique()
     names = sorted(timed.index, key=lambda library: (not timed[library], -members[library], library))
