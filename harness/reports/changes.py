@@ -18,7 +18,7 @@ WORDS: Mapping[str, str] = {
     "exact": "more exact",
     "broken": "does not import",
 }
-"""What people read for each effect."""
+"""The words for each effect, the worst first."""
 
 _NOTHING = Change("", "", "", None, None)
 
@@ -54,7 +54,7 @@ class Comparison:
         parts = [f"{count:,} {WORDS[effect]}" for effect, count in summary(self.changes).items()]
         if self.broken:
             parts.insert(0, f"{numbers.many(len(self.broken), 'file')} not importing")
-        said = ", ".join(parts) if parts else "no change that is worth a word"
+        said = ", ".join(parts) if parts else "no change large enough to report"
         judged = f"{numbers.many(len(self.changes), 'pair')} of implementation and case compared"
         same = numbers.many(len(self.same), "implementation")
         left = f"; {same} the same in both, not measured" if self.same else ""
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def _broken_row(mistake: str) -> dict[str, Any]:
-    """Return what does not import as a row beside those of changes, of which it has neither case nor name."""
+    """Return what does not import as a row with the columns of a change, without case and implementation."""
     blank: dict[str, Any] = dict.fromkeys(_NOTHING.row())
     return {**blank, "effects": ["broken"], "reason": mistake}
 

@@ -1,4 +1,4 @@
-"""What there is to choose from, as rows: implementations, suites, cases."""
+"""What can be chosen, as rows: implementations, suites, cases."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Numbers as people read them: a prefix, three digits, a unit; what is missing is a dash."""
+"""Numbers for readers: a prefix, three digits, a unit; what is missing is a dash."""
 
 import math
 from typing import Any

@@ -15,7 +15,7 @@ from .views.frames import COLD, plain_facts, present, records
 
 
 def measured(report: Report) -> dict[str, list[str]]:
-    """Return for each run that timed anything how well that could be done, and what the machine can do."""
+    """Return for each run that timed anything how well it was measured, and what its machine can do."""
     rows = report.frame
     timed = rows[rows["time_median_s"].notna()]
     environments = {run.id: plain_facts(run.environment) for run in report.runs}
@@ -34,12 +34,14 @@ def _noise(found: dict[str, Any] | None) -> list[str]:
     floor, least = numbers.percent(found["median"]), numbers.percent(LEAST_MARGIN)
     if found["cases"] > 1:
         floor += f" in the median of {found['cases']:,} cases, {numbers.percent(found['largest'])} at most"
-    reason = f"So far apart were identical rivals (it is never less than {least})"
-    return [f"Noise floor: {floor}. {reason}; no smaller difference is called one."]
+    reason = (
+        f"It is the difference to the A/A control, the same implementation timed twice, and at least {least}"
+    )
+    return [f"Noise floor: {floor}. {reason}; a smaller difference is not reported as one."]
 
 
 def _timer(timer: dict[str, Any] | None) -> str:
-    """Return what the timer's test of itself has found, as far as it has been made."""
+    """Return what the self-test of the timer found, or that it was not made."""
     if not timer or not timer.get("false_positives"):
         return (
             "How well the timer sees differences on this machine is not known; "
@@ -81,7 +83,7 @@ def _ceilings(ceilings: dict[str, Any] | None, dtypes: list[str]) -> list[str]:
     ]
     threads = ceilings.get("threads")
     using = f" with {numbers.many(threads, 'thread')}" if threads else ""
-    return [f"The most that was seen of this machine{using}: {', '.join([*rates, *bytes_s])}."]
+    return [f"The highest rates measured on this machine{using}: {', '.join([*rates, *bytes_s])}."]
 
 
 def cautions(report: Report) -> list[str]:
@@ -112,7 +114,7 @@ def _is_dirty(report: Report) -> bool:
 
 
 def _mixtures(rows: pd.DataFrame) -> list[str]:
-    """Return in what the records differ although their cases and implementations do not tell."""
+    """Return in what records differ that their cases and implementations do not show."""
     columns = {"machine": "machines", "threads": "numbers of threads", "commit": "commits"}
     values = {noun: present(rows, column) for column, noun in columns.items()}
     return [
@@ -133,7 +135,7 @@ def _caches(rows: pd.DataFrame) -> list[str]:
 
 
 def _disturbance(row: dict[str, Any]) -> str:
-    """Return one kind of what went on while something was timed, with how many records met with it."""
+    """Return one kind of disturbance, and how many records it met."""
     worst, total = row["worst"], row["total"]
     times = f"{row['records']:,} of {numbers.many(row['timed'], 'time')}"
     while_taken = f"while {times} {'was' if row['timed'] == 1 else 'were'} taken"
@@ -149,7 +151,7 @@ def _disturbance(row: dict[str, Any]) -> str:
 
 
 def facts(report: Report) -> dict[str, str]:
-    """Return where, when and on what the records were taken, as far as they say."""
+    """Return where, when and on what the records were taken; what is not known is left out."""
     rows = report.frame
     dirty = " (dirty)" if _is_dirty(report) else ""
     known = {
@@ -167,8 +169,8 @@ def facts(report: Report) -> dict[str, str]:
 
 def environment(run: Run) -> dict[str, str]:
     """Return the environment, settings and command of a run as flat text."""
-    told = {"run": run.id, "started_at": run.started_at, "command": run.command}
-    return _flat({**told, **plain_facts(run.environment), "settings": msgspec.to_builtins(run.settings)})
+    known = {"run": run.id, "started_at": run.started_at, "command": run.command}
+    return _flat({**known, **plain_facts(run.environment), "settings": msgspec.to_builtins(run.settings)})
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str]:

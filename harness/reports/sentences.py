@@ -20,21 +20,21 @@ _SHOWN_NAMES = 3
 UNCOMPARED = "Nothing was timed beside the baseline: there is nothing to compare."
 
 UNDECIDED = "~"
-"""Stands before a speed-up that no decision supports."""
+"""The mark of a speed-up that no decision supports."""
 
-MARKED = f"{UNDECIDED} none of the cases decides that there is this difference."
+MARKED = f"{UNDECIDED} no case on its own decides that there is this difference."
 
 COSTS = ("plan_s", "first_call_s", "time_median_s", *AMORTISED_COLUMNS)
 
 ABOUT_COSTS = (
     "Those with a plan, or whose first call takes more than"
-    f" {measuring.FIRST_CALL_RATIO:g} times as long as the later ones. The last columns are the time of"
-    " a call where a process plans once and then calls so many times."
+    f" {measuring.FIRST_CALL_RATIO:g} times as long as the later ones. The last columns are the time per"
+    " call of a process that plans once and then makes this number of calls."
 )
 
 ABOUT_MEMORY = (
-    "What a call takes beyond its inputs, but for what its process had to spare. A direct convolution needs"
-    " its output (1×); im2col needs the matrix of all windows besides."
+    "What a call takes besides its inputs, without the free memory that its process already held. A direct"
+    " convolution needs its output (1×); im2col needs the matrix of all windows besides."
 )
 
 _DECISIONS = {
@@ -70,7 +70,7 @@ def tally(frame: pd.DataFrame) -> str:
 
 
 def leaders(ranking: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
-    """Return, for each layout that was timed, who leads its ranking, and who is as fast for all we know."""
+    """Return which implementation leads each layout that was timed, and which may be as fast."""
     if ranking.empty:
         return []
     first = ranking[ranking["score"] > 0].drop_duplicates("layout")
@@ -86,12 +86,12 @@ def _leader(row: dict[str, Any], alike: list[str]) -> str:
 
 
 def layout_name(layout: object) -> str:
-    """Return what people call a layout."""
+    """Return the name of a layout for readers."""
     return _LAYOUTS.get(str(layout), str(layout))
 
 
 def mean_speedup(row: dict[str, Any]) -> str:
-    """Return a geometric mean with the number of cases that it covers, marked if none of them supports it."""
+    """Return a geometric mean and the number of its cases, marked if none of them supports it."""
     if not row["speedup_cases"]:
         return numbers.MISSING
     mark = UNDECIDED if is_marked(row) else ""
@@ -99,7 +99,7 @@ def mean_speedup(row: dict[str, Any]) -> str:
 
 
 def is_marked(row: dict[str, Any]) -> bool:
-    """Return whether a mean speed-up may be none: no case was decided the way that it points."""
+    """Return whether no case was decided in the direction of a mean speed-up, which may be noise then."""
     return bool(row["speedup_cases"]) and row["faster" if row["speedup"] > 1 else "slower"] == 0
 
 
@@ -131,7 +131,7 @@ def compared(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def against(rows: pd.DataFrame) -> dict[str, str]:
-    """Return for each baseline how often the others are faster, slower, the same, or cannot be told."""
+    """Return for each baseline how many comparisons with it had which decision."""
     groups = comparisons.outcomes(rows).groupby("baseline", sort=False)
     return {str(name): _against(str(name), group, rows) for name, group in groups}
 
@@ -143,7 +143,7 @@ def _against(baseline: str, counts: pd.DataFrame, rows: pd.DataFrame) -> str:
     median = f"{numbers.percent(detectable.median())}{' in the median' if len(detectable) > 1 else ''}"
     visible = f"smallest slow-down that would have been seen: {median}"
     untold = int(counts["untold"].sum())
-    alone = f"{untold:,} for want of three processes that were timed together"
+    alone = f"{untold:,} because fewer than three processes were timed together"
     noted = [*([visible] if len(detectable) else []), *([alone] if untold else [])]
     return f"Against {baseline}: {listed} ({'; '.join(noted)})."
 
@@ -162,7 +162,7 @@ def pairs(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def work(pair: dict[str, Any]) -> str:
-    """Return what the two cases of a pair need, whoever computes them."""
+    """Return what the two cases of a pair need in every implementation."""
     return ", ".join(_less(pair, column, noun) for column, noun in _WORK.items())
 
 

@@ -85,7 +85,7 @@ def _cells(one: Change) -> list[str]:
 
 
 def _unchanged(one: Change) -> str:
-    """Return what there is to say of something that shows no effect."""
+    """Return the words for a change without an effect."""
     if one.decision is not None:
         if one.decision.word in ("slower", "faster"):
             return f"{one.decision.word}, below the threshold"

@@ -1,4 +1,4 @@
-"""Times beside a baseline's, for a terminal: one row per case and implementation, and what they add up to."""
+"""Times beside a baseline's, for a terminal: a row per case and implementation, and a sentence of totals."""
 
 from typing import Any
 

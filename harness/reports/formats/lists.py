@@ -1,4 +1,4 @@
-"""Rows with any columns as text: what there is to choose from, and what an examination found."""
+"""Rows with any columns as text: what can be chosen, and what a check found."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence

@@ -166,7 +166,7 @@ def _largest(
     found: pd.DataFrame,
     cells: Callable[[dict[str, Any]], list[str]],
 ) -> list[str]:
-    """Return a section with the first rows of what is sorted, and how many more there are; none if empty."""
+    """Return a section with the first of sorted rows, and how many more there are; nothing without rows."""
     if found.empty:
         return []
     body = [
@@ -202,13 +202,13 @@ def _matrix(rows: pd.DataFrame, values: pd.DataFrame, shown: Shown) -> str:
     """Return one row per case; a cell without a number, or that failed, shows its status."""
     if values.size > MOST_CELLS:
         return f"{values.size:,} cells are too many to show here; the HTML report has them."
-    verdicts = cases.verdict_matrix(rows)
+    status_of, value_of = cases.verdict_matrix(rows).to_dict("index"), values.to_dict("index")
     head = ["case", *map(plain_text, values.index)]
     body = [
         [
             plain_text(label),
             *(
-                _cell(verdicts.loc[name, label], values.loc[name, label], partial(shown, name, label))
+                _cell(status_of[name][label], value_of[name][label], partial(shown, name, label))
                 for name in values.index
             ),
         ]
@@ -260,8 +260,8 @@ def _failure(row: dict[str, Any]) -> str:
     reason = f": {plain_text(row['reason'])}" if row["reason"] else ""
     command = f"<br>{code(row['reproduce'])}" if row["reproduce"] else ""
     layer = f" ({row['layer']})" if row["layer"] else ""
-    who = f"{plain_text(row['implementation'])} on {plain_text(row['label'])}"
-    return f"- {row['status']}{layer}, {who}{reason}{command}"
+    place = f"{plain_text(row['implementation'])} on {plain_text(row['label'])}"
+    return f"- {row['status']}{layer}, {place}{reason}{command}"
 
 
 def _skipped(rows: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""The report for a terminal: the ranking, what failed and how to repeat it, what was left out."""
+"""The report for a terminal: the ranking, what failed and how to repeat it, what was not judged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -117,7 +117,7 @@ def _alternatives(rows: pd.DataFrame) -> list[Block]:
 
 
 def _pair(title: str, pairs: list[dict[str, Any]]) -> list[Block]:
-    """Return what the two cases need, and who needs how long for them."""
+    """Return what the two cases need, and the time of each implementation for them."""
     first = pairs[0]
     head: list[Block] = [Text(title, style="bold"), Text(sentences.work(first))]
     if not (first["time_median_s"] or first["time_median_s_plain"]):

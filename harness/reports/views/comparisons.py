@@ -28,6 +28,8 @@ COMPARISON_COLUMNS = (
 _NUMBERS = ["time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", "detectable"]
 _IDENTITY = ("run", "suite", "case", "problem", "implementation")
 _COMPARED = ("run", "suite", "case", "problem", "label", "layout", "implementation")
+_DECIDING = [*_COMPARED, "time_median_s", "samples_s", "passes", "twin", "precision"]
+"""The columns that a comparison is made of."""
 
 Baselines = Mapping[str, str]
 
@@ -102,10 +104,10 @@ def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _rivalries(rows: pd.DataFrame, baselines: Baselines) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield the records of the baseline and of another that was timed on the same case, layout by layout."""
-    timed = rows[rows["time_median_s"].notna()]
-    for key, group in timed.groupby(["layout", "label"], sort=False):
-        layout, _ = map(str, key)
-        rivals = records(group)
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in records(rows.loc[rows["time_median_s"].notna(), _DECIDING]):
+        groups.setdefault((row["layout"], row["label"]), []).append(row)
+    for (layout, _), rivals in groups.items():
         base = next((row for row in rivals if row["implementation"] == baselines.get(layout)), None)
         yield from ((base, row) for row in rivals if base is not None and row is not base)
 
@@ -171,7 +173,7 @@ def noise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _noise_floors(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Return the noise floor of each run and case; the A/A control of one layout stands for all."""
-    timed = records(rows[rows["time_median_s"].notna()])
+    timed = records(rows.loc[rows["time_median_s"].notna(), _DECIDING])
     known = {(str(row["run"]), row["label"]): (passes_of(row), row["twin"]) for row in timed if row["twin"]}
     return {key: noise_floor(*pair) for key, pair in known.items() if paired_estimate(*pair) is not None}
 

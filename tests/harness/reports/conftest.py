@@ -89,7 +89,7 @@ def timed(
 
 
 def twin(ms: float) -> list[Any]:
-    """Return the samples of an identical rival."""
+    """Return the samples of an A/A control."""
     return [[generation, [ms * MILLI] * 3] for generation in range(5)]
 
 

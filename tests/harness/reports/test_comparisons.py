@@ -29,7 +29,7 @@ def only(frame: pd.DataFrame, *cases: str) -> pd.DataFrame:
 
 
 def test_decisions(compared: pd.DataFrame) -> None:
-    """Whoever was timed beside the baseline is faster, slower, the same, or cannot be told from it."""
+    """What was timed beside the baseline is faster, slower, the same, or cannot be told from it."""
     assert {
         ("a", "fast.kernel"): "faster",
         ("a", "slow.kernel"): "slower",
@@ -51,7 +51,7 @@ def test_ratio_has_an_interval(compared: pd.DataFrame) -> None:
 
 
 def test_noise_floor_is_that_of_the_case(compared: pd.DataFrame) -> None:
-    """What identical rivals of a case were apart is noise on that case, and half a percent always is."""
+    """The difference to the A/A control of a case is noise on that case, and half a percent always is."""
     found = report_of(compared).comparisons.groupby("label")["noise_floor"].unique()
 
     assert pytest.approx([0.01]) == found["a"]
@@ -59,7 +59,7 @@ def test_noise_floor_is_that_of_the_case(compared: pd.DataFrame) -> None:
 
 
 def test_differences_within_noise_are_none() -> None:
-    """Three percent are no difference where identical rivals are four percent apart."""
+    """Three percent are no difference where A/A controls are four percent apart."""
     rows = [timed("pytorch.conv", "a", 1.0, twin=twin(1.04)), timed("slow.kernel", "a", 1.03)]
     calm = [timed("pytorch.conv", "a", 1.0), timed("slow.kernel", "a", 1.03)]
 
@@ -68,7 +68,7 @@ def test_differences_within_noise_are_none() -> None:
 
 
 def test_noise_floor_holds_for_all_layouts() -> None:
-    """The identical pair of a case may be of one layout; the noise is everybody's."""
+    """The identical pair of a case may be of one layout; the noise is that of all."""
     rows = [
         timed("pytorch.conv", "a", 1.0),
         timed("slow.kernel", "a", 1.03),
@@ -155,7 +155,7 @@ def test_outcomes_without_intervals(frame: pd.DataFrame) -> None:
 
 
 def test_indistinguishable(compared: pd.DataFrame) -> None:
-    """Only who was timed on all cases of the other, and told from it on none, may be as fast."""
+    """Only what was timed on all cases of the other, and told from it on none, may be as fast."""
     assert [
         "same.kernel",
         "noisy.kernel",
@@ -164,7 +164,7 @@ def test_indistinguishable(compared: pd.DataFrame) -> None:
 
 
 def test_earlier_records_are_not_called_alike(frame: pd.DataFrame) -> None:
-    """Who has no interval is not said to be as fast."""
+    """What has no interval is not said to be as fast."""
     assert [] == comparisons.indistinguishable(prepared(frame), "pytorch.conv")
 
 
@@ -187,7 +187,7 @@ def test_noise(compared: pd.DataFrame) -> None:
 
 
 def test_noise_of_earlier_records(frame: pd.DataFrame) -> None:
-    """Without identical rivals nobody knows the noise."""
+    """Without an A/A control the noise is not known."""
     assert comparisons.noise(prepared(frame)).empty
 
 
@@ -247,14 +247,14 @@ def test_against_leaves_out_zeros(compared: pd.DataFrame) -> None:
 def test_against_without_intervals(frame: pd.DataFrame) -> None:
     """Why nothing could be told is said."""
     expected = (
-        "Against pytorch.conv: 4 cannot be told (4 for want of three processes that were timed together)."
+        "Against pytorch.conv: 4 cannot be told (4 because fewer than three processes were timed together)."
     )
 
     assert {"pytorch.conv": expected} == sentences.against(report_of(frame).compared)
 
 
 def test_leaders_name_their_equals(compared: pd.DataFrame) -> None:
-    """Whoever cannot be told from the leader is named beside it."""
+    """What cannot be told from the leader is named beside it."""
     others = compared[compared["implementation"] != "fast.kernel"]
     expected = (
         "pytorch.conv leads NCHW (contiguous) with a score of 0.999;"
@@ -265,7 +265,7 @@ def test_leaders_name_their_equals(compared: pd.DataFrame) -> None:
 
 
 def test_leader_alone(frame: pd.DataFrame) -> None:
-    """A leader that nobody is known to equal stands alone."""
+    """A leader that no other is known to equal stands alone."""
     assert ("torch.nhwc leads NHWC (channels last) with a score of 1.000.") == sentences.leaders(
         ranks_of(frame), prepared(frame)
     )[1]
@@ -309,7 +309,7 @@ def test_terminal_ranking_marks_what_is_not_decided(compared: pd.DataFrame) -> N
 
     assert re.search(r"^same\.kernel .* ~1\.00× \(2\) +0:0 ", text, re.MULTILINE)
     assert re.search(r"^slow\.kernel .* 0\.930× \(2\) +0:2 ", text, re.MULTILINE)
-    assert "~ none of the cases decides that there is this difference." in text
+    assert "~ no case on its own decides that there is this difference." in text
 
 
 def test_terminal_explains_no_mark_that_is_not_there(compared: pd.DataFrame) -> None:
@@ -371,7 +371,7 @@ def test_comparison_of_nothing(verified: pd.DataFrame) -> None:
 
 
 def test_comparison_says_why_there_is_no_time(frame: pd.DataFrame) -> None:
-    """Whoever failed, or was not asked, stands there with the reason."""
+    """What failed, or was not judged, stands there with the reason."""
     lines = comparison.render(report_of(frame), width=160, color=False).splitlines()
 
     assert "✗ wrong  fast.kernel on b: y[0] is 1, want 2" in lines
@@ -380,7 +380,7 @@ def test_comparison_says_why_there_is_no_time(frame: pd.DataFrame) -> None:
 
 
 def test_comparison_of_what_was_timed(compared: pd.DataFrame) -> None:
-    """A case on which nobody has a time is left out."""
+    """A case that has no time is left out."""
     frame = pd.concat([compared, pd.DataFrame([record("pytorch.conv", "c")])], ignore_index=True)
 
     assert comparison.render(report_of(frame), width=160) == comparison.render(report_of(compared), width=160)

@@ -166,7 +166,7 @@ def test_cold_caches(caches: tuple[str, str], expected: list[str]) -> None:
 
 
 def test_verification_has_no_caches(verified: pd.DataFrame) -> None:
-    """Where nothing was timed, caches are nobody's concern."""
+    """Where nothing was timed, nothing is said of caches."""
     assert [] == provenance.cautions(report_of(verified, run_with(effort={"cache": "cold"})))
 
 
@@ -177,11 +177,12 @@ def test_noise_floor() -> None:
     ]
 
     assert (
-        "Noise floor: 2.0 % in the median of 3 cases, 5.0 % at most. So far apart were identical rivals"
-        " (it is never less than 0.50 %); no smaller difference is called one."
+        "Noise floor: 2.0 % in the median of 3 cases, 5.0 % at most. It is the difference to the A/A"
+        " control, the same implementation timed twice, and at least 0.50 %; a smaller difference is not"
+        " reported as one."
     ) == provenance.measured(report_of(pd.DataFrame(rows)))["r1"][0]
     assert provenance.measured(report_of(pd.DataFrame(rows[:1])))["r1"][0].startswith(
-        "Noise floor: 1.0 %. So far apart"
+        "Noise floor: 1.0 %. It is the difference"
     )
 
 
@@ -218,7 +219,7 @@ def test_timer(timer: dict[str, Any] | None, expected: str) -> None:
 def test_ceilings() -> None:
     """What the machine can do is told for the data types that were timed."""
     assert (
-        "The most that was seen of this machine with 1 thread: 105 GFLOP/s in float32, 11.2 GB/s in main"
+        "The highest rates measured on this machine with 1 thread: 105 GFLOP/s in float32, 11.2 GB/s in main"
         " memory, 61.7 GB/s in cache."
     ) == provenance.measured(run_in(ceilings=CEILINGS))["r1"][-1]
 
@@ -319,7 +320,7 @@ def test_html_costs(costly: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_no_costs(name: str, frame: pd.DataFrame) -> None:
-    """Where nobody has such a cost, or nobody knows, there is no table for it."""
+    """Where no implementation has such a cost, or it is not known, there is no table for it."""
     text = render(name, frame)
 
     assert "Costs besides a call" not in text

@@ -146,7 +146,7 @@ def test_layouts_never_mix(frame: pd.DataFrame) -> None:
 
 
 def test_score(frame: pd.DataFrame) -> None:
-    """The score is the mean over the cases that somebody timed; what is not solved counts nothing."""
+    """The score is the mean over the cases that were timed; what is not solved counts nothing."""
     score = column(ranks_of(frame), "score")
 
     assert pytest.approx((1 - log(2) / log(100) + 1 + 1) / 3) == score["pytorch.conv"]

@@ -14,11 +14,11 @@ from ...views.frames import records
 
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 64, 215, 16, 48
-CAP = 1000.0  # one wrong or hopeless point must not squeeze all others into a corner
+CAP = 1000.0  # one extreme point must not squeeze all others into a corner
 FLOOR = 0.01
 LARGEST_PROFILE = 100.0
 MOST_DOTS = 2000
-FEWEST_CASES = 3  # fewer make a staircase of no meaning
+FEWEST_CASES = 3  # a profile of fewer cases means nothing
 MOST_LABELS = 12
 
 _LINE = 14  # pixels that a label needs to itself
@@ -48,7 +48,7 @@ class Mark:
 
     @property
     def is_led(self) -> bool:
-        """Return whether the label is so far off that a line must lead to it."""
+        """Return whether the label is far enough from its mark to need a line that leads to it."""
         return self.label is not None and abs(self.label[1] - self.y) > _LINE / 2
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
-from math import isfinite, log2
 from typing import Any
 
 import pandas as pd
@@ -18,7 +17,7 @@ from ... import numbers, provenance, sentences, statuses
 from ...report import Report
 from ...views import cases, comparisons, measuring, ranking, verdicts
 from ...views.frames import records
-from . import charts, trends
+from . import charts, matrices, trends
 
 MOST_RECORDS = 5000
 COLORS = 8
@@ -26,32 +25,6 @@ FEWEST_COMMITS = 2
 WHOLE = 0
 
 Record = dict[str, Any]
-Painter = Callable[[Record, float], tuple[str, str]]
-"""From a record and its number to a cell's text and class."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One square of a matrix: what it shows, how it looks, and the record behind it."""
-
-    text: str
-    css: str
-    record: int
-    title: str
-
-
-Groups = list[tuple[str, list[tuple[str, list[Cell | None]]]]]
-"""Library, its implementations, and of each of them a cell per case."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Implementations by cases, grouped by library."""
-
-    key: str
-    title: str
-    note: str
-    groups: Groups
 
 
 @dataclass(frozen=True)
@@ -141,7 +114,7 @@ def _resource(name: str) -> str:
 
 
 def _page(report: Report) -> dict[str, Any]:
-    """Return what the page has even when there is not a single record."""
+    """Return what the page has with or without records."""
     style, script = _resource("report.css"), _resource("report.js")
     return {
         "is_empty": report.frame.empty,
@@ -172,7 +145,7 @@ def _views(report: Report) -> dict[str, Any]:
         "is_timed": cases.is_timed(rows),
         "colors": _colors(rows),
         "cases": cases.labels(rows),
-        "matrices": _matrices(report),
+        "matrices": matrices.matrices(report),
         "rankings": _rankings(ranked, report.baselines),
         "totals": ranking.network_totals(rows),
         "comparisons": [
@@ -197,7 +170,7 @@ def _views(report: Report) -> dict[str, Any]:
 
 
 def _colors(rows: pd.DataFrame) -> dict[str, str]:
-    """Return a colour class per library; those that were timed, and with the most to show, choose first."""
+    """Return a colour class per library, first for those with times, then by number of implementations."""
     groups = rows.groupby("library")
     timed, members = groups["time_median_s"].count() > 0, groups["implementation"].nunique()
     names = sorted(timed.index, key=lambda library: (not timed[library], -members[library], library))
@@ -234,82 +207,3 @@ def _rankings(ranked: pd.DataFrame, baselines: comparisons.Baselines) -> list[di
 def _charts(rows: pd.DataFrame, draw: Callable[[str], Any]) -> list[tuple[str, Any]]:
     drawn = ((sentences.layout_name(layout), draw(layout)) for layout in cases.layouts(rows))
     return [(title, chart) for title, chart in drawn if chart is not None]
-
-
-def _matrices(report: Report) -> list[Matrix]:
-    """Return the verdicts, and, as far as there are any, the numbers behind them."""
-    rows, bases = report.compared, ", ".join(report.baselines.values())
-    note = "What each implementation did with each case."
-    verdicts = Matrix("verdict", "Verdict", note, _cells(rows, None, _no_number))
-    note = "Largest error in rounding units (u); the stronger the colour, the closer to the bound."
-    errors = Matrix("error", "Error", note, _cells(rows, cases.error_matrix(rows), _error))
-    if not cases.is_timed(rows):
-        return [verdicts, errors]
-    note = (
-        f"Times as fast as the baseline of the same layout ({bases}): blue is faster, {sentences.UNDECIDED}"
-        " is a difference that is not decided."
-    )
-    speedups = Matrix(
-        "speedup", "Speed-up", note, _cells(rows, comparisons.speedup(rows, report.baselines), _speedup)
-    )
-    note = "Median time of one call; the shortest of each layout is underlined."
-    best = ranking.slowdown(rows) == 1
-    times = Matrix("time", "Time", note, _cells(rows, cases.time_matrix(rows), _time_painter(best)))
-    return [verdicts, speedups, times, errors]
-
-
-def _cells(rows: pd.DataFrame, values: pd.DataFrame | None, paint: Painter) -> Groups:
-    """Return a cell for each record, by library; what did not pass, or has no value, shows its status."""
-    found: dict[tuple[str, str], Cell] = {}
-    for number, row in enumerate(records(rows)):
-        key = row["implementation"], row["label"]
-        value: Any = None if values is None else values.loc[key]
-        is_number = row["status"] == "passed" and not numbers.is_missing(value)
-        text, css = paint(row, value) if is_number else _verdict(row)
-        found[key] = Cell(text, css, number, _explained(row))
-    return _grouped(rows, found)
-
-
-def _grouped(rows: pd.DataFrame, cells: dict[tuple[str, str], Cell]) -> Groups:
-    labels = cases.labels(rows)
-    return [
-        (
-            str(library),
-            [(name, [cells.get((name, label)) for label in labels]) for name in cases.implementations(mine)],
-        )
-        for library, mine in rows.groupby("library")
-    ]
-
-
-def _verdict(row: Record) -> tuple[str, str]:
-    return statuses.GLYPHS.get(row["status"], str(row["status"])), f"status {row['status']}"
-
-
-def _explained(row: Record) -> str:
-    return f"{row['status']}: {row['reason']}" if row["reason"] else str(row["status"])
-
-
-def _no_number(row: Record, _value: float) -> tuple[str, str]:
-    return _verdict(row)
-
-
-def _speedup(row: Record, value: float) -> tuple[str, str]:
-    """Return the ratio, in one of four shades on either side of the baseline if it is decided."""
-    is_decided = row["decision"] in ("faster", "slower")
-    shade = min(4, max(1, round(abs(log2(value)) * 1.5))) if is_decided else 0
-    shown = sentences.speedup(value, row["decision"])
-    return shown, f"{'fast' if value > 1 else 'slow'}-{shade}" if shade else ""
-
-
-def _error(row: Record, value: float) -> tuple[str, str]:
-    """Return the error, the darker the more of its bound it takes up."""
-    bound = row["error_bound_u"]
-    share = value / bound if bound and isfinite(bound) and isfinite(value) else 0.0
-    return numbers.plain(value, 2), f"error-{min(4, int(5 * share))}"
-
-
-def _time_painter(best: pd.DataFrame) -> Painter:
-    return lambda row, value: (
-        numbers.seconds(value),
-        "best" if best.loc[row["implementation"], row["label"]] else "",
-    )

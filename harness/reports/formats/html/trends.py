@@ -1,4 +1,4 @@
-"""How implementations fare over commits: where the marks of their small charts go."""
+"""How times and errors change over commits: where the marks of their small charts go."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ WIDTH, HEIGHT = 320, 132
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 22
 
 _LEAST_SPAN, _MOST_SPAN = 1.25, 32.0
-"""The scale reaches so far to either side of the usual: noise is not to look like a mountain range."""
+"""How far a scale reaches to either side of the median: at least this far, so that noise looks small."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One commit: where it is, how far its interval reaches, and what it says when pointed at."""
+    """One commit: where it is, how far its interval reaches, and its tooltip."""
 
     x: float
     y: float | None
@@ -157,7 +157,7 @@ def _described(commit: str, rows: Sequence[dict[str, Any]], level: float | None)
 
 
 def _path(points: Sequence[tuple[float, float | None]]) -> str:
-    """Return a line through what is there; it is broken where something is missing."""
+    """Return a line through the points that have a value, interrupted where one is missing."""
 
     def words() -> Iterator[str]:
         is_open = False
