@@ -69,9 +69,8 @@ class TrackedCommit:
 
 def environment_of(run: Run) -> str:
     """Return what else than commit and machine decides what is found, as people read it."""
-    facts, settings = run.environment, run.settings
-    python = ".".join(str(facts.get("python", "")).split(".")[:2])
-    threads = settings.threads
+    settings, threads = run.settings, run.settings.threads
+    python = ".".join((run.software[0] or "").split(".")[:2])
     words = f"Python {python}, {threads} thread{'' if threads == 1 else 's'}, {settings.level} level"
     return f"{words}, seed {settings.seed}" if settings.seed else words
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-import msgspec
-
 Kind = Literal[
     "absent",
     "build",
@@ -68,14 +66,6 @@ class BrokenPlugin:
     def takes_away(self, name: str) -> bool:
         """Say whether an implementation may be missing because of this mistake."""
         return self.family in ("", name.partition(".")[0])
-
-
-def read_broken(stored: object) -> BrokenPlugin:
-    """Return a broken plugin as a run stored it; earlier versions stored a line of text.
-
-    Raises `msgspec.ValidationError` for anything else.
-    """
-    return of_line(stored) if isinstance(stored, str) else msgspec.convert(stored, BrokenPlugin)
 
 
 def of_line(line: str) -> BrokenPlugin:

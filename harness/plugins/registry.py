@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import msgspec
-
 from ..errors import SelectionError, did_you_mean
-from .broken import BrokenPlugin, of_line
+from .broken import BrokenPlugin
 from .declaration import Implementation
 from .libraries import missing
 
@@ -40,11 +38,6 @@ class Unavailable:
 
 
 Unusable = BrokenPlugin | Unavailable
-
-
-def read_unavailable(stored: object) -> Unusable:
-    """Return an unavailable family as a run stored it; earlier versions stored a line of text."""
-    return of_line(stored) if isinstance(stored, str) else msgspec.convert(stored, Unavailable)
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ class Run:
         """Return the full hash of the commit, None outside of a repository."""
         return self.environment.get("commit")
 
+    @property
+    def software(self) -> tuple[str | None, Mapping[str, str]]:
+        """Return the versions of Python and of the libraries that a figure may depend on."""
+        return self.environment.get("python"), self.environment.get("libraries") or {}
+
     def columns(self) -> dict[str, Any]:
         """Return the columns that all records of the run share."""
         return {

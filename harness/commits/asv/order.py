@@ -7,17 +7,18 @@ from hashlib import sha256
 import msgspec
 
 from ...problems.suite import Suite
+from ...runs.settings import Settings
 
 ORDER_VARIABLE = "CONVHARNESS_ORDER"
 """The environment variable in which `convharness track` hands its wishes to what runs inside asv."""
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
-    """What `convharness track` wishes: where results go, what is run and how; `resumes` a run it knows.
+    """What `convharness track` orders: where results go, what is run and how.
 
-    `suites` are names of benchmark modules, `patterns` globs of implementations; none means all.
-    `progress` is a file to which a line is added for every record. Without any wish it is as a plain
-    `asv run` has it: everything, anew.
+    `suites` are names of benchmark modules, `patterns` globs of implementations; without any, all are
+    run. `progress` is a file to which a line is added for every record. An order that `is_resumable`
+    goes on with the run that an earlier one began. A plain `asv run` has the defaults: everything, anew.
     """
 
     results: str | None = None
@@ -25,9 +26,9 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     patterns: list[str] = []
     suites: list[str] = []
     budget_s: float | None = None
-    level: str = "standard"
-    seed: int = 0
-    threads: int = 1
+    level: str = Settings.level
+    seed: int = Settings.seed
+    threads: int = Settings.threads
     is_resumable: bool = False
 
     @classmethod

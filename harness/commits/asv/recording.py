@@ -118,8 +118,7 @@ def begun(results: Path, this: Run) -> Path | None:
 def _decisive(run: Run) -> Any:
     """Return what must be equal for one tracked run to stand for another."""
     tracked = (run.purpose.wishes, run.purpose.contents) if isinstance(run.purpose, Tracked) else None
-    known = [run.environment.get(name) for name in ("commit", "machine", "python", "libraries")]
-    return msgspec.to_builtins([known, run.settings, tracked])
+    return msgspec.to_builtins([run.commit, run.machine, run.software, run.settings, tracked])
 
 
 def _figures(row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from convharness.plugins.broken import BrokenPlugin, Kind, read_broken
+from convharness.plugins.broken import BrokenPlugin, Kind, of_line
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
@@ -29,7 +29,7 @@ def test_a_line_of_an_earlier_version_is_about_what_it_begins_with(
     line: str, subject: str, family: str
 ) -> None:
     """And it is told as it was."""
-    mistake = read_broken(line)
+    mistake = of_line(line)
 
     assert (f"implementations/{subject}", family, line) == (mistake.subject, mistake.family, str(mistake))
 
@@ -39,7 +39,7 @@ def test_a_line_of_an_earlier_version_is_about_what_it_begins_with(
     [
         (BrokenPlugin("import", "implementations/mine.py", "mine"), [True, False]),
         (BrokenPlugin.package("no setup"), [True, True]),
-        (read_broken("package does not build: no setup"), [True, True]),
+        (of_line("package does not build: no setup"), [True, True]),
     ],
     ids=str,
 )
