@@ -46,9 +46,10 @@ def prepare(stored: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     full["layout"] = full["layout"].fillna(LAYOUTS[0])
     full["library"] = full["library"].fillna(full["family"]).fillna("other")
     efforts = {run.id: run.settings.effort for run in runs}
+    usual = Effort()
     caches = zip(full["cache"], full["run"], strict=True)
-    full["cache"] = [str(own or efforts.get(run, Effort()).cache) for own, run in caches]
-    full["precision"] = [efforts.get(run, Effort()).precision for run in full["run"]]
+    full["cache"] = [str(own or efforts.get(run, usual).cache) for own, run in caches]
+    full["precision"] = [efforts.get(run, usual).precision for run in full["run"]]
     full["cause"] = _causes(full)
     full["label"] = _labels(full)
     return _newest(_without_speed(full))
