@@ -26,7 +26,7 @@ def load(*runs: Path | str, results: Path | str = "results") -> "pd.DataFrame":
 
     Raises `ResultsError` for a run that is not there, or is damaged.
     """
-    return _of(runs, results).frame
+    return _of(runs, results).stored
 
 
 def report(

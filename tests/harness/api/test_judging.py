@@ -30,6 +30,13 @@ def test_what_was_judged_can_be_loaded(tmp_path: Path) -> None:
     )
 
 
+def test_several_runs_are_loaded_with_all_their_records() -> None:
+    """Also where they judged the same."""
+    folders = [verify(**MINE, settings=QUICK).folder for _ in range(2)]
+
+    assert [folder.name for folder in folders] == list(load(*folders)["run"])
+
+
 def test_a_session_that_was_begun_goes_on() -> None:
     """With the settings and the selection that are stored."""
     selection = Selection(problems=(TINY,), patterns=("numpy_arrays.*",))
