@@ -12,6 +12,8 @@ from random import Random
 from statistics import median
 from time import perf_counter
 
+import msgspec
+
 from convharness import Problem, Settings, discover, find_suite, run
 from convharness.measure.rounds import measure
 from convharness.measure.stopwatch import Effort, Stopwatch
@@ -90,14 +92,18 @@ def reports():
     Every record has the samples of one case: formats take as long for these as for its own.
     """
     implementations = discover(entry_points=False).select(["numpy_arrays.im2col", "numpy_arrays.tensordot"])
-    this = Run("run", "2026-01-01T00:00:00+00:00", "", {}, {})
+    this = Run("run", "2026-01-01T00:00:00+00:00", "", {}, Settings())
     suite = find_suite("features")
     timed = Settings(level="quick", timed=True, effort=Effort(budget_s=0.01))
     first = next(run([replace(suite, cases=suite.cases[:1])], implementations, timed))
     judged = run([suite], implementations, Settings(level="quick"))
     records = [replace(one, measurement=first.measurement) if one.verdict.ok else one for one in judged]
     rows = [this.row(record) for record in records]
-    more = [{**row, "implementation": f"{row['implementation']}{copy}"} for row in rows for copy in range(10)]
+    more = [
+        msgspec.structs.replace(row, implementation=f"{row.implementation}{copy}")
+        for row in rows
+        for copy in range(10)
+    ]
     for name in ("table", "json", "csv", "markdown", "junit", "html"):
         times = [
             seconds(lambda some=some, name=name: render(name, Report(some, [this]), FORMATS), 3)

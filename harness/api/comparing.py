@@ -12,8 +12,8 @@ from ..commits.snapshots import Version
 from ..engine.session import Session, started
 from ..problems.selection import select_suites
 from ..reports.changes import Comparison
+from ..runs.row import Row
 from ..runs.settings import Settings
-from ..runs.store import Row
 
 
 def compare(  # noqa: PLR0913 what can be selected

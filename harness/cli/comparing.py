@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -27,6 +27,9 @@ from .console import say, show, stdout_kept
 from .exit_codes import FAILED, MISTAKE, PASSED
 from .judging import judged
 from .session import begun, carried_out, placed, selection_of, settings_of
+
+if TYPE_CHECKING:
+    from ..runs.row import Row
 
 
 @click.command()
@@ -84,7 +87,7 @@ def _compare_commits(
         suites = chosen_suites(selection)
         versions = versions_of(repository, base, other)
         found = differing(versions, _told(versions), selection.patterns, everything=everything)
-        rows: Sequence[dict[str, Any]] = ()
+        rows: Sequence[Row] = ()
         if found.implementations:
             this = begun(settings, purpose=purpose_of(versions))
             session = Session(this, suites, found.implementations, results)
@@ -119,7 +122,7 @@ def _told(versions: Sequence[Version]) -> list[Registry]:
 def _exit_code(comparison: Comparison, gate: Gate | None) -> int:
     """Return the exit code: what the gate stops, or without one what fails afterwards."""
     if gate is None:
-        if any(one.after is not None and one.after["status"] in FAILURES for one in comparison.changes):
+        if any(one.after is not None and one.after.status in FAILURES for one in comparison.changes):
             return FAILED
         return MISTAKE if comparison.broken else PASSED
     is_stopped = gate.stops(comparison.changes) or (comparison.broken and "wrong" in gate.effects)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from ..errors import SelectionError, did_you_mean
 from ..measure.decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
 from ..oracle.verdict import FAILURES
-from ..runs.store import Row, passes_of
+from ..runs.row import Row
 
 Effect = Literal["wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
 
@@ -75,7 +75,7 @@ class Change:
     @property
     def error_ratio(self) -> float | None:
         """Return how many times as large the error is as it was; below a quarter of a unit all are alike."""
-        errors = [None if row is None else row.get("error_u") for row in (self.before, self.after)]
+        errors = [None if row is None else row.error_u for row in (self.before, self.after)]
         if errors[0] is None or errors[1] is None:
             return None
         before, after = (max(float(error), _LEAST_ERROR_U) for error in errors if error is not None)
@@ -91,19 +91,19 @@ class Change:
             "effects": list(self.effects),
             "status_before": _status(self.before),
             "status_after": _status(self.after),
-            "reason": (self.after or {}).get("reason"),
-            "error_before_u": (self.before or {}).get("error_u"),
-            "error_after_u": (self.after or {}).get("error_u"),
+            "reason": self.after and self.after.reason,
+            "error_before_u": self.before and self.before.error_u,
+            "error_after_u": self.after and self.after.error_u,
             "error_ratio": self.error_ratio,
-            "time_before_s": (self.before or {}).get("time_median_s"),
-            "time_after_s": (self.after or {}).get("time_median_s"),
+            "time_before_s": self.before and self.before.time_median_s,
+            "time_after_s": self.after and self.after.time_median_s,
             "time_ratio": decision.ratio,
             "time_ratio_low": decision.low,
             "time_ratio_high": decision.high,
             "decision": None if self.decision is None else decision.word,
             "noise_floor": None if self.decision is None else decision.margin,
             "detectable": decision.detectable,
-            "reproduce": (self.after or {}).get("reproduce"),
+            "reproduce": self.after and self.after.reproduce,
         }
 
 
@@ -117,19 +117,19 @@ def changes(
     sides: dict[tuple[str, str, str], dict[str, Row]] = {}
     floors: dict[tuple[str, str], float] = {}
     for row in rows:
-        own, _, label = row["implementation"].rpartition("@")
-        sides.setdefault((row["suite"], row["case"], own), {})[label] = row
-        if row.get("twin"):
-            floors[row["suite"], row["case"]] = noise_floor(passes_of(row), row["twin"])
+        own, _, label = row.implementation.rpartition("@")
+        sides.setdefault((row.suite, row.case, own), {})[label] = row
+        if row.twin:
+            floors[row.suite, row.case] = noise_floor(row.timed_passes, row.twin)
     decided = all_told(
         {
             key: decide(
-                passes_of(both[after]),
-                passes_of(both[before]),
+                both[after].timed_passes,
+                both[before].timed_passes,
                 margin=floors.get(key[:2], LEAST_MARGIN),
             )
             for key, both in sides.items()
-            if all(both.get(label, {}).get("samples_s") for label in (before, after))
+            if all(label in both and both[label].samples_s for label in (before, after))
         }
     )
     return [
@@ -139,7 +139,7 @@ def changes(
 
 
 def _status(row: Row | None) -> str | None:
-    return None if row is None else str(row["status"])
+    return None if row is None else row.status
 
 
 def _is_offered(status: str | None) -> bool:

@@ -6,6 +6,7 @@ the engine's own reference in the same rounds, which can be compared much better
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,11 @@ import msgspec
 from ..measure.stats import Estimate, over_processes
 from ..plugins.broken import BrokenPlugin
 from ..plugins.registry import Unavailable
+from ..runs.columns import Column
+from ..runs.row import TABLE as RECORD_TABLE
+from ..runs.row import Row
 from ..runs.run import Run, Tracked
-from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
+from ..runs.store import is_finished, read_rows, read_run, run_folders
 from .asv.configuration import asv_results, manifests_of
 from .asv.manifest import Manifest
 from .asv.results import asv_rows
@@ -24,16 +28,31 @@ from .repository import Commit, Repository
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (
-    *("commit", "position", "date", "subject", "machine", "environment"),
-    *("suite", "case", "problem", "implementation", "library", "status", "reason", "content"),
-    *("error_u", "time_median_s", "time_low_s", "time_high_s"),
-    *("relative_time", "relative_low", "relative_high", "relative_error"),
-    *("plan_s", "peak_memory_bytes", "run", "source"),
+_own = partial(Column, group="commit")
+_of_record = {column.name: column for column in RECORD_TABLE}
+
+TABLE = (
+    _own("commit", "text", "the commit"),
+    _own("position", "integer", "its place on the line of first parents, from 0 for the oldest"),
+    _own("date", "time", "when it was committed"),
+    _own("subject", "text", "first line of its message"),
+    _own("machine", "text", "where it was tracked; for asv's files, asv's name of the machine"),
+    _own("environment", "text", "with which Python, threads and level; for asv's files, asv's name of it"),
+    *(_of_record[name] for name in ("suite", "case", "problem", "implementation", "library")),
+    *(_of_record[name] for name in ("status", "reason")),
+    _own("content", "text", "hash of what the implementation is made of: equal where nothing has changed"),
+    *(_of_record[name] for name in ("error_u", "time_median_s", "time_low_s", "time_high_s")),
+    _own("relative_time", "number", "time over that of the engine's own reference in the same rounds"),
+    _own("relative_low", "number", "lower end of its 95 % interval"),
+    _own("relative_high", "number", "upper end of the interval"),
+    _own("relative_error", "number", "standard error of its logarithm"),
+    *(_of_record[name] for name in ("plan_s", "peak_memory_bytes", "run")),
+    _own("source", "text", "`run`, or `asv` for what only asv's files have"),
 )
-"""The columns of a history. `position` counts the commits of the line, from 0 for the oldest; `content`
-is a hash of what an implementation is made of; `relative_error` is the standard error of the logarithm of
-`relative_time`; `source` is 'run' or 'asv'."""
+"""The columns of a history."""
+
+COLUMNS = tuple(column.name for column in TABLE)
+"""Their names, in order."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,7 @@ def tracked(results: Path, line: Sequence[Commit]) -> list[TrackedCommit]:
 
 def _both(earlier: TrackedCommit, later: TrackedCommit) -> TrackedCommit:
     """Return what two runs know of one commit: they may have tracked different parts of it."""
-    rows = {(row["suite"], row["case"], row["implementation"]): row for row in (*earlier.rows, *later.rows)}
+    rows = {(row.suite, row.case, row.implementation): row for row in (*earlier.rows, *later.rows)}
     purpose = msgspec.structs.replace(later.purpose, contents={**earlier.contents, **later.contents})
     return replace(later, purpose=purpose, rows=list(rows.values()))
 
@@ -136,9 +155,9 @@ def history(
         rows += [row for row in asv_rows(asv_results, line, manifests) if _identity(row) not in known]
     rows.sort(key=lambda row: (row["position"], row["suite"], row["implementation"]))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    for name in COLUMNS:
-        if name.endswith(("_u", "_s", "_time", "_low", "_high", "_bytes", "_error")):
-            frame[name] = pd.to_numeric(frame[name])
+    for column in TABLE:
+        if column.is_numeric:
+            frame[column.name] = pd.to_numeric(frame[column.name])
     frame["date"] = pd.to_datetime(frame["date"], utc=True)
     return frame
 
@@ -147,7 +166,7 @@ def _rows(one: TrackedCommit) -> Iterator[dict[str, Any]]:
     machine, environment = one.place
     for row in one.rows:
         yield {
-            **{name: row.get(name) for name in COLUMNS},
+            **{name: getattr(row, name) for name in COLUMNS if name in _of_record},
             **_relative(row),
             "commit": one.commit.hash,
             "position": one.position,
@@ -155,15 +174,15 @@ def _rows(one: TrackedCommit) -> Iterator[dict[str, Any]]:
             "subject": one.commit.subject,
             "machine": machine,
             "environment": environment,
-            "content": one.contents.get(row["implementation"]),
-            "run": row["run"],
+            "content": one.contents.get(row.implementation),
+            "run": row.run,
             "source": "run",
         }
 
 
 def relative_estimate(row: Row) -> Estimate | None:
     """Return the estimate of a record's time over that of the reference, or None without enough processes."""
-    return over_processes(row.get("relative") or ())
+    return over_processes(row.relative or ())
 
 
 def _relative(row: Row) -> dict[str, float | None]:

@@ -14,8 +14,9 @@ from statistics import median
 
 from ..oracle.verdict import FAILURES
 from ..plugins.broken import BrokenPlugin
+from ..runs.row import Row
 from ..runs.run import Compared
-from ..runs.store import Row, is_finished, read_rows, read_run, run_folders
+from ..runs.store import is_finished, read_rows, read_run, run_folders
 from .changes import Change, Thresholds, changes
 from .events import Event, Series, Step, Suspicion, newly_broken
 from .history import TrackedCommit, relative_estimate, tracked
@@ -94,7 +95,7 @@ class _Line:
         }
         self._thresholds = thresholds
         self._rows: list[dict[Series, Row]] = [
-            {(row["suite"], row["case"], row["implementation"]): row for row in one.rows} for one in tracked
+            {(row.suite, row.case, row.implementation): row for row in one.rows} for one in tracked
         ]
         self._session_sd = self._noise()
         self.suspicions: list[Suspicion] = []
@@ -157,12 +158,12 @@ class _Line:
 
     def _new(self, number: int, name: str) -> Step:
         mine = {key: row for key, row in self._rows[number].items() if key[2] == name}
-        failed = [key for key, row in mine.items() if row["status"] in FAILURES]
+        failed = [key for key, row in mine.items() if row.status in FAILURES]
         if failed:
             row = mine[failed[0]]
-            reason = f"{row['status']}: {row['reason']}"
+            reason = f"{row.status}: {row.reason}"
             return Step("wrong", tuple(key[1] for key in failed), failed[0][1], reason=reason)
-        right = tuple(key[1] for key, row in mine.items() if row["status"] == "passed")
+        right = tuple(key[1] for key, row in mine.items() if row.status == "passed")
         return Step("added", right, right[0] if right else "")
 
     def _follow(self, series: Series) -> None:
@@ -176,7 +177,7 @@ class _Line:
             if _are_comparable(*rows) and {"wrong", "repaired", "removed", "added"} & set(seen.effects):
                 self._note(before, after, seen)
         for number in there:
-            if self._rows[number][series]["status"] != "passed":
+            if self._rows[number][series].status != "passed":
                 continue
             if good is None or start is None:
                 good = start = number
@@ -267,7 +268,7 @@ class _Line:
 
 def _are_comparable(before: Row, after: Row) -> bool:
     """Say whether two records are of the same problem: a suite may change what a label stands for."""
-    return bool(before.get("problem") == after.get("problem"))
+    return before.problem == after.problem
 
 
 def _shift(before: Row, after: Row) -> tuple[float, float] | None:
@@ -294,8 +295,8 @@ def _merged(found: Iterable[Change]) -> Iterator[Step]:
             worst = max(mine, key=lambda one: abs(log(one.error_ratio or 1.0)))
             yield Step(kind, cases, worst.case, worst.error_ratio)
         else:
-            after = mine[0].after or {}
-            reason = f"{after.get('status')}: {after.get('reason')}" if kind == "wrong" else ""
+            after = mine[0].after
+            reason = f"{after.status}: {after.reason}" if kind == "wrong" and after is not None else ""
             yield Step(kind, cases, mine[0].case, reason=reason)
 
 

@@ -163,7 +163,7 @@ def _outcome(commit: Commit, folder: Path, state: State, seconds: float) -> Outc
     rows = list(read_rows(folder))
     purpose = read_run(folder).purpose
     broken = tuple(map(str, purpose.broken)) if isinstance(purpose, Tracked) else ()
-    failed = sum(row["status"] in FAILURES for row in rows)
+    failed = sum(row.status in FAILURES for row in rows)
     nothing = not rows and not broken
     return Outcome(commit, "nothing" if nothing else state, len(rows), failed, broken, seconds=seconds)
 

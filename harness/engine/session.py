@@ -15,9 +15,10 @@ from ..plugins.declaration import Implementation
 from ..problems.suite import Suite
 from ..runs.journal import RunWriter, check_same
 from ..runs.record import Record
+from ..runs.row import Row
 from ..runs.run import Plain, Purpose, Run, Selection
 from ..runs.settings import Settings
-from ..runs.store import Row, compact, new_run, read_run
+from ..runs.store import compact, new_run, read_run
 from ..workers import ceilings_of
 from .runner import Key, run
 from .timer_selftest import Marks
@@ -119,7 +120,7 @@ class Session:
     @property
     def has_failed(self) -> bool:
         """Say whether any record says that an implementation is not right."""
-        return any(row["status"] in FAILURES for row in self.rows)
+        return any(row.status in FAILURES for row in self.rows)
 
     def records(self) -> Iterator[Record]:
         """Yield the records that are not there yet, each when it is on disk; then write them as columns.
@@ -139,6 +140,4 @@ class Session:
 
     def _done(self) -> dict[Key, bool]:
         """Return what is known from before, and whether it failed."""
-        return {
-            (row["suite"], row["case"], row["implementation"]): row["status"] in FAILURES for row in self.rows
-        }
+        return {(row.suite, row.case, row.implementation): row.status in FAILURES for row in self.rows}

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
-# From best to worst: of two verdicts on one case the later one holds.
-STATUSES = (
+Status = Literal[
     "passed",
     "unsupported",
     "unavailable",
@@ -17,7 +16,10 @@ STATUSES = (
     "timeout",
     "error",
     "crashed",
-)
+]
+"""From best to worst: of two verdicts on one case the later one holds."""
+
+STATUSES: tuple[str, ...] = get_args(Status)
 FAILURES = frozenset({"imprecise", "wrong", "contract", "memory", "timeout", "error", "crashed"})
 
 

@@ -16,6 +16,23 @@ ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 DTYPES = tuple(ITEM_SIZES)
 SPATIAL_FIELDS = ("input_size", "kernel_size", "stride", "padding", "dilation")
 
+ABOUT: Mapping[str, str] = {
+    "batch_size": "images in the input",
+    "in_channels": "channels of the input",
+    "input_size": "size of the input, per axis",
+    "out_channels": "channels of the output",
+    "kernel_size": "size of the kernel, per axis",
+    "stride": "stride, per axis",
+    "padding": "padding, per axis; where the sides differ, before and after",
+    "dilation": "dilation, per axis",
+    "groups": "groups of channels",
+    "bias": "whether a bias is added",
+    "padding_mode": "what the padding is filled with",
+    "dtype": "data type of input, weight and output",
+    "direction": "forward, or which gradient",
+}
+"""What each field of a problem means."""
+
 _MOST = 10**18 - 1  # eighteen digits, as many as the canonical string allows
 
 

@@ -88,7 +88,7 @@ def _ceilings(ceilings: dict[str, Any] | None, dtypes: list[str]) -> list[str]:
 
 def cautions(report: Report) -> list[str]:
     """Return what a reader must know before comparing these numbers."""
-    rows, older = report.frame, len(report.records) - len(report.frame)
+    rows, older = report.frame, len(report.stored) - len(report.frame)
     found = _mixtures(rows) + _caches(rows)
     found += [_disturbance(row) for row in records(measuring.disturbances(rows))]
     found += _incomplete(report)

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
 
 from ..commits.events import Event
+from ..runs.row import Row
 from ..runs.run import Run
-from ..runs.store import Row, frame_of, read_rows, read_run
+from ..runs.store import frame_of, load, read_rows, read_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,38 +21,45 @@ if TYPE_CHECKING:
 class Report:
     """Records as they are stored, in the order of the runs; speed-ups are against `baseline`.
 
+    They are `given`, or lie in `folders`, from which they are read when they are asked for.
     `history` has a row for each commit, implementation and case, `events` are what happened at which
     commit; both are only there where a repository is known. Every table that follows from the records
     is made when it is first asked for, and once. Those that need a baseline raise `SelectionError`
     where no record is of it.
     """
 
-    records: Sequence[Row]
+    given: Sequence[Row]
     runs: Sequence[Run]
     baseline: str | None = None
     history: "pd.DataFrame | None" = None
     events: Sequence[Event] = ()
+    folders: Sequence[Path] = ()
 
     @classmethod
     def of(cls, folders: Iterable[Path], baseline: str | None = None) -> Self:
-        """Return the report of stored runs; raises `ResultsError` where one cannot be read."""
+        """Return the report of stored runs; raises `ResultsError` for a folder that is not a run."""
         folders = list(folders)
         runs = [read_run(folder) for folder in folders]
-        return cls([row for folder in folders for row in read_rows(folder)], runs, baseline)
+        return cls((), runs, baseline, folders=folders)
 
-    def rows(self) -> Sequence[Row]:
-        """Return the records with how each compares with the baseline, if anything was timed."""
-        if not any(row.get("time_median_s") for row in self.records):
-            return self.records
+    def rows(self) -> Sequence[dict[str, Any]]:
+        """Return the records with how each compares with the baseline, if anything was timed.
+
+        Raises `ResultsError` where a stored record is damaged.
+        """
+        records = self.given or [row for folder in self.folders for row in read_rows(folder)]
+        rows = [msgspec.structs.asdict(row) for row in records]
+        if not any(row.time_median_s for row in records):
+            return rows
         from .views.comparisons import comparison_of
 
         columns_of = comparison_of(self.comparisons)
-        return [{**row, **columns_of(row)} for row in self.records]
+        return [{**row, **columns_of(row)} for row in rows]
 
     @cached_property
     def stored(self) -> "pd.DataFrame":
-        """Return all records as they are stored, one row each."""
-        return frame_of(self.records)
+        """Return all records as they are stored, one row each; raises `ResultsError` where one is damaged."""
+        return load(self.folders) if self.folders else frame_of(self.given)
 
     @cached_property
     def frame(self) -> "pd.DataFrame":

@@ -17,8 +17,10 @@ from ..errors import ResultsError
 from ..files.atomic import new_name, replacing
 from ..files.text import as_unicode
 from .record import Record
+from .row import Row
 from .run import Run, Selection
-from .store import RECORDS_FILE, RUN_FILE, Row, cannot, find_run, plain, row_of, run_folders
+from .store import RECORDS_FILE, RUN_FILE, cannot, find_run, row_of, run_folders
+from .tables import plain
 
 
 class RunWriter:
@@ -81,12 +83,17 @@ class RunWriter:
         return row
 
     def _encoded(self, row: Row) -> tuple[Row, bytes]:
-        """Return a row as it is stored, and its line; text that is not Unicode is made so."""
+        """Return a row as it is stored, and its line; text that is not Unicode is made so.
+
+        Raises `ResultsError` for a row that could not be read again: then no line is written.
+        """
         try:
-            return row, self._encoder.encode(row) + b"\n"
+            line = self._encoder.encode(row)
         except UnicodeEncodeError:
-            row = as_unicode(row)
-            return row, self._encoder.encode(row) + b"\n"
+            row = Row(**as_unicode(msgspec.structs.asdict(row)))
+            line = self._encoder.encode(row)
+        row_of(line, self._path, len(self.rows) + 1)
+        return row, line + b"\n"
 
     def _write(self, line: bytes) -> None:
         """Write a line whole, or not at all."""
@@ -104,11 +111,10 @@ class RunWriter:
         size = os.fstat(self._file).st_size
         whole = os.pread(self._file, size, 0)
         kept = whole[: whole.rfind(b"\n") + 1]
-        decoder = msgspec.json.Decoder(Row)
         for number, line in enumerate(kept.split(b"\n"), 1):
             if not line:
                 continue
-            self.rows.append(row_of(decoder, line, self._path, number))
+            self.rows.append(row_of(line, self._path, number))
         if len(kept) < size:
             os.ftruncate(self._file, len(kept))
         self._lines += kept

@@ -8,7 +8,7 @@ have are merged benchmark by benchmark and case by case, where the later figure 
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -17,12 +17,13 @@ from typing import Any
 
 from ..errors import ResultsError
 from ..files.atomic import making_folder, write_text
+from .row import Row
 from .store import (
     RECORDS_FILE,
     cannot,
     compact,
-    encode_rows,
     is_finished,
+    read_lines,
     read_rows,
     read_run,
     run_folders,
@@ -92,9 +93,9 @@ def _run(source: Path, target: Path, done: Merged) -> None:
         return
     done.known_runs += 1
     known = {_identity(row) for row in read_rows(target)}
-    new = [row for row in read_rows(source) if _identity(row) not in known]
+    new = [line for line, row in read_lines(source) if _identity(row) not in known]
     if new:
-        _append(target / RECORDS_FILE, encode_rows(new, lines=True))
+        _append(target / RECORDS_FILE, b"".join(line + b"\n" for line in new).decode())
         done.records += len(new)
     if (new and is_finished(target)) or (is_finished(source) and not is_finished(target)):
         compact(target)
@@ -109,8 +110,8 @@ def _is_run(folder: Path) -> bool:
     return True
 
 
-def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["suite"], row["case"], row["implementation"]
+def _identity(row: Row) -> tuple[str, str, str]:
+    return row.suite, row.case, row.implementation
 
 
 def _append(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: one flat record per case and implementation, units in the names."""
+"""What a run finds out: one record per case and implementation, which is stored as a `Row`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,35 +16,6 @@ from ..problems.suite import Case
 _AMORTISED_CALLS = (1, 10, 1000)
 AMORTISED_COLUMNS = tuple(f"amortised_{calls}_s" for calls in _AMORTISED_CALLS)
 """What a call costs where a process plans once and makes so many."""
-
-_TIMES = (
-    *("plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number"),
-    *(*AMORTISED_COLUMNS, "cache"),
-)
-
-COLUMNS = (
-    *("run", "started_at", "machine", "commit", "suite", "case", "weight", "problem"),
-    *FIELDS,
-    *("implementation", "family", "library", "library_version", "layout", "accuracy", "threads"),
-    *(
-        "status",
-        "reason",
-        "cause",
-        "layer",
-        "error_u",
-        "error_bound_u",
-        "error_max_abs",
-        "error_rel_l2",
-        "where",
-    ),
-    *_TIMES,
-    *("parameters", "macs", "dense_macs", "flops", "min_bytes", "gflops", "gbytes_s"),
-    *("peak_fraction", "peak_memory_bytes", "output_bytes", "im2col_bytes"),
-    *("seed", "reproduce", "versus", "printed"),
-)
-"""The columns of a record, in order; those of `NESTED_COLUMNS` come on top."""
-
-NESTED_COLUMNS = ("samples_s", "passes", "twin", "relative", "conditions", "values", "traits")
 
 
 @dataclass(frozen=True)
@@ -105,8 +76,8 @@ class Record:
     threads: int = 1
     ceilings: Ceilings | None = None
 
-    def row(self) -> dict[str, Any]:
-        """Return the record as flat columns; what belongs to its run is left to the run."""
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of `Row` that are known; what belongs to its run is left to the run."""
         case, implementation, verdict = self.case, self.implementation, self.verdict
         return {
             "suite": self.suite,
@@ -148,7 +119,7 @@ class Record:
         counts = {name: self.case.total(name) for name in ("parameters", "macs", "dense_macs", "flops")}
         counts["min_bytes"] = self.case.min_bytes
         if self.measurement is None:
-            return {**dict.fromkeys((*_TIMES, "gflops", "gbytes_s", "peak_fraction")), **counts}
+            return counts
         measured = self.measurement
         from ..measure.stats import typical_time
 
@@ -173,15 +144,15 @@ class Record:
 def _samples(measured: Measurement | None) -> dict[str, Any]:
     """Return raw samples and what belongs to them: all in a row, and how many each pass has."""
     if measured is None:
-        return dict.fromkeys(("samples_s", "passes", "twin", "relative", "conditions"))
+        return {}
     return {
         "samples_s": measured.samples_s,
         "passes": [
-            [generation, len(samples), number]
+            (generation, len(samples), number)
             for (generation, samples), number in zip(measured.passes, measured.numbers, strict=True)
         ],
-        "twin": [[generation, list(samples)] for generation, samples in measured.twin],
-        "relative": [list(one) for one in paired_logarithms(measured.passes, measured.reference)] or None,
+        "twin": [(generation, list(samples)) for generation, samples in measured.twin],
+        "relative": paired_logarithms(measured.passes, measured.reference) or None,
         "conditions": dict(measured.conditions),
     }
 

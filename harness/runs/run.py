@@ -9,7 +9,8 @@ import msgspec
 
 from ..plugins.broken import BrokenPlugin, of_line
 from ..plugins.registry import Unavailable
-from .record import COLUMNS, NESTED_COLUMNS, Record
+from .record import Record
+from .row import Row
 from .settings import Settings
 
 
@@ -113,10 +114,9 @@ class Run:
             "commit": self.commit,
         }
 
-    def row(self, record: Record) -> dict[str, Any]:
-        """Return a record as it is stored: its own columns and those of the run, in order."""
-        row = {**self.columns(), **record.row()}
-        return {name: row[name] for name in (*COLUMNS, *NESTED_COLUMNS)}
+    def row(self, record: Record) -> Row:
+        """Return a record as it is stored: its own columns and those of the run."""
+        return Row(**self.columns(), **record.columns())
 
 
 def decoded(text: bytes) -> Run:

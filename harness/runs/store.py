@@ -4,33 +4,35 @@ results/runs/<run id>/run.json          environment, settings, versions, commit
                       records.jsonl     one line per record: the truth
                       records.parquet   the same as columns, written whole at the end
                       samples.parquet   raw samples: one row per sample
+
+A finished run is loaded from its Parquet files, as long as they belong to its lines.
 """
 
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import ResultsError, did_you_mean
-from ..files.atomic import replacing, rewriting, write_text, writing
+from ..files.atomic import rewriting, write_text, writing
 from ..measure.stats import Pass
 from ..oracle.verdict import STATUSES
-from .record import COLUMNS, NESTED_COLUMNS
+from . import tables
+from .row import TABLE, Row, split
 from .run import Plain, Purpose, Run, Selection, decoded
 from .settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, Any]
-
-_LARGEST = 2**63
 RECORDS_FILE = "records.jsonl"
 RUN_FILE = "run.json"
+_DECODER = msgspec.json.Decoder(Row)
 _WAY_OUT = "delete the folder of that run, or put its files back as they were"
 
 
@@ -56,137 +58,114 @@ def cannot(what: str, path: Path, error: OSError) -> str:
     return f"cannot {what} {path}: {error.strerror or error}; choose another folder with --results"
 
 
-def plain(value: Any) -> Any:
-    """Return NumPy's numbers as Python's."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise NotImplementedError(f"{type(value).__name__} cannot be stored")
-
-
 def encode_rows(rows: Iterable[Mapping[str, Any]], *, lines: bool = False) -> str:
     """Return rows as one JSON array, or as JSON lines; not-a-number and infinity become null."""
-    encoder = msgspec.json.Encoder(enc_hook=plain)
+    encoder = msgspec.json.Encoder(enc_hook=tables.plain)
     if lines:
         return "".join(f"{encoder.encode(row).decode()}\n" for row in rows)
     return msgspec.json.format(encoder.encode(list(rows))).decode()
 
 
 def compact(folder: Path) -> None:
-    """Write a run's records and samples as Parquet files, each whole or not at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = list(read_rows(folder))
-    records = [{name: _storable(value) for name, value in row.items() if name != "samples_s"} for row in rows]
-    for record in records:
-        for name in NESTED_COLUMNS:
-            if name == "samples_s":
-                continue
-            record[name] = None if record.get(name) is None else msgspec.json.encode(record[name]).decode()
-    samples = [
-        {
-            "case": row["case"],
-            "implementation": row["implementation"],
-            "generation": generation,
-            "pass": number,
-            "round": turn,
-            "seconds": seconds,
-        }
-        for row in rows
-        for number, (generation, taken) in enumerate(passes_of(row))
-        for turn, seconds in enumerate(taken)
-    ]
-    sample_schema = pa.schema(
-        [
-            ("case", pa.string()),
-            ("implementation", pa.string()),
-            ("generation", pa.int32()),
-            ("pass", pa.int32()),
-            ("round", pa.int32()),
-            ("seconds", pa.float64()),
-        ]
-    )
-    for name, table in (
-        ("records.parquet", pa.Table.from_pylist(records)),
-        ("samples.parquet", pa.Table.from_pylist(samples, sample_schema)),
-    ):
-        try:
-            with replacing(folder / name) as file:
-                pq.write_table(table, file, compression="zstd")
-        except OSError as error:
-            raise ResultsError(cannot("write", folder / name, error)) from None
+    """Write a run's records and samples as Parquet files, each whole or not at all; raises `ResultsError`."""
+    path = folder / RECORDS_FILE
+    lines = _lines(path)
+    rows = [row for _, row in _records(path, lines)]
+    try:
+        tables.write(folder, rows, tables.Fingerprint.of(path, lines))
+    except OSError as error:
+        raise ResultsError(cannot("write", folder, error)) from None
 
 
-def passes_of(row: Row) -> list[Pass]:
-    """Return the samples of a record, pass by pass; runs of earlier versions have a single one."""
-    samples = row["samples_s"] or []
-    passes, start = [], 0
-    for generation, count, _ in row.get("passes") or ([(0, len(samples), 1)] if samples else []):
-        passes.append((generation, samples[start : start + count]))
-        start += count
-    return passes
+def load(folders: Sequence[Path]) -> "pd.DataFrame":
+    """Return the records of runs as one frame, in the order of the runs.
+
+    A finished run is read from its Parquet files, any other from its lines. Raises `ResultsError` where
+    one cannot be read.
+    """
+    import pandas as pd
+
+    frames = [_frame(folder) for folder in folders]
+    return pd.concat(frames, ignore_index=True) if len(frames) > 1 else (frames or [frame_of([])])[0]
 
 
-def _storable(value: Any) -> Any:
-    """Return a number as a column can hold it: beyond 64 bits it is a float."""
-    return float(value) if isinstance(value, int) and abs(value) >= _LARGEST else value
+def _frame(folder: Path) -> "pd.DataFrame":
+    found = tables.read(folder, folder / RECORDS_FILE) if is_finished(folder) else None
+    return frame_of(list(read_rows(folder))) if found is None else found
+
+
+def passes_of(record: Mapping[str, Any]) -> list[Pass]:
+    """Return the samples of a record of a frame, pass by pass."""
+    return split(record["samples_s"], record.get("passes"))
 
 
 def read_rows(folder: Path) -> Iterator[Row]:
     """Yield the records of a run; a last line that was cut off is left out with a word on stderr.
 
-    Raises `ResultsError` where the folder is no run, or a line inside the file is damaged.
+    Raises `ResultsError` where the folder is not a run, or a line inside the file is damaged.
     """
+    return (row for _, row in read_lines(folder))
+
+
+def read_lines(folder: Path) -> Iterator[tuple[bytes, Row]]:
+    """Yield the lines of a run, each with its record, as `read_rows` does."""
     path = folder / RECORDS_FILE
-    decoder = msgspec.json.Decoder(Row)
+    return _records(path, _lines(path))
+
+
+def _lines(path: Path) -> bytes:
     try:
-        lines = path.read_bytes().split(b"\n")
+        return path.read_bytes()
     except OSError as error:
         raise ResultsError(
             f"cannot read {path}: {error.strerror}; a run is a folder with {RUN_FILE} and {RECORDS_FILE}"
         ) from None
-    for index, line in enumerate(lines):
-        if not line:
+
+
+def _records(path: Path, lines: bytes) -> Iterator[tuple[bytes, Row]]:
+    for number, line in enumerate(BytesIO(lines), 1):
+        whole = line.rstrip(b"\n")
+        if not whole:
             continue
         try:
-            yield row_of(decoder, line, path, index + 1)
+            yield whole, row_of(whole, path, number)
         except ResultsError:
-            if index < len(lines) - 1:
+            if line != whole:
                 raise
             sys.stderr.write(f"convharness: {path} ends in the middle of a record, which is left out\n")
 
 
-def row_of(decoder: "msgspec.json.Decoder[Row]", line: bytes, path: Path, number: int) -> Row:
-    """Return the record of a line; raises `ResultsError` where it is none."""
+def row_of(line: bytes, path: Path, number: int) -> Row:
+    """Return the record of a line; raises `ResultsError`, which says what is wrong with it."""
     try:
-        return _checked(decoder.decode(line))
+        return _DECODER.decode(line)
     except msgspec.MsgspecError as error:
-        raise ResultsError(f"{path}, line {number} is damaged: {error}; {_WAY_OUT}") from None
+        raise ResultsError(
+            f"{path}, line {number} is damaged: {_mistake(line) or error}; {_WAY_OUT}"
+        ) from None
+
+
+def _mistake(line: bytes) -> str | None:
+    """Return which column of a line holds what it cannot hold, or None where the line is not an object."""
+    try:
+        found = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
+    for column in TABLE:
+        try:
+            msgspec.convert(found.get(column.name), column.type)
+        except msgspec.ValidationError:
+            if column.name not in found:
+                return f"it has no {column.name}"
+            value = found[column.name]
+            hint = did_you_mean(str(value), STATUSES) if column.name == "status" else ""
+            return f"its {column.name} is {str(value)[:60]!r}{hint}"
+    return None
 
 
 def is_finished(folder: Path) -> bool:
     """Say whether a run came to its end: then its records are there as columns too."""
     return (folder / "records.parquet").exists()
-
-
-def _checked(row: Row) -> Row:
-    """Return a row that is a record: it says who did what, and how that ended."""
-    for name in ("suite", "case", "implementation"):
-        if not isinstance(row.get(name), str):
-            raise msgspec.ValidationError(f"it has no {name}")
-    for name, value in row.items():
-        if name in _KINDS and not isinstance(value, _KINDS[name]):
-            raise msgspec.ValidationError(f"its {name} is {str(value)[:60]!r}")
-    if any(not isinstance(one, (int, float)) for one in row.get("samples_s") or ()):
-        raise msgspec.ValidationError("its samples_s are no numbers")
-    msgspec.convert(row.get("passes"), list[tuple[int, int, int]] | None)
-    msgspec.convert(row.get("twin"), list[tuple[int, list[float]]] | None)
-    msgspec.convert(row.get("relative"), list[tuple[int, float]] | None)
-    if row.get("status") not in STATUSES:
-        raise msgspec.ValidationError(
-            f"its status is {row.get('status')!r}{did_you_mean(str(row.get('status')), STATUSES)}"
-        )
-    return row
 
 
 def read_run(folder: Path) -> Run:
@@ -222,39 +201,8 @@ def find_run(name: str, results: Path) -> Path:
 
 
 def frame_of(rows: Sequence[Row]) -> "pd.DataFrame":
-    """Return rows as a frame that has every column of a record, numbers as numbers."""
-    import pandas as pd
-
-    columns = [*COLUMNS, *NESTED_COLUMNS]
-    frame = pd.DataFrame(rows, columns=columns)
-    for name in NUMERIC_COLUMNS:
-        frame[name] = pd.to_numeric(frame[name])
-    return frame
-
-
-NUMERIC_COLUMNS = tuple(
-    name
-    for name in COLUMNS
-    if name.endswith(("_s", "_u", "_abs", "_l2", "_bytes", "_fraction", "macs"))
-    or name in ("weight", "samples", "number", "parameters", "flops", "gflops", "gbytes_s", "threads")
-)
-
-
-_NUMBER = (int, float, type(None))
-_TEXT = (str, type(None))
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(COLUMNS, _TEXT),
-    **dict.fromkeys(NUMERIC_COLUMNS, _NUMBER),
-    **dict.fromkeys(("batch_size", "in_channels", "out_channels", "groups", "seed"), _NUMBER),
-    "bias": (bool, type(None)),
-    "samples_s": (list, type(None)),
-    "passes": (list, type(None)),
-    "twin": (list, type(None)),
-    "relative": (list, type(None)),
-    "conditions": (dict, type(None)),
-    "traits": (dict, type(None)),
-}
-"""What each column of a record may hold."""
+    """Return records as a frame that has every column, each of its own type."""
+    return tables.frame_of(rows)
 
 
 def make_folder(path: Path) -> Path:

@@ -19,7 +19,13 @@ IDS = [path.relative_to(HARNESS).as_posix() for path in FILES]
 
 # asv passes on what its cached set-up says on stdout, which is how a commit shows its progress.
 PRINTERS = {"cli/console.py", "commits/asv/recording.py"}
-WRITERS = {"files/atomic.py", "runs/store.py", "commits/asv/recording.py", "commits/asv/figures.py"}
+WRITERS = {
+    "files/atomic.py",
+    "runs/store.py",
+    "runs/tables.py",
+    "commits/asv/recording.py",
+    "commits/asv/figures.py",
+}
 NO_FILES = {"write_text", "Path('/proc/self/clear_refs').write_text"}  # one of our own, and a switch of Linux
 HEAVY = {"torch", "asv", "asv_runner", "pandas", "scipy", "pyarrow", "rich", "jinja2", "psutil"}
 ASV = re.compile(

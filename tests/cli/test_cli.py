@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 
 from convharness import Problem
 from convharness.cli.main import main
-from convharness.runs.record import COLUMNS, NESTED_COLUMNS
+from convharness.runs.row import COLUMNS, NESTED_COLUMNS
 from convharness.runs.store import read_rows, run_folders
 
 TINY = "n1c2h4w4-o2k3-float32"
@@ -320,7 +321,7 @@ def test_a_stored_run_is_reported_again(command: Command, tmp_path: Path) -> Non
     ]
 
     assert [done.rows] * 4 == again
-    assert done.rows == list(read_rows(folder))
+    assert done.rows == json.loads(msgspec.json.encode(list(read_rows(folder))))
 
 
 def test_a_report_goes_to_a_file_if_that_is_wanted(command: Command, tmp_path: Path) -> None:

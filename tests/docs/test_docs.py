@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convharness.oracle.verdict import STATUSES
-from convharness.runs.record import COLUMNS
+from convharness.runs.row import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "results/README.md"])
@@ -81,6 +81,13 @@ def test_reference_names_every_column_and_status():
     text = (ROOT / "docs/reference.md").read_text("utf-8")
 
     assert [] == [name for name in (*COLUMNS, *STATUSES) if f"`{name}`" not in text]
+
+
+def test_tables_of_columns_are_as_declared():
+    """`python tools/reference_tables.py` writes them again."""
+    done = run([sys.executable, ROOT / "tools/reference_tables.py", "--check"], ROOT)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_workflow_is_one_that_github_takes():

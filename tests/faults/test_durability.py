@@ -44,7 +44,7 @@ def begun(results: Path, *records: Record) -> tuple[RunWriter, Path]:
 
 def cases(folder: Path) -> list[str]:
     """Return the cases of which a run has records, in order."""
-    return [row["case"] for row in read_rows(folder)]
+    return [row.case for row in read_rows(folder)]
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_records(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_records_that_a_stranger_changed_are_put_back(when: str, act, tmp_path: 
             writer.append(record(6))
 
     assert ["c2h4w4-o2k3", "c2h4w5-o2k3", "c2h4w6-o2k3"] == cases(writer.folder)
-    assert {"passed"} == {row["status"] for row in read_rows(writer.folder)}
+    assert {"passed"} == {row.status for row in read_rows(writer.folder)}
     assert writer.restored
     assert writer.run.id == read_run(writer.folder).id
     assert ["records.jsonl", "run.json"] == sorted(
@@ -217,7 +217,7 @@ def test_a_kernel_that_writes_into_the_results_is_told_of(command: Command, tmp_
     assert 1 == done.code
     assert "something else wrote into" in "\n".join(done.err)
     assert {"forger.kernel": 12, "numpy_arrays.im2col": 12} == {
-        name: sum(row["implementation"] == name for row in read_rows(folder))
+        name: sum(row.implementation == name for row in read_rows(folder))
         for name in ("forger.kernel", "numpy_arrays.im2col")
     }
 

@@ -22,9 +22,10 @@ from ...plugins.declaration import Implementation
 from ...plugins.discovery import discover
 from ...plugins.registry import is_wanted
 from ...problems.suite import Suite
+from ...runs.row import Row
 from ...runs.run import Run, Tracked
 from ...runs.settings import Settings
-from ...runs.store import Row, passes_of, read_run, run_folders
+from ...runs.store import read_run, run_folders
 from ...workers import die_with_parent, examined
 from .. import repository
 from ..snapshots import content_of, files_of, offered
@@ -69,7 +70,7 @@ def record_commit(folder: str | Path) -> None:
         told(row)
     for _ in session.records():
         told(session.rows[-1])
-    figures = {key(row["suite"], row["implementation"], row["case"]): _figures(row) for row in session.rows}
+    figures = {key(row.suite, row.implementation, row.case): _figures(row) for row in session.rows}
     write_figures(figures)
 
 
@@ -78,11 +79,11 @@ def _teller(path: str | None, total: int) -> Callable[[Row], None]:
     file = Path(path).open("a", encoding="utf-8") if path else None  # noqa: SIM115 open as long as we are
 
     def tell(row: Row) -> None:
-        words = f"{row['case']} × {row['implementation']}"
-        sys.stdout.write(f"{words} {row['status']}\n")
+        words = f"{row.case} × {row.implementation}"
+        sys.stdout.write(f"{words} {row.status}\n")
         sys.stdout.flush()
         if file is not None:
-            file.write(f"{total}\t{words}\t{row['status']}\n")
+            file.write(f"{total}\t{words}\t{row.status}\n")
             file.flush()
 
     return tell
@@ -123,21 +124,21 @@ def _decisive(run: Run) -> Any:
 
 def _figures(row: Row) -> dict[str, Any]:
     """Return what asv keeps of a record."""
-    error = row["error_u"]
+    error = row.error_u
     figures: dict[str, Any] = {
-        "status": row["status"],
-        "reason": row["reason"],
-        "failed": row["status"] in FAILURES,
+        "status": row.status,
+        "reason": row.reason,
+        "failed": row.status in FAILURES,
         "error": None if error is None else float(f"{error:.3g}"),
     }
-    if row["samples_s"]:
-        number = row["number"]
-        own = [median(samples) for _, samples in passes_of(row) if samples]
-        relative = [exp(value) for _, value in row["relative"] or ()]
+    if row.samples_s:
+        number = row.number
+        own = [median(samples) for _, samples in row.timed_passes if samples]
+        relative = [exp(value) for _, value in row.relative or ()]
         figures |= {
             "time": {"samples": own, "number": number},
             "relative_time": {"samples": relative, "number": number} if relative else None,
-            "plan": row["plan_s"],
-            "memory": row["peak_memory_bytes"],
+            "plan": row.plan_s,
+            "memory": row.peak_memory_bytes,
         }
     return figures

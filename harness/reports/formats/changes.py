@@ -90,7 +90,8 @@ def _unchanged(one: Change) -> str:
         if one.decision.word in ("slower", "faster"):
             return f"{one.decision.word}, below the threshold"
         return one.decision.word
-    status = str((one.after or one.before or {}).get("status", numbers.MISSING))
+    row = one.after or one.before
+    status = numbers.MISSING if row is None else row.status
     return f"{status}, as before" if status in FAILURES else status
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ...runs.record import COLUMNS, NESTED_COLUMNS
+from ...runs.row import COLUMNS, NESTED_COLUMNS
 from ..report import Report
 from ..views.cases import is_timed
 from ..views.comparisons import COMPARISON_COLUMNS, with_comparisons

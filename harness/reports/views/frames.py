@@ -11,24 +11,19 @@ import pandas as pd
 from ...measure.stopwatch import Effort
 from ...numerics.arrays import LAYOUTS
 from ...plugins.support import Unsupported
-from ...runs.record import AMORTISED_COLUMNS, COLUMNS
+from ...runs.row import COLUMNS, TABLE
 from ...runs.run import Run
 from ..statuses import SKIPPED
 
 COLD = "cold"
 
-_NUMBERS = (
-    "weight", "threads", "error_u", "error_bound_u", "error_max_abs", "error_rel_l2",
-    "plan_s", "first_call_s", "time_median_s", "time_low_s", "time_high_s", "samples", "number",
-    "macs", "dense_macs", "parameters", "flops", "min_bytes", "gflops", "gbytes_s", "peak_fraction",
-    "peak_memory_bytes", "output_bytes", "im2col_bytes",
-    *AMORTISED_COLUMNS,
-)  # fmt: skip
-_RATES = (
-    "time_median_s", "time_low_s", "time_high_s", "gflops", "gbytes_s", "peak_fraction",
-    *AMORTISED_COLUMNS,
-)  # fmt: skip
-_SPEEDS = ("plan_s", "first_call_s", *_RATES)
+_NUMBERS = tuple(
+    column.name for column in TABLE if column.is_numeric and column.group not in ("problem", "reproduction")
+)
+"""What is computed with; the fields of a problem and the seed are names of what they belong to."""
+
+_RATES = tuple(column.name for column in TABLE if column.group in ("time", "rate"))
+_SPEEDS = (*(column.name for column in TABLE if column.group == "plan"), *_RATES)
 _TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "cache", "problem")
 
 
@@ -41,7 +36,7 @@ def prepare(stored: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """
     full = stored.reset_index(drop=True)
     text = [column for column in COLUMNS if column not in _NUMBERS]
-    full[text] = full[text].astype(object).where(full[text].notna(), None)
+    full[text] = full[text].apply(_objects)
     full[list(_NUMBERS)] = full[list(_NUMBERS)].apply(pd.to_numeric, errors="coerce").astype(float)
     full["layout"] = full["layout"].fillna(LAYOUTS[0])
     full["library"] = full["library"].fillna(full["family"]).fillna("other")
@@ -53,6 +48,13 @@ def prepare(stored: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     full["cause"] = _causes(full)
     full["label"] = _labels(full)
     return _newest(_without_speed(full))
+
+
+def _objects(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return cells as Python's own values, None where they are empty; equal ones are one object."""
+    codes, known = pd.factorize(cells)  # an empty cell has the code -1
+    values: list[Any] = [*np.asarray(known, dtype=object), None]
+    return pd.Series([values[code] for code in codes], index=cells.index, dtype=object)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -72,7 +74,7 @@ def present(frame: pd.DataFrame, column: str) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
@@ -100,7 +102,9 @@ def _without_speed(frame: pd.DataFrame) -> pd.DataFrame:
     frame.loc[~passed, list(_SPEEDS)] = np.nan
     frame.loc[~timed, list(_RATES)] = np.nan
     samples = zip(frame["samples_s"], timed, strict=True)
-    frame["samples_s"] = pd.Series([_list(values) if ok else [] for values, ok in samples], dtype=object)
+    frame["samples_s"] = pd.Series(
+        [values if ok and values is not None else [] for values, ok in samples], dtype=object
+    )
     return frame
 
 
@@ -113,12 +117,6 @@ def _causes(frame: pd.DataFrame) -> pd.Series:
     lines = frame.loc[lacking, "reason"].astype(str)
     return frame["cause"].where(
         ~lacking, lines.map(lambda line: Unsupported.read(_CHAIN_LAYER.sub("", line)).needs)
-    )
-
-
-def _list(values: Any) -> list[float]:
-    return (
-        [float("nan") if value is None else float(value) for value in values] if np.iterable(values) else []
     )
 
 

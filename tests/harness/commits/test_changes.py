@@ -2,16 +2,18 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from convharness.commits.changes import Thresholds, changes, parse_gate, summary
 from convharness.errors import SelectionError
+from convharness.runs.row import Row
 
 
-def record(name: str, status: str = "passed", *, call_s: float | None = None, **facts: Any) -> dict[str, Any]:
+def record(name: str, status: str = "passed", *, call_s: float | None = None, **facts: Any) -> Row:
     """Return a record of one case; its five processes differ by less than a thousandth."""
     passes = [] if call_s is None else [[call_s * (1 + 1e-4 * number)] * 3 for number in range(5)]
-    return {
+    columns = {
         "suite": "mini",
         "case": "small",
         "implementation": name,
@@ -24,9 +26,10 @@ def record(name: str, status: str = "passed", *, call_s: float | None = None, **
         "error_u": 1.0 if status == "passed" else None,
         **facts,
     }
+    return msgspec.convert(columns, Row)
 
 
-def effects(before: dict[str, Any] | None, after: dict[str, Any] | None) -> tuple[str, ...]:
+def effects(before: Row | None, after: Row | None) -> tuple[str, ...]:
     """Return what happened to one implementation."""
     (found,) = changes([one for one in (before, after) if one is not None], "a", "b")
     return found.effects

@@ -15,6 +15,7 @@ from convharness.commits.timeline import events
 from convharness.measure.decisions import Decision
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
+from convharness.runs.row import Row
 from convharness.runs.run import Run, Tracked, decoded
 
 LINE = [
@@ -54,7 +55,7 @@ def tracked(
         "broken": msgspec.to_builtins(broken),
         "unavailable": msgspec.to_builtins(missing),
     }
-    rows: list[dict[str, Any]] = [
+    rows = [
         {
             "suite": "mini",
             "case": "small",
@@ -69,7 +70,7 @@ def tracked(
     ]
     run = stored_by_an_earlier_version(f"run-{number}", facts)
     assert isinstance(run.purpose, Tracked)
-    return TrackedCommit(LINE[number], number, run, run.purpose, rows)
+    return TrackedCommit(LINE[number], number, run, run.purpose, msgspec.convert(rows, list[Row]))
 
 
 def stored_by_an_earlier_version(name: str, environment: dict[str, Any]) -> Run:

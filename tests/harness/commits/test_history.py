@@ -72,7 +72,7 @@ def test_runs_of_one_commit_are_put_together_and_the_later_record_counts(tmp_pat
     (one,) = tracked(tmp_path, LINE)
 
     assert [("c2h4w4-o2k1", "passed"), ("c2h4w4-o2k2", "wrong"), ("c2h4w4-o2k3", "passed")] == [
-        (row["case"], row["status"]) for row in one.rows
+        (row.case, row.status) for row in one.rows
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -10,6 +11,7 @@ from convharness.measure.stopwatch import Effort
 from convharness.reports import formats
 from convharness.reports.report import Report
 from convharness.reports.views import ranking
+from convharness.runs.row import Row
 from convharness.runs.run import Run
 from convharness.runs.settings import Settings
 
@@ -18,7 +20,8 @@ MILLI = 1e-3
 
 def report_of(frame: pd.DataFrame, *runs: Run, baseline: str | None = None) -> Report:
     """Return the report of the records of a frame."""
-    return Report(frame.to_dict("records"), runs, baseline)
+    known = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return Report(msgspec.convert(known, list[Row], strict=False), runs, baseline)
 
 
 def prepared(frame: pd.DataFrame, *runs: Run) -> pd.DataFrame:

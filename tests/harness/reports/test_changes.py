@@ -10,13 +10,15 @@ from convharness.commits.changes import Change
 from convharness.errors import SelectionError
 from convharness.reports.changes import Comparison
 from convharness.reports.formats import CHANGES, render
+from convharness.runs.row import Row
 
 TITLES = ("before", "after")
+GOOD = Row(suite="mini", case="small", implementation="mine.good", status="passed")
 
 
 def test_what_does_not_import_is_a_row_too() -> None:
     """It has no name; a program that reads the rows is not to miss it."""
-    change = Change("mini", "small", "mine.good", {"status": "passed"}, None)
+    change = Change("mini", "small", "mine.good", GOOD, None)
     comparison = Comparison([change], TITLES, broken=["theirs.py does not import"])
     rows = json.loads(render("json", comparison, CHANGES))
     flat = pd.read_csv(StringIO(render("csv", comparison, CHANGES)))
@@ -29,7 +31,7 @@ def test_what_does_not_import_is_a_row_too() -> None:
 
 def test_lines_of_json_are_the_rows_of_the_array() -> None:
     """One change a line."""
-    comparison = Comparison([Change("mini", "small", "mine.good", {"status": "passed"}, None)], TITLES)
+    comparison = Comparison([Change("mini", "small", "mine.good", GOOD, None)], TITLES)
     lines = render("jsonl", comparison, CHANGES).splitlines()
 
     assert json.loads(render("json", comparison, CHANGES)) == [json.loads(line) for line in lines]

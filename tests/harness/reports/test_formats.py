@@ -85,13 +85,13 @@ def test_empty_data() -> None:
 def test_runs_unchanged(name: str, frame: pd.DataFrame) -> None:
     """A format leaves the records of a report as they were, and the frames that it shares with others."""
     report = report_of(frame)
-    before = deepcopy(report.records)
+    before = deepcopy(report.given)
     frames = [report.stored, report.frame, report.compared, report.comparisons]
     copies = [one.copy(deep=True) for one in frames]
 
     formats.render(name, report, FORMATS)
 
-    pd.testing.assert_frame_equal(pd.DataFrame(before), pd.DataFrame(report.records))
+    pd.testing.assert_frame_equal(pd.DataFrame(before), pd.DataFrame(report.given))
     for copy, one in zip(copies, frames, strict=True):
         pd.testing.assert_frame_equal(copy, one)
 

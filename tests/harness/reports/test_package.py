@@ -7,7 +7,7 @@ import sys
 from convharness.reports import numbers, statuses
 from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
 from convharness.reports.views import frames
-from convharness.runs.record import COLUMNS
+from convharness.runs.row import COLUMNS
 
 
 def test_formats() -> None:

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 import convharness
 from convharness import Measurement, Record, Verdict, implementation
+from convharness.reports.formats import FORMATS, render
 from convharness.reports.report import Report
 from convharness.runs.journal import RunWriter
 from convharness.runs.settings import Settings
-from convharness.runs.store import new_run
+from convharness.runs.store import compact, new_run, read_run
 from tests.making import case_of, declared
 
 
@@ -44,7 +46,7 @@ def test_records_that_were_not_timed_are_shown_as_stored(tmp_path: Path) -> None
     """There is nothing to compare."""
     writer = run_of(tmp_path, record(None))
 
-    assert writer.rows == Report(writer.rows, [writer.run]).rows()
+    assert [asdict(row) for row in writer.rows] == Report(writer.rows, [writer.run]).rows()
 
 
 def test_records_that_were_timed_say_how_they_compare(tmp_path: Path) -> None:
@@ -52,8 +54,8 @@ def test_records_that_were_timed_say_how_they_compare(tmp_path: Path) -> None:
     writer = run_of(tmp_path, record(Measurement([(0, (0.25, 0.5))], [2])))
     (row,) = Report(writer.rows, [writer.run]).rows()
 
-    assert writer.rows[0].items() <= row.items()
-    assert {"decision", "time_ratio"} <= row.keys() - writer.rows[0].keys()
+    assert asdict(writer.rows[0]).items() <= row.items()
+    assert {"decision", "time_ratio"} <= row.keys() - asdict(writer.rows[0]).keys()
 
 
 @pytest.mark.parametrize("name", ["stored", "frame", "baselines", "comparisons", "compared"])
@@ -73,3 +75,14 @@ def test_a_prepared_frame_comes_from_a_report_only() -> None:
     keeping = [name for name, text in sources.items() if ".attrs" in text]
 
     assert (["reports/report.py"], []) == (preparing, keeping)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_stored_run_is_reported_as_it_was_when_it_ended(format_name: str, tmp_path: Path) -> None:
+    """From its records at hand, from its lines, and from its Parquet files."""
+    writer = run_of(tmp_path, record(Measurement([(0, (0.25, 0.5))], [2])))
+    at_hand = Report(writer.rows, [read_run(writer.folder)])
+    texts = [render(format_name, at_hand, FORMATS), render(format_name, Report.of([writer.folder]), FORMATS)]
+    compact(writer.folder)
+
+    assert texts == [render(format_name, Report.of([writer.folder]), FORMATS)] * 2

@@ -1,5 +1,6 @@
 """The views: which numbers the records add up to."""
 
+import math
 from math import log
 
 import pandas as pd
@@ -88,7 +89,7 @@ def test_speedup_skips_missing_rounds() -> None:
     """A round in which one of the two has no sample does not count."""
     frame = pd.DataFrame(
         [
-            record("pytorch.conv", "a", ms=2, samples_s=[0.002, None, 0.002, 0.5]),
+            record("pytorch.conv", "a", ms=2, samples_s=[0.002, math.nan, 0.002, 0.5]),
             record("fast.kernel", "a", ms=1, samples_s=[0.001, 0.007, 0.001]),
         ]
     )

@@ -20,7 +20,7 @@ RUN = new_run({"machine": "m"}, {}, "")
 
 def cases(folder: Path) -> list[str]:
     """Return the cases of a run, in order."""
-    return [row["case"] for row in read_rows(folder)]
+    return [row.case for row in read_rows(folder)]
 
 
 def shard(results: Path, *texts: str, finished: bool = True) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from convharness import Measurement, Record, ResultsError, Settings, Verdict, implementation
 from convharness.reports.report import Report
 from convharness.runs.journal import RunWriter
-from convharness.runs.record import COLUMNS, NESTED_COLUMNS
+from convharness.runs.row import COLUMNS, NESTED_COLUMNS
 from convharness.runs.store import (
     compact,
     encode_rows,
@@ -141,7 +141,7 @@ def test_parquet_holds_what_the_lines_hold(tmp_path: Path) -> None:
     rows, table = list(read_rows(folder)), pq.read_table(folder / "records.parquet").to_pylist()
     samples = pq.read_table(folder / "samples.parquet").to_pylist()
 
-    assert [{name: row[name] for name in COLUMNS} for row in rows] == [
+    assert [{name: getattr(row, name) for name in COLUMNS} for row in rows] == [
         {name: row[name] for name in COLUMNS} for row in table
     ]
     assert [None, [[1.5]]] == [None if row["values"] is None else json.loads(row["values"]) for row in table]
@@ -156,7 +156,7 @@ def test_passes_read_back_as_they_were_measured(tmp_path: Path) -> None:
     """From a line, where all samples stand in a row."""
     (row,) = read_rows(write(tmp_path, record()))
 
-    assert [(0, [0.25, 0.5]), (1, [0.125])] == passes_of(row)
+    assert [(0, [0.25, 0.5]), (1, [0.125])] == row.timed_passes
 
 
 @pytest.mark.parametrize(
@@ -283,4 +283,4 @@ def test_text_that_is_not_unicode_is_stored_readable(tmp_path: Path) -> None:
     """A kernel may raise an exception with bytes of a file's name in it."""
     folder = write(tmp_path, record(verdict=Verdict("error", "no file \udcff")))
 
-    assert ["no file \\udcff"] == [row["reason"] for row in read_rows(folder)]
+    assert ["no file \\udcff"] == [row.reason for row in read_rows(folder)]

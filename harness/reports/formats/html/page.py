@@ -3,7 +3,6 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -18,52 +17,13 @@ from ...report import Report
 from ...views import cases, comparisons, measuring, ranking, verdicts
 from ...views.frames import records
 from . import charts, matrices, trends
+from .columns import RECORD_COLUMNS
 
 MOST_RECORDS = 5000
 COLORS = 8
 FEWEST_COMMITS = 2
-WHOLE = 0
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the table of records."""
-
-    title: str
-    name: str
-    scale: float = 1.0
-    digits: int = 4
-
-    def text(self, record: Record) -> str:
-        """Return what the cell shows of a record that has a value."""
-        value = record[self.name]
-        if self.digits == WHOLE:
-            return f"{value:,.0f}"
-        return numbers.plain(value * self.scale, self.digits)
-
-
-RECORD_COLUMNS = (
-    Column("error (u)", "error_u", digits=2),
-    Column("bound (u)", "error_bound_u", digits=2),
-    Column("max. abs. error", "error_max_abs", digits=2),
-    Column("rel. L2 error", "error_rel_l2", digits=2),
-    Column("median (µs)", "time_median_s", 1e6),
-    Column("low (µs)", "time_low_s", 1e6),
-    Column("high (µs)", "time_high_s", 1e6),
-    Column("plan (µs)", "plan_s", 1e6),
-    Column("first call (µs)", "first_call_s", 1e6),
-    Column("samples", "samples", digits=WHOLE),
-    Column("calls per sample", "number", digits=WHOLE),
-    Column("rate (GFLOP/s)", "gflops", digits=3),
-    Column("traffic (GB/s)", "gbytes_s", digits=3),
-    Column("of peak (%)", "peak_fraction", 100, digits=2),
-    Column("memory (MiB)", "peak_memory_bytes", 2.0**-20, digits=3),
-    Column("multiply-adds", "macs", digits=WHOLE),
-    Column("weights", "parameters", digits=WHOLE),
-    Column("threads", "threads", digits=WHOLE),
-)
 
 
 def render(report: Report) -> str:
