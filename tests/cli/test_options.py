@@ -47,7 +47,8 @@ def test_a_command_is_listed_with_its_own_help(name: str) -> None:
 
 def test_the_list_of_commands_is_as_click_writes_it() -> None:
     """Name and short help, as wide as there is room."""
-    context = click.Context(cli, info_name="convharness", terminal_width=80)
+    names = cli.context_settings["help_option_names"]
+    context = click.Context(cli, info_name="convharness", terminal_width=80, help_option_names=names)
     plain = click.Group("convharness", {name: command_of(name) for name in COMMANDS}, help=cli.help)
     plain.params = cli.params
 
