@@ -96,8 +96,10 @@ def verdicts(engines: list[Engine]) -> Iterator[str]:
         print(f"verify --suite {suite}: {len(old)} and {len(new)} records")
         if list(old) != list(new):
             yield f"verify --suite {suite}: other records, or in another order"
+        was, is_now = ({column for row in rows.values() for column in row} for rows in (old, new))
+        print(f"  columns that are new: {', '.join(sorted(is_now - was)) or 'none'}")
         for key in old.keys() & new.keys():
-            for column in sorted({*old[key], *new[key]} - OF_A_RUN):
+            for column in sorted(was - OF_A_RUN):
                 before, after = old[key].get(column), new[key].get(column)
                 if before != after:
                     yield f"{suite}, {' on '.join(key)}: {column} was {before!r} and is {after!r}"
