@@ -1,17 +1,22 @@
-"""The commands that list what there is: implementations, suites and their cases."""
+"""The commands that show what there is: implementations, suites and their cases, the schemas of files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+import msgspec
 
+from ..problems.schema import suite_schema
 from ..problems.suite_files import find_suite
 from ..reports.formats import LISTS, render
 from ..reports.listing import case_rows, implementation_rows, suite_rows
+from ..runs.schema import record_schema, run_schema
 from . import options
 from .console import show, stdout_kept
 from .exit_codes import MISTAKE, PASSED
 from .session import discovered
+
+SCHEMAS = {"record": record_schema, "run": run_schema, "suite": suite_schema}
 
 
 @click.command("list")
@@ -51,3 +56,11 @@ def suite_show(name: str, format_name: str) -> int:
 def show_rows(rows: Sequence[Mapping[str, Any]], format_name: str) -> None:
     """Show rows with any columns."""
     show(render(format_name, rows, LISTS))
+
+
+@click.command("schema")
+@click.argument("subject", metavar="|".join(SCHEMAS), type=click.Choice(tuple(SCHEMAS)))
+def schema(subject: str) -> int:
+    """Print the JSON Schema of a record, of run.json or of a suite file."""
+    show(msgspec.json.format(msgspec.json.encode(SCHEMAS[subject]())).decode())
+    return PASSED

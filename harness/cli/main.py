@@ -55,7 +55,9 @@ COMMANDS: Mapping[str, Place] = {
     ),
     "report": Place("reporting", "report", "Report stored runs, by id or folder; the latest by default."),
     "run": Place("judging", "run", "Verify, time and report: the whole, on suite 'smoke' by default."),
-    "schema": Place("schema", "schema", "Print the JSON Schema of a record, of run.json or of a suite file."),
+    "schema": Place(
+        "listing", "schema", "Print the JSON Schema of a record, of run.json or of a suite file."
+    ),
     "selftest": Place(
         "hosting",
         "selftest",
