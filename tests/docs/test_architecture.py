@@ -12,20 +12,6 @@ NAMED = re.compile(
     r"`((?:benchmarks|docs|harness|implementations|suites|tests|tools)/[\w./-]*|[\w.-]+\.(?:md|toml|txt|py))`"
 )
 
-# What the pages may name before it is there.
-PENDING = {
-    "harness/engine/session.py",
-    "harness/execution/local_host.py",
-    "harness/measure/rounds.py",
-    "harness/numerics/error_bounds.py",
-    "harness/plugins/marks.py",
-    "harness/problems/suite_files.py",
-    "harness/runs/columns.py",
-    "harness/runs/run.py",
-    "harness/runs/settings.py",
-    "harness/workers/protocol.py",
-}
-
 
 def contracts():
     """Return the import contracts of the project."""
@@ -35,7 +21,7 @@ def contracts():
 @pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md"])
 def test_every_path_that_a_page_names_is_there(page):
     """What is written as code and looks like a path of the repository leads to a file or folder."""
-    named = set(NAMED.findall((ROOT / page).read_text("utf-8"))) - PENDING
+    named = set(NAMED.findall((ROOT / page).read_text("utf-8")))
     missing = sorted(path for path in named if not (ROOT / path).exists())
 
     assert [] == missing, f"{page} names what is not there; correct the page, or move the file back"
@@ -47,7 +33,7 @@ def test_packages_are_listed_in_the_order_of_their_contract():
     (layers,) = (one["layers"] for one in contracts() if one["name"] == "packages import downward")
     packages = [name for row in layers for name in row.split(" | ") if (ROOT / "harness" / name).is_dir()]
 
-    assert packages == [name for name in table if f"harness/{name}/" not in PENDING]
+    assert packages == table
 
 
 def test_every_contract_is_named():
