@@ -1,7 +1,7 @@
 """A record as it is stored, whose fields are the one table of columns.
 
 The decoder, the data types of frames, the Parquet schema, the HTML table, the JSON Schema and the tables of
-docs/reference.md follow from it. A new column is one field of `Row`, and its value in `Record.row`.
+docs/reference.md follow from it. A new column is one field of `Row`, and its value in `Record.columns`.
 """
 
 from collections.abc import Sequence
