@@ -135,6 +135,12 @@ class Host(Protocol):
     def peak_memory(self, held: Any) -> int | None:
         """Return how many bytes a call takes beyond what its process has, where that is known."""
 
+    def synchronize(self) -> None:
+        """Wait until its process has answered all that it was asked.
+
+        Raises `KernelError` where it has sent anything else.
+        """
+
     def starts_afresh(self) -> bool:
         """Forget all that the implementation may remember of earlier problems, if that can be done now.
 

@@ -115,6 +115,9 @@ class LocalHost:
     def peak_memory(self, held: Bound) -> int | None:  # noqa: ARG002 others' memory is in this process, too
         return None
 
+    def synchronize(self) -> None:
+        pass
+
     def starts_afresh(self) -> bool:
         return False
 

@@ -124,6 +124,11 @@ class RemoteHost:
         """Return how many bytes a call takes beyond what the worker has, where the system tells."""
         return self.ask(requests.MeasurePeakMemory(held.name)).size
 
+    def synchronize(self) -> None:
+        """Ask for nothing: what the worker has sent before comes before the reply, and is a breach."""
+        if self._process is not None and self._process.is_alive:
+            self.ask(requests.Ping())
+
     def starts_afresh(self) -> bool:
         """End the worker, once, if it has seen more than one problem; the next request starts another."""
         if self._is_renewed or self._problems < 2 or not (self._process and self._process.is_alive):
