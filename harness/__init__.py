@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from .api.judging import begin, resume, time, verify
     from .api.reporting import load, render, report
     from .api.tracking import load_events, track
+    from .commits.asv.benchmark_values import read_samples
     from .commits.asv.benchmarks import asv_benchmarks
     from .commits.asv.environment import Worktree, introduce_machine
-    from .commits.asv.figures import read_samples
     from .commits.asv.recording import record_commit
     from .commits.changes import Thresholds
     from .commits.events import Event

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ..commits.asv.configuration import tracked_suites
 from ..commits.changes import Thresholds, changes
-from ..commits.comparison import Differing, differing, purpose_of, versions_of
 from ..commits.repository import Repository
 from ..commits.snapshots import Version
+from ..commits.versions import Differing, differing, purpose_of, versions_of
 from ..engine.session import Session, started
 from ..problems.selection import select_suites
 from ..reports.changes import Comparison

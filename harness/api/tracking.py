@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ..commits import tracker
 from ..commits.asv.configuration import configured
+from ..commits.asv.job import Order
 from ..commits.asv.manifest import module_of
-from ..commits.asv.order import Order
 from ..commits.changes import Thresholds
 from ..commits.events import Event
 from ..commits.history import tracked

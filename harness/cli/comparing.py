@@ -10,9 +10,9 @@ import msgspec
 from ..api.comparing import comparison_of
 from ..commits.asv.configuration import tracked_suites
 from ..commits.changes import Gate
-from ..commits.comparison import are_commits, differing, purpose_of, versions_of
 from ..commits.repository import Repository
 from ..commits.snapshots import Version
+from ..commits.versions import are_commits, differing, purpose_of, versions_of
 from ..engine.choice import chosen_suites
 from ..engine.session import Session
 from ..files.atomic import write_text
@@ -26,7 +26,7 @@ from . import options
 from .console import say, show, stdout_kept
 from .exit_codes import FAILED, MISTAKE, PASSED
 from .judging import judged
-from .session import begun, carried_out, placed, selection_of, settings_of
+from .running import begun, carried_out, placed, selection_of, settings_of
 
 if TYPE_CHECKING:
     from ..runs.row import Row

@@ -19,7 +19,7 @@ from ..runs.store import make_folder
 from . import options
 from .console import say, show, stdout_kept
 from .exit_codes import FAILED, MISTAKE, PASSED
-from .session import begun, carried_out, discovered, selected, selection_of, settings_of
+from .running import begun, carried_out, discovered, selected, selection_of, settings_of
 
 
 @click.command()

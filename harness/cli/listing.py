@@ -14,7 +14,7 @@ from ..runs.schema import record_schema, run_schema
 from . import options
 from .console import show, stdout_kept
 from .exit_codes import MISTAKE, PASSED
-from .session import discovered
+from .running import discovered
 
 SCHEMAS = {"record": record_schema, "run": run_schema, "suite": suite_schema}
 

@@ -9,8 +9,8 @@ import click
 from ..api.reporting import with_history_of
 from ..commits import tracker
 from ..commits.asv.configuration import asv_results, configured, manifests_of
+from ..commits.asv.job import Order
 from ..commits.asv.manifest import MANIFEST, module_of
-from ..commits.asv.order import Order
 from ..commits.asv.process import Advance, published
 from ..commits.changes import Gate
 from ..commits.events import Event, Suspicion
@@ -29,7 +29,7 @@ from ..runs.store import make_folder, write_frame
 from . import options
 from .console import Steps, say, show, stdout_kept
 from .exit_codes import FAILED, PASSED
-from .session import carried_out, command_line, placed
+from .running import carried_out, command_line, placed
 
 _LISTING = ("list_only", "gate", "results", "format_name", "history_file")
 """The options that make sense where nothing is measured."""

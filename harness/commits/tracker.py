@@ -21,15 +21,15 @@ from ..runs.run import Tracked
 from ..runs.settings import Settings
 from ..runs.store import is_finished, read_rows, read_run, run_folders
 from .asv import process
+from .asv.job import wishes
 from .asv.manifest import Manifest, suites_of
-from .asv.order import wishes
 from .asv.process import Advance
-from .comparison import purpose_of
 from .events import Event, Suspicion
 from .repository import Commit, Repository
 from .snapshots import WORKING_TREE, version_of
 from .timeline import stored_events
 from .tracking_plan import TrackingPlan
+from .versions import purpose_of
 
 State = Literal["measured", "kept", "nothing", "failed"]
 

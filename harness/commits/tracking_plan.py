@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import CommitError
 from .asv.configuration import Configuration
-from .asv.order import Order
+from .asv.job import Order
 from .changes import Thresholds
 from .history import TrackedCommit
 from .repository import Commit, Repository

@@ -22,7 +22,7 @@ from ..machine.environment import limit_threads, open_standard_streams
 from ..oracle import Oracle
 from ..oracle.verdict import Verdict
 from ..plugins.declaration import Implementation
-from ..plugins.facts import Facts, read_facts, written_facts
+from ..plugins.serialization import Facts, read_facts, written_facts
 from ..problems.suite import Case
 from ..workers import Limits, WorkerPool, die_with_parent, end_marked
 

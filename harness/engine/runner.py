@@ -17,7 +17,7 @@ from ..problems.suite import Case, Suite
 from ..runs.record import Measurement, Record
 from ..runs.settings import Settings
 from ..workers import WorkerPool, ceilings_of, measured_ceilings
-from .contestant import TimingFailure
+from .rival_state import TimingFailure
 from .timing import time_case
 
 Key = tuple[str, str, str]

@@ -28,7 +28,7 @@ from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
 from ..workers import WorkerPool
-from .contestant import Contestant, TimingFailure
+from .rival_state import Contestant, TimingFailure
 
 _FRESH_CALLS = 3
 _FRESH_RATIO = 3.0

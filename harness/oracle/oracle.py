@@ -19,7 +19,7 @@ from ..problems.suite import Case, Example
 from .layers import ORDER, contract, exact, nonfinite, precision, values
 from .layers.example import layer_on
 from .layers.layer import Layer
-from .memory_check import too_large
+from .memory_estimate import too_large
 from .output import BreachError
 from .probe_data import ProbeData
 from .trial import LEVELS, Trial, reproduction

@@ -13,9 +13,9 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands
 from ..numerics.reference import convolve, truth
 from ..problems.problem import Problem
-from .at_size import AtSize, is_decided_exactly
-from .comparison import Doubles, first_beyond
+from .large_outputs import AtSize, is_decided_exactly
 from .output import BreachError, checked_output
+from .output_errors import Doubles, first_beyond
 
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 

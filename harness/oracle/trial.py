@@ -13,9 +13,9 @@ from ..numerics.arrays import Array
 from ..numerics.operands import Operands, sparse_integers, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from ..problems.reduced import smaller
-from .comparison import Comparison, compare, significant_bits
+from ..problems.reduced_problem import smaller
 from .output import checked_output
+from .output_errors import Comparison, compare, significant_bits
 from .probe_data import Probe, ProbeData
 from .verdict import Verdict
 

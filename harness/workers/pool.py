@@ -19,8 +19,8 @@ from ..machine.interference import Conditions, Snapshot
 from ..machine.process_tree import end_descendants, end_marked
 from ..plugins.broken import BrokenPlugin
 from ..plugins.declaration import Implementation
-from ..plugins.facts import read_facts
 from ..plugins.registry import Registry, Unavailable
+from ..plugins.serialization import read_facts
 from .process import Limits, Process
 from .protocol.requests import Describe, MeasureCeilings
 from .remote import RemoteHost

@@ -13,7 +13,7 @@ from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..plugins.support import Unsupported
 from ..problems.problem import Problem
-from .exchange import HandedOperands, OutputBuffer, handed
+from .array_transfer import HandedOperands, OutputBuffer, handed
 from .process import START_S, Limits, Process
 from .protocol import requests
 from .protocol.requests import ReplyType, Request

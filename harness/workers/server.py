@@ -13,7 +13,7 @@ from ..execution.kernel_call import KernelError
 from ..machine import threads
 from ..machine.process_tree import die_with_parent
 from ..plugins.registry import Registry
-from . import answers
+from . import request_handlers
 from .channel import framed, receive
 from .protocol.messages import Answer, decode_question
 from .protocol.replies import Copied, Ended, Mistake, Raised, Reply, Status
@@ -37,7 +37,7 @@ class Server:
         memory = attached(file, size)
         os.close(file)
         self._connection = socket.socket(fileno=channel)
-        self._state = answers.State(memory, registry)
+        self._state = request_handlers.State(memory, registry)
 
     def serve(self) -> None:
         """Answer until the parent has gone."""
@@ -71,7 +71,7 @@ class Server:
             case Reap(pid=pid):
                 return Ended(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             case _:
-                return answers.answer(self._state, request)
+                return request_handlers.answer(self._state, request)
 
     def _copied(self, size: int) -> int:
         """Make a copy of this process, which answers on a channel of its own; return its number."""

@@ -7,7 +7,7 @@ from convharness import Problem
 from convharness.numerics.accuracy_classes import parse
 from convharness.numerics.operands import Operands, timed_integers
 from convharness.numerics.reference import convolve
-from convharness.oracle.at_size import AtSize, is_decided_exactly
+from convharness.oracle.large_outputs import AtSize, is_decided_exactly
 
 PROBLEMS = (
     "n2c6h9w8-o4k3x2s2p1d1x2g2b-reflect-float32",

@@ -9,7 +9,7 @@ import pytest
 from convharness import implementation
 from convharness.oracle import LAYERS, LEVELS, Oracle
 from convharness.problems.problem import Problem
-from convharness.problems.reduced import smaller
+from convharness.problems.reduced_problem import smaller
 from convharness.zoo.convolution import Asked, convolve, made, rounded
 from tests.making import case_of, declared
 

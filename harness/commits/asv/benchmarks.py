@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ...problems.suite_files import find_suite
-from .figures import Figure, read_samples
+from .benchmark_values import Figure, read_samples
 from .manifest import Manifest, attributes_of
 
 

@@ -20,8 +20,8 @@ from ...plugins.registry import is_wanted
 from ...runs.store import encode_rows, make_folder
 from ..repository import Commit, Repository
 from .configuration import Configuration
+from .job import Order
 from .manifest import Manifest, attributes_of
-from .order import Order
 
 _ASV = (
     # When we end, asv ends, and in its own way: it has started a server that only asv can end.

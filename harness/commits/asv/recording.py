@@ -29,9 +29,9 @@ from ...runs.store import read_run, run_folders
 from ...workers import die_with_parent, examined
 from .. import repository
 from ..snapshots import content_of, files_of, offered
-from .figures import key, write_figures
+from .benchmark_values import key, write_figures
+from .job import Order, wishes
 from .manifest import suites_of
-from .order import Order, wishes
 
 
 def record_commit(folder: str | Path) -> None:

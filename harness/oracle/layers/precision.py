@@ -18,7 +18,7 @@ from ...numerics.operands import (
     whole_numbers,
 )
 from ...problems.problem import Problem
-from ..comparison import significant_bits
+from ..output_errors import significant_bits
 from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict

@@ -16,7 +16,7 @@ from ...numerics.operands import (
     whole_numbers,
 )
 from ...problems.problem import Problem
-from ..comparison import compare
+from ..output_errors import compare
 from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict

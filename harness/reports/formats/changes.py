@@ -9,9 +9,9 @@ from ...commits.changes import REGRESSIONS, Change
 from ...oracle.verdict import FAILURES
 from .. import numbers
 from ..changes import WORDS, Comparison
-from . import lists, screen
-from .markup import folded, plain_text, table_of
-from .screen import Block, text_of, titled
+from . import listing, terminal_blocks
+from .markdown_blocks import folded, plain_text, table_of
+from .terminal_blocks import Block, text_of, titled
 
 _COLUMNS = {
     "case": "left",
@@ -39,7 +39,7 @@ def table(comparison: Comparison) -> str:
     """Return a line for each change, and a sentence, for a terminal."""
     blocks: list[Block] = []
     if comparison.changes:
-        shown = screen.table(_COLUMNS)
+        shown = terminal_blocks.table(_COLUMNS)
         for one in comparison.ranked():
             text, *cells = _cells(one)
             style = next((STYLES.get(effect, "yellow") for effect in one.effects), "dim")
@@ -52,7 +52,7 @@ def table(comparison: Comparison) -> str:
 def comma_separated(comparison: Comparison) -> str:
     """Return the rows as CSV."""
     rows = comparison.rows()
-    return lists.comma_separated([{**row, "effects": " ".join(row["effects"])} for row in rows])
+    return listing.comma_separated([{**row, "effects": " ".join(row["effects"])} for row in rows])
 
 
 def markdown(comparison: Comparison) -> str:

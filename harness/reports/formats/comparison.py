@@ -9,8 +9,8 @@ from .. import numbers, sentences
 from ..report import Report
 from ..views import cases, comparisons
 from ..views.frames import records
-from .screen import Block, table, titled
 from .terminal import DECISION_STYLES, drawn, status, troubles
+from .terminal_blocks import Block, table, titled
 
 _COLUMNS = {
     "case": "left",

@@ -3,10 +3,10 @@
 from rich.text import Text
 
 from ..events import COLUMNS, Regressions, cells
-from . import screen
+from . import terminal_blocks
 from .changes import STYLES
-from .markup import plain_text, table_of
-from .screen import Block, text_of
+from .markdown_blocks import plain_text, table_of
+from .terminal_blocks import Block, text_of
 
 _STYLES = {"commit": "bold", "implementation": "bold", "date": "dim", "confidence": "dim", "subject": "dim"}
 
@@ -15,7 +15,7 @@ def table(subject: Regressions) -> str:
     """Return a line for each step, and a sentence, for a terminal."""
     blocks: list[Block] = []
     if steps := subject.steps():
-        lines = screen.table(COLUMNS)
+        lines = terminal_blocks.table(COLUMNS)
         for event, step in steps:
             styles = {**_STYLES, "change": STYLES.get(step.kind, "yellow")}
             shown = cells(event, step)

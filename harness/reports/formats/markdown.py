@@ -12,7 +12,7 @@ from ..report import Report
 from ..statuses import GLYPHS
 from ..views import cases, comparisons, measuring, ranking, verdicts
 from ..views.frames import records
-from .markup import code, folded, plain_text, table_of
+from .markdown_blocks import code, folded, plain_text, table_of
 
 MOST_FAILURES = 50
 MOST_ROWS = 30  # more are folded away, or only the largest shown

@@ -12,7 +12,7 @@ from ..report import Report
 from ..statuses import FAILURES, GLYPHS
 from ..views import cases, ranking, verdicts
 from ..views.frames import records
-from .screen import Block, Forms, table, text_of, titled
+from .terminal_blocks import Block, Forms, table, text_of, titled
 
 MOST_FAILURES = 10
 MOST_REASONS = 8

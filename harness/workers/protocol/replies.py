@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ...plugins.broken import BrokenPlugin
-from ...plugins.facts import Facts
+from ...plugins.serialization import Facts
 from ...plugins.support import Unsupported
 
 Status = Literal["error", "memory", "contract"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from convharness import Case, Problem, Record, Settings, Suite, implementation, plan, run
-from convharness.engine.contestant import TimingFailure
+from convharness.engine.rival_state import TimingFailure
 from convharness.machine.ceilings import Ceilings
 from convharness.measure.stopwatch import Effort
 from convharness.zoo.convolution import convolve, made

@@ -12,7 +12,7 @@ import pytest
 
 from convharness import HarnessError, Implementation, Measurement, Problem, Registry
 from convharness.engine import timer_selftest
-from convharness.engine.contestant import TimingFailure
+from convharness.engine.rival_state import TimingFailure
 from convharness.engine.timer_selftest import KERNELS, Marks, Trial, kernel_rows, marks, smallest, trials
 from convharness.measure.decisions import Decision, decide
 from convharness.measure.stopwatch import Effort

@@ -19,7 +19,7 @@ import pytest
 
 from convharness import Case, Implementation, Measurement, Problem, plan
 from convharness.engine import timing
-from convharness.engine.contestant import TimingFailure
+from convharness.engine.rival_state import TimingFailure
 from convharness.engine.timing import time_case
 from convharness.execution.kernel_call import KernelError, chained, guarded
 from convharness.execution.local_host import LocalHost, LocalRival

@@ -10,8 +10,8 @@ import pytest
 from convharness import Implementation, Problem, implementation
 from convharness.errors import PluginError
 from convharness.plugins.declaration import declare
-from convharness.plugins.facts import Facts, read_facts, written_facts
 from convharness.plugins.marks import mark_of
+from convharness.plugins.serialization import Facts, read_facts, written_facts
 
 
 @implementation(

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from convharness.reports.formats.lists import comma_separated, markdown, table
+from convharness.reports.formats.listing import comma_separated, markdown, table
 
 ROWS = [{"name": "a|b", "count": 1}, {"name": "c_d", "more": None}]
 

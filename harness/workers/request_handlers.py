@@ -26,9 +26,9 @@ from ..machine.peak_memory import peak_of
 from ..numerics.arrays import LIBRARIES, Array, adapter, dtype_of
 from ..numerics.operands import Operands
 from ..plugins.discovery import held_by
-from ..plugins.facts import written_facts
 from ..plugins.lazy import load_those_of
 from ..plugins.registry import Registry
+from ..plugins.serialization import written_facts
 from ..problems.problem import Problem
 from .protocol import replies, requests
 from .protocol.replies import Done, Misfit, OutputFacts, Reply

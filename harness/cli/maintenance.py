@@ -13,7 +13,7 @@ from ..machine import calibration
 from ..machine.environment import limit_threads
 from ..oracle import selftest as zoo
 from ..plugins.discovery import discover
-from ..reports.formats.lists import comma_separated, table
+from ..reports.formats.listing import comma_separated, table
 from ..runs.store import make_folder
 from ..workers import examined
 from . import options

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from . import markup, screen
+from . import markdown_blocks, terminal_blocks
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -15,17 +15,17 @@ Rows = Sequence[Mapping[str, Any]]
 def table(rows: Rows) -> str:
     """Return rows as a table without colours, as wide as it needs to be, with numbers to the right."""
     names = _names(rows)
-    shown = screen.table({name: "right" if _is_numeric(name, rows) else "left" for name in names})
+    shown = terminal_blocks.table({name: "right" if _is_numeric(name, rows) else "left" for name in names})
     for row in rows:
         shown.add_row(*(Text(_grouped(row.get(name))) for name in names))
-    return screen.text_of([shown], color=False)
+    return terminal_blocks.text_of([shown], color=False)
 
 
 def markdown(rows: Rows) -> str:
     """Return rows as a table of Markdown."""
     names = _names(rows)
-    body = [list(map(markup.plain_text, cells)) for cells in _texts(rows, names)]
-    return markup.table_of(names, body, len(names)) + "\n"
+    body = [list(map(markdown_blocks.plain_text, cells)) for cells in _texts(rows, names)]
+    return markdown_blocks.table_of(names, body, len(names)) + "\n"
 
 
 def comma_separated(rows: Rows) -> str:
