@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..commits import tracker
 from ..commits.asv.configuration import configured
-from ..commits.asv.job import Order
+from ..commits.asv.job import Job
 from ..commits.asv.manifest import module_of
 from ..commits.changes import Thresholds
 from ..commits.events import Event
@@ -51,9 +51,9 @@ def track(  # noqa: PLR0913 what can be said of it
         line = repository.line("HEAD")
         wanted = repository.commits(span) if span else untracked(line, tracked(place, line))
         wanted = thinned(wanted, every)
-        order = _order(settings, place, suites, implementations)
+        job = _job(settings, place, suites, implementations)
         configuration = configured(repository, place, suites, settings.threads)
-        plan = TrackingPlan(repository, line_of(repository, line, wanted), configuration, order)
+        plan = TrackingPlan(repository, line_of(repository, line, wanted), configuration, job)
         yield from tracker.track(plan, wanted)
         if confirm:
             yield from tracker.confirm(plan)
@@ -61,9 +61,9 @@ def track(  # noqa: PLR0913 what can be said of it
             yield from tracker.bisect(plan, confirmed=confirm)
 
 
-def _order(settings: Settings, results: Path, suites: Sequence[str], implementations: Sequence[str]) -> Order:
+def _job(settings: Settings, results: Path, suites: Sequence[str], implementations: Sequence[str]) -> Job:
     """Return what asv is told to do with each commit."""
-    return Order(
+    return Job(
         results=str(results.resolve()),
         patterns=list(implementations),
         suites=[module_of(source) for source in suites],

@@ -9,7 +9,7 @@ import click
 from ..api.reporting import with_history_of
 from ..commits import tracker
 from ..commits.asv.configuration import asv_results, configured, manifests_of
-from ..commits.asv.job import Order
+from ..commits.asv.job import Job
 from ..commits.asv.manifest import MANIFEST, module_of
 from ..commits.asv.process import Advance, published
 from ..commits.changes import Gate
@@ -77,9 +77,9 @@ def _track(  # noqa: PLR0913 what the options say
         wanted = thinned(_wanted(repository, line, results, span), every)
         line = line_of(repository, line, wanted)
         configuration = configured(repository, results, suites, chosen["threads"])
-        order = _order(results, suites, chosen)
+        job = _job(results, suites, chosen)
         thresholds = gate.thresholds if gate else None
-        plan = TrackingPlan(repository, line, configuration, order, thresholds, command_line())
+        plan = TrackingPlan(repository, line, configuration, job, thresholds, command_line())
         _warn(plan, results)
         failed = [one for one in _told(tracker.track(plan, wanted)) if one.state == "failed"]
         if failed:
@@ -99,9 +99,9 @@ def _track(  # noqa: PLR0913 what the options say
     return FAILED if failed or _is_stopped(mine, gate) else PASSED
 
 
-def _order(results: Path, suites: Sequence[str], chosen: Mapping[str, Any]) -> Order:
+def _job(results: Path, suites: Sequence[str], chosen: Mapping[str, Any]) -> Job:
     """Return how the commits are measured, as the options say."""
-    return Order(
+    return Job(
         results=str(results.resolve()),
         patterns=list(chosen["patterns"]),
         suites=[module_of(source) for source in suites],

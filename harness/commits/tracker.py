@@ -112,7 +112,7 @@ def _measured(plan: TrackingPlan, commit: Commit) -> Generator[Advance, None, st
     benchmarks = plan.configuration.benchmarks
     if not Manifest.read(benchmarks).implementations:
         _learn(benchmarks, _names_at(plan.repository, commit))
-    again = plan.repository, commit, plan.configuration, plan.order
+    again = plan.repository, commit, plan.configuration, plan.job
     reason = yield from process.run(*again)
     folder = _run_of(plan, commit)
     if folder is not None and is_finished(folder):
@@ -142,9 +142,9 @@ def _learn(benchmarks: Path, names: Iterable[str]) -> bool:
 
 def _run_of(plan: TrackingPlan, commit: Commit) -> Path | None:
     """Return the latest run of a commit on this machine with these wishes, finished or not."""
-    order = plan.order
-    asked = wishes(suites_of(plan.configuration.benchmarks, order.suites), order.patterns)
-    wanted = (commit.hash, machine(), order.level, order.seed, order.threads)
+    job = plan.job
+    asked = wishes(suites_of(plan.configuration.benchmarks, job.suites), job.patterns)
+    wanted = (commit.hash, machine(), job.level, job.seed, job.threads)
     for folder in reversed(run_folders(plan.results)):
         run = read_run(folder)
         facts = (run.commit, run.machine, run.settings.level, run.settings.seed, run.settings.threads)
@@ -155,7 +155,7 @@ def _run_of(plan: TrackingPlan, commit: Commit) -> Path | None:
 
 def _has_file(plan: TrackingPlan, commit: Commit) -> bool:
     """Say whether asv has results of a commit, with this number of threads."""
-    name = f"{commit.hash[:8]}-*OMP_NUM_THREADS{plan.order.threads}*.json"
+    name = f"{commit.hash[:8]}-*OMP_NUM_THREADS{plan.job.threads}*.json"
     return any(plan.configuration.results.glob(f"*/{name}"))
 
 
@@ -206,10 +206,10 @@ def _comparison(
     suites = _of_cases(suites_of(plan.configuration.benchmarks), {one.series[:2] for one in suspicions})
     if not suites:
         return NotComparable(versions[1].title)
-    order = plan.order
-    budget = 3 ** (number - 1) * max(CONFIRMED_S, 2 * (order.budget_s or 0))
+    job = plan.job
+    budget = 3 ** (number - 1) * max(CONFIRMED_S, 2 * (job.budget_s or 0))
     effort = Effort(budget_s=budget)
-    settings = Settings(level="quick", seed=order.seed, threads=order.threads, timed=True, effort=effort)
+    settings = Settings(level="quick", seed=job.seed, threads=job.threads, timed=True, effort=effort)
     purpose = purpose_of(versions)
     this = started(settings, {"commit": purpose.other.commit, "dirty": False}, plan.command, purpose=purpose)
     session = Session(this, suites, chosen, plan.results)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import CommitError
 from .asv.configuration import Configuration
-from .asv.job import Order
+from .asv.job import Job
 from .changes import Thresholds
 from .history import TrackedCommit
 from .repository import Commit, Repository
@@ -29,14 +29,14 @@ class TrackingPlan:
     repository: Repository
     line: Sequence[Commit]
     configuration: Configuration
-    order: Order
+    job: Job
     thresholds: Thresholds | None = None
     command: str = "convharness track"
 
     @property
     def results(self) -> Path:
         """Return where records are kept."""
-        return Path(self.order.results or "results")
+        return Path(self.job.results or "results")
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class TimingFailure:
 
 
 @dataclass
-class Contestant:
+class RivalState:
     """One rival over all passes."""
 
     name: str
@@ -48,7 +48,7 @@ class Contestant:
     failure: TimingFailure | None = None
     suspicions: list[str] = field(default_factory=list)
 
-    def goes_on(self, effort: Effort, anchor: "Contestant | None") -> bool:
+    def goes_on(self, effort: Effort, anchor: "RivalState | None") -> bool:
         """Say whether it needs another pass, and has time left for one.
 
         Passes come in whole sets of generations, as far as the budget allows.
@@ -60,7 +60,7 @@ class Contestant:
             return False
         return done % effort.generations != 0 or anchor is None or not self._is_known(effort, anchor)
 
-    def _is_known(self, effort: Effort, anchor: "Contestant") -> bool:
+    def _is_known(self, effort: Effort, anchor: "RivalState") -> bool:
         """Say whether its ratio to the anchor is precise enough."""
         estimate = paired_estimate(self.passes, anchor.passes)
         if estimate is None:

@@ -44,9 +44,9 @@ def run(
     _limit_threads(implementations, settings.threads)
     cases = [(suite, case) for suite in suites for case in suite]
     with WorkerPool(settings.limits, settings.threads) as pool:
-        session = _Session(settings, implementations, pool, done or {}, ceilings)
-        for (suite, case), verdicts in zip(cases, session.judged(cases), strict=True):
-            yield from session.records(suite, case, verdicts)
+        runner = _CaseRunner(settings, implementations, pool, done or {}, ceilings)
+        for (suite, case), verdicts in zip(cases, runner.judged(cases), strict=True):
+            yield from runner.records(suite, case, verdicts)
 
 
 def _limit_threads(implementations: Sequence[Implementation], threads: int) -> None:
@@ -65,8 +65,8 @@ def _lacking(one: Implementation) -> str | None:
     return next((name for name in (one.library, one.arrays) if not is_installed(name)), None)
 
 
-class _Session:
-    """What the cases of a run share: settings, the oracle, the source of random order."""
+class _CaseRunner:
+    """Runs the cases of a run: holds what they share, which is settings, the oracle and the random order."""
 
     def __init__(
         self,

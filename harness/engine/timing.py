@@ -28,7 +28,7 @@ from ..problems.problem import Problem
 from ..problems.suite import Case
 from ..runs.record import Measurement
 from ..workers import WorkerPool
-from .rival_state import Contestant, TimingFailure
+from .rival_state import RivalState, TimingFailure
 
 _FRESH_CALLS = 3
 _FRESH_RATIO = 3.0
@@ -66,16 +66,16 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     """
     make = timed_integers if len(case.problems) == 1 else timed  # sums of a chain are not exact
     layers = [(problem, make(problem, seed)) for problem in case.problems]
-    contest = _Contest(layers, make, effort, seed, random, pool)
+    timing = _CaseTiming(layers, make, effort, seed, random, pool)
     for one in implementations:
-        contest.enter(Contestant(one.name, one))
+        timing.enter(RivalState(one.name, one))
     if implementations:
         drawn = random.choice(list(implementations))
-        contest.enter(Contestant(drawn.name + _CONTROL, drawn, is_judged=False))
+        timing.enter(RivalState(drawn.name + _CONTROL, drawn, is_judged=False))
     if reference:
-        contest.enter(Contestant(_reference().name, _reference(), is_judged=False))
-    contest.run(baseline)
-    return {one.name: contest.outcome(one.name) for one in implementations}
+        timing.enter(RivalState(_reference().name, _reference(), is_judged=False))
+    timing.run(baseline)
+    return {one.name: timing.outcome(one.name) for one in implementations}
 
 
 @cache
@@ -87,15 +87,15 @@ def _reference() -> Implementation:
 
 @dataclass
 class _Entry:
-    """A contestant in one pass: the host of its layers, and the rival that times them."""
+    """The state of a rival in one pass: the host of its layers, and the rival that times them."""
 
-    contestant: Contestant
+    state: RivalState
     host: Host
     chain: Sequence[Held]
     rival: Timed
 
 
-class _Contest:
+class _CaseTiming:
     """All rivals of a case, pass by pass."""
 
     def __init__(
@@ -107,78 +107,78 @@ class _Contest:
         self._seed = seed
         self._random = random
         self._pool = pool
-        self._contestants: dict[str, Contestant] = {}
+        self._states: dict[str, RivalState] = {}
         self._expected = Expected(layers, seed)
         self._repeats = 0
         self._held = 0
 
-    def enter(self, contestant: Contestant) -> None:
+    def enter(self, state: RivalState) -> None:
         """Add a rival."""
-        self._contestants[contestant.name] = contestant
+        self._states[state.name] = state
 
     def run(self, baseline: str | None) -> None:
         """Hold passes as long as a rival needs one."""
-        implementations = [one.implementation for one in self._contestants.values()]
+        implementations = [one.implementation for one in self._states.values()]
         self._pool.prepare(implementations, self._effort.generations)
         while True:
             anchor = self._anchor(baseline)
-            active = [one for one in self._contestants.values() if one.goes_on(self._effort, anchor)]
+            active = [one for one in self._states.values() if one.goes_on(self._effort, anchor)]
             if not active:
                 return
             if anchor is not None and anchor not in active:
                 active.append(anchor)
             self._pass(active)
 
-    def _anchor(self, baseline: str | None) -> Contestant | None:
+    def _anchor(self, baseline: str | None) -> RivalState | None:
         """Return the rival that the others' ratios are taken to, once there are samples.
 
         It takes part in every pass, from the first to the last, as passes are paired by number.
         """
-        timed = [one for one in self._contestants.values() if one.passes and one.failure is None]
+        timed = [one for one in self._states.values() if one.passes and one.failure is None]
         most = max((len(one.passes) for one in timed), default=0)
         timed = [one for one in timed if len(one.passes) == most]
         chosen = [one for one in timed if one.name == baseline]
         return min(chosen or timed, key=lambda one: median(one.passes[0][1]), default=None)
 
-    def _pass(self, contestants: Sequence[Contestant]) -> None:
+    def _pass(self, states: Sequence[RivalState]) -> None:
         """Time rivals in new processes; repeat that if other processes used the processors meanwhile."""
-        number = max(len(one.passes) for one in contestants)
+        number = max(len(one.passes) for one in states)
         generation = number % self._effort.generations
         with alone(), self._pool.fresh_hosts(generation) as host:
             before = Snapshot.now()
             own_s = time.process_time()
-            entries = list(self._entries(contestants, host))
+            entries = list(self._entries(states, host))
             rivals = [one.rival for one in entries]
-            known = {one.name: one.call_s for one in contestants}
+            known = {one.name: one.call_s for one in states}
             taken = measure(rivals, self._effort, random=self._random, known=known)
             own_s = time.process_time() - own_s + sum(one.host.cpu_s() for one in entries)
             met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=self._pool.threads)
             again = met.is_disturbed and self._repeats < _MOST_REPEATS and self._is_short(taken)
             for entry in entries:
-                self._look(entry, taken[entry.contestant.name], is_first=number == 0, is_kept=not again)
+                self._look(entry, taken[entry.state.name], is_first=number == 0, is_kept=not again)
         for entry in entries:  # a pass that is repeated has been paid for, too
-            entry.contestant.spent_s += taken[entry.contestant.name].spent_s
+            entry.state.spent_s += taken[entry.state.name].spent_s
         if again:
             self._repeats += 1
             return
         for entry in entries:
-            entry.contestant.miss_until(number, self._effort.generations)
-            _keep(entry, taken[entry.contestant.name], generation, met)
+            entry.state.miss_until(number, self._effort.generations)
+            _keep(entry, taken[entry.state.name], generation, met)
 
     def _is_short(self, taken: dict[str, Samples]) -> bool:
         """Say whether a pass took no longer than planned, so that it can be repeated."""
         return all(one.spent_s <= 2 * self._effort.pass_s for one in taken.values())
 
     def _entries(
-        self, contestants: Sequence[Contestant], host: Callable[[Implementation], Host]
+        self, states: Sequence[RivalState], host: Callable[[Implementation], Host]
     ) -> Iterator[_Entry]:
-        """Bind each contestant to its data; one that fails is excluded.
+        """Bind each rival to its data; one that fails is excluded.
 
         All rivals of a pass share the same processors, so that a disturbance affects all alike.
         """
         processors = processors_in_turn(self._pool.threads, self._held)
         self._held += 1
-        for one in contestants:
+        for one in states:
             start = time.perf_counter()
             try:
                 new = host(one.implementation)
@@ -194,7 +194,7 @@ class _Contest:
 
     def _look(self, entry: _Entry, taken: Samples, *, is_first: bool, is_kept: bool) -> None:
         """Check the output of what was timed, and whether its times are believable."""
-        one = entry.contestant
+        one = entry.state
         if taken.error is not None:
             one.fail(taken.error)
             return
@@ -254,11 +254,11 @@ class _Contest:
 
     def outcome(self, name: str) -> Measurement | TimingFailure:
         """Return a rival's measurement, or why it could not be timed."""
-        one = self._contestants[name]
+        one = self._states[name]
         if one.failure is not None:
             return one.failure
-        control = self._contestants.get(name + _CONTROL)
-        reference = self._contestants.get(_reference().name)
+        control = self._states.get(name + _CONTROL)
+        reference = self._states.get(_reference().name)
         return Measurement(
             passes=tuple(one.passes),
             numbers=tuple(one.numbers),
@@ -279,8 +279,8 @@ class _Contest:
 
 
 def _keep(entry: _Entry, taken: Samples, generation: int, met: Conditions) -> None:
-    """Add the samples of a pass to a contestant."""
-    one = entry.contestant
+    """Add the samples of a pass to the state of a rival."""
+    one = entry.state
     one.call_s = taken.call_s
     if one.failure is not None:
         return

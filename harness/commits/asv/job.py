@@ -1,4 +1,4 @@
-"""What `convharness track` orders of the process that asv starts for a commit."""
+"""The job that `convharness track` gives the process that asv starts for a commit."""
 
 import os
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ import msgspec
 from ...problems.suite import Suite
 from ...runs.settings import Settings
 
-ORDER_VARIABLE = "CONVHARNESS_ORDER"
-"""The environment variable in which `convharness track` hands its wishes to what runs inside asv."""
+JOB_VARIABLE = "CONVHARNESS_JOB"
+"""The environment variable in which `convharness track` hands a job to what runs inside asv."""
 
 
-class Order(msgspec.Struct, forbid_unknown_fields=True):
-    """What `convharness track` orders: where results go, what is run and how.
+class Job(msgspec.Struct, forbid_unknown_fields=True):
+    """What `convharness track` wants: where results go, what is run and how.
 
     `suites` are names of benchmark modules, `patterns` globs of implementations; without any, all are
-    run. `progress` is a file to which a line is added for every record. An order that `is_resumable`
+    run. `progress` is a file to which a line is added for every record. A job that `is_resumable`
     goes on with the run that an earlier one began. A plain `asv run` has the defaults: everything, anew.
     """
 
@@ -32,14 +32,14 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     is_resumable: bool = False
 
     @classmethod
-    def received(cls) -> "Order":
+    def received(cls) -> "Job":
         """Return what this process was told."""
-        text = os.environ.get(ORDER_VARIABLE)
+        text = os.environ.get(JOB_VARIABLE)
         return msgspec.json.decode(text, type=cls) if text else cls()
 
     def variables(self) -> dict[str, str]:
         """Return the environment that tells it to another process."""
-        return {ORDER_VARIABLE: msgspec.json.encode(self).decode()}
+        return {JOB_VARIABLE: msgspec.json.encode(self).decode()}
 
 
 def wishes(suites: Sequence[Suite], patterns: Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ...plugins.registry import is_wanted
 from ...runs.store import encode_rows, make_folder
 from ..repository import Commit, Repository
 from .configuration import Configuration
-from .job import Order
+from .job import Job
 from .manifest import Manifest, attributes_of
 
 _ASV = (
@@ -43,20 +43,20 @@ class Advance:
 
 
 def run(
-    repository: Repository, commit: Commit, configuration: Configuration, order: Order
+    repository: Repository, commit: Commit, configuration: Configuration, job: Job
 ) -> Generator[Advance, None, str]:
     """Let asv run on a commit, yield how far it is, and return its last words.
 
     asv ends when the generator is closed.
     """
-    words = ["run", "--config", str(configuration.path), "--bench", _benchmarks(configuration, order)]
-    results = Path(order.results or "results")
+    words = ["run", "--config", str(configuration.path), "--bench", _benchmarks(configuration, job)]
+    results = Path(job.results or "results")
     if not results.exists():  # it is not to be committed by accident, and then taken away by a checkout
         write_text(make_folder(results) / ".gitignore", "*\n")
     with TemporaryDirectory() as place, TemporaryFile("w+", errors="replace") as log:
         progress = Path(place) / "progress"
         progress.touch()
-        told = msgspec.structs.replace(order, progress=str(progress), is_resumable=True)
+        told = msgspec.structs.replace(job, progress=str(progress), is_resumable=True)
         process = _started([*words, f"{commit.hash}^!"], repository.root, told, log)
         try:
             while process.poll() is None:
@@ -71,24 +71,24 @@ def run(
     return "\n".join(lines[-_LAST_LINES:])
 
 
-def _started(words: Sequence[str], folder: Path, order: Order, log: IO[str]) -> "subprocess.Popen[bytes]":
+def _started(words: Sequence[str], folder: Path, job: Job, log: IO[str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 our own interpreter
         [sys.executable, "-c", _ASV, *words],
         cwd=folder,
-        env={**os.environ, **order.variables(), "PYTHONWARNINGS": "ignore"},
+        env={**os.environ, **job.variables(), "PYTHONWARNINGS": "ignore"},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
     )
 
 
-def _benchmarks(configuration: Configuration, order: Order) -> str:
+def _benchmarks(configuration: Configuration, job: Job) -> str:
     """Return the expression for the benchmarks that are ordered: asv forgets what it runs in vain."""
     manifest = Manifest.read(configuration.benchmarks)
     known = attributes_of(manifest.implementations)
-    names = [name for name, one in known.items() if is_wanted(one, order.patterns)]
+    names = [name for name, one in known.items() if is_wanted(one, job.patterns)]
     names = names or list(known)  # else asv runs nothing
-    modules = order.suites or manifest.modules
+    modules = job.suites or manifest.modules
     return rf"^({'|'.join(map(re.escape, modules))})\.({'|'.join(map(re.escape, names))})\."
 
 

@@ -30,7 +30,7 @@ from ...workers import die_with_parent, examined
 from .. import repository
 from ..snapshots import content_of, files_of, offered
 from .benchmark_values import key, write_figures
-from .job import Order, wishes
+from .job import Job, wishes
 from .manifest import suites_of
 
 
@@ -41,16 +41,16 @@ def record_commit(folder: str | Path) -> None:
     checkout; without one (asv's environment type 'existing') they are the installed ones. The records
     also become a run of their own, which an interrupted `convharness track` goes on with.
     """
-    order = Order.received()
-    if order.is_resumable:
+    job = Job.received()
+    if job.is_resumable:
         die_with_parent()
     threads = int(os.environ.get("OMP_NUM_THREADS") or 1)
     limit_threads(threads)
-    suites = suites_of(Path(folder), order.suites)
-    budget = order.budget_s or float(os.environ.get("CONVHARNESS_BUDGET") or Effort.budget_s)
+    suites = suites_of(Path(folder), job.suites)
+    budget = job.budget_s or float(os.environ.get("CONVHARNESS_BUDGET") or Effort.budget_s)
     settings = Settings(
-        level=order.level,
-        seed=order.seed,
+        level=job.level,
+        seed=job.seed,
         threads=threads,
         timed=True,
         reference=True,
@@ -58,14 +58,12 @@ def record_commit(folder: str | Path) -> None:
     )
     commit = os.environ.get("ASV_COMMIT")
     source = {"commit": commit, "dirty": False} if commit else repository.facts(Path.cwd())
-    results = Path(order.results) if order.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
-    implementations, purpose = _offered(commit, suites, order.patterns)
-    this = started(
-        settings, source, "convharness track" if order.is_resumable else "asv run", purpose=purpose
-    )
-    resumed = begun(results, this) if order.is_resumable else None
+    results = Path(job.results) if job.results else Path(os.environ.get("ASV_CONF_DIR", ".")) / "results"
+    implementations, purpose = _offered(commit, suites, job.patterns)
+    this = started(settings, source, "convharness track" if job.is_resumable else "asv run", purpose=purpose)
+    resumed = begun(results, this) if job.is_resumable else None
     session = Session(this, suites, implementations, results, resumed=resumed)
-    told = _teller(order.progress, session.planned)
+    told = _teller(job.progress, session.planned)
     for row in session.rows:
         told(row)
     for _ in session.records():
