@@ -8,6 +8,7 @@ from ..commits.asv.configuration import tracked_suites
 from ..commits.changes import Thresholds, changes
 from ..commits.repository import Repository
 from ..commits.snapshots import Version
+from ..commits.tracking_plan import results_of
 from ..commits.versions import Differing, differing, purpose_of, versions_of
 from ..engine.session import Session, started
 from ..problems.selection import select_suites
@@ -52,11 +53,8 @@ def compare(  # noqa: PLR0913 what can be selected
         facts = {"commit": purpose.other.commit, "dirty": purpose.other.commit is None}
         timed = replace(settings or Settings(), timed=True)
         this = started(timed, facts, "convharness from Python", purpose=purpose)
-        place = repository.root / "results" if results is None else Path(results)
-        session = Session(this, wanted, found.implementations, place)
-        for _ in session.records():
-            pass
-        rows = session.rows
+        place = results_of(repository, results)
+        rows = Session(this, wanted, found.implementations, place).finish().rows
     return comparison_of(versions, found, rows, thresholds)
 
 

@@ -37,7 +37,7 @@ def verify(  # noqa: PLR0913 what can be selected
     `PluginError` for a plugin file that cannot be used, and `ResultsError` where nothing can be written.
     """
     selection = _selection(suites, problems, cases, dtypes, implementations, plugins)
-    return _over(begin(selection, replace(settings or Settings(), timed=False), results))
+    return begin(selection, replace(settings or Settings(), timed=False), results).finish()
 
 
 def time(  # noqa: PLR0913 what can be selected
@@ -59,7 +59,7 @@ def time(  # noqa: PLR0913 what can be selected
     Raises what `verify` raises, and `SelectionError` for a baseline that is not selected.
     """
     selection = _selection(suites, problems, cases, dtypes, implementations, plugins)
-    return _over(begin(selection, replace(settings or Settings(), timed=True), results))
+    return begin(selection, replace(settings or Settings(), timed=True), results).finish()
 
 
 def resume(run: str = "latest", *, results: Path | str = "results") -> Session:
@@ -70,7 +70,7 @@ def resume(run: str = "latest", *, results: Path | str = "results") -> Session:
     """
     folder = find_run(run, Path(results))
     selection, settings, _ = as_before(folder)
-    return _over(_session(selection, settings, folder.resolve().parent.parent, folder))
+    return _session(selection, settings, folder.resolve().parent.parent, folder).finish()
 
 
 def begin(selection: Selection, settings: Settings, results: Path | str = "results") -> Session:
@@ -99,9 +99,3 @@ def _selection(*lists: Sequence[str]) -> Selection:
             raise TypeError(f"{one!r} is one text where a list is wanted; write [{one!r}]")
     suites, problems, cases, dtypes, patterns, plugins = (tuple(map(str, one)) for one in lists)
     return Selection(suites, problems, cases, dtypes, patterns, plugins)
-
-
-def _over(session: Session) -> Session:
-    for _ in session.records():
-        pass
-    return session

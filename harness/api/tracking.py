@@ -6,14 +6,13 @@ from pathlib import Path
 from ..commits import tracker
 from ..commits.asv.configuration import configured
 from ..commits.asv.job import Job
-from ..commits.asv.manifest import module_of
 from ..commits.changes import Thresholds
 from ..commits.events import Event
 from ..commits.history import tracked
 from ..commits.repository import Repository
 from ..commits.timeline import stored_events
 from ..commits.tracker import Happening
-from ..commits.tracking_plan import TrackingPlan, alone_in, line_of, thinned, untracked
+from ..commits.tracking_plan import TrackingPlan, alone_in, line_of, results_of, thinned, untracked
 from ..runs.settings import Settings
 
 
@@ -46,12 +45,12 @@ def track(  # noqa: PLR0913 what can be said of it
     """
     settings = settings or Settings()
     repository = Repository(Path(folder))
-    place = repository.root / "results" if results is None else Path(results)
+    place = results_of(repository, results)
     with alone_in(repository):
         line = repository.line("HEAD")
         wanted = repository.commits(span) if span else untracked(line, tracked(place, line))
         wanted = thinned(wanted, every)
-        job = _job(settings, place, suites, implementations)
+        job = Job.of(settings, place, suites, implementations)
         configuration = configured(repository, place, suites, settings.threads)
         plan = TrackingPlan(repository, line_of(repository, line, wanted), configuration, job)
         yield from tracker.track(plan, wanted)
@@ -59,19 +58,6 @@ def track(  # noqa: PLR0913 what can be said of it
             yield from tracker.confirm(plan)
         if bisect:
             yield from tracker.bisect(plan, confirmed=confirm)
-
-
-def _job(settings: Settings, results: Path, suites: Sequence[str], implementations: Sequence[str]) -> Job:
-    """Return what asv is told to do with each commit."""
-    return Job(
-        results=str(results.resolve()),
-        patterns=list(implementations),
-        suites=[module_of(source) for source in suites],
-        budget_s=settings.effort.budget_s,
-        level=settings.level,
-        seed=settings.seed,
-        threads=settings.threads,
-    )
 
 
 def load_events(
@@ -85,5 +71,5 @@ def load_events(
     Raises `CommitError` where there is no repository, and `ResultsError` for damaged results.
     """
     repository = Repository(Path(folder))
-    place = repository.root / "results" if results is None else Path(results)
+    place = results_of(repository, results)
     return stored_events(repository, repository.line("HEAD"), place, thresholds)[0]

@@ -1,6 +1,6 @@
 """The command that tracks many commits, and lists what happened at which."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..api.reporting import with_history_of
 from ..commits import tracker
 from ..commits.asv.configuration import asv_results, configured, manifests_of
 from ..commits.asv.job import Job
-from ..commits.asv.manifest import MANIFEST, module_of
+from ..commits.asv.manifest import MANIFEST
 from ..commits.asv.process import Advance, published
 from ..commits.changes import Gate
 from ..commits.events import Event, Suspicion
@@ -29,7 +29,7 @@ from ..runs.store import make_folder, write_frame
 from . import options
 from .console import Steps, say, show, stdout_kept
 from .exit_codes import FAILED, PASSED
-from .running import carried_out, command_line, placed
+from .running import carried_out, command_line, placed, settings_of
 
 _LISTING = ("list_only", "gate", "results", "format_name", "history_file")
 """The options that make sense where nothing is measured."""
@@ -77,7 +77,7 @@ def _track(  # noqa: PLR0913 what the options say
         wanted = thinned(_wanted(repository, line, results, span), every)
         line = line_of(repository, line, wanted)
         configuration = configured(repository, results, suites, chosen["threads"])
-        job = _job(results, suites, chosen)
+        job = Job.of(settings_of(**chosen), results, suites, chosen["patterns"])
         thresholds = gate.thresholds if gate else None
         plan = TrackingPlan(repository, line, configuration, job, thresholds, command_line())
         _warn(plan, results)
@@ -97,19 +97,6 @@ def _track(  # noqa: PLR0913 what the options say
     asked = {commit.hash for commit in wanted}
     mine = [one for one in found if asked & {one.commit.hash, *(other.hash for other in one.between)}]
     return FAILED if failed or _is_stopped(mine, gate) else PASSED
-
-
-def _job(results: Path, suites: Sequence[str], chosen: Mapping[str, Any]) -> Job:
-    """Return how the commits are measured, as the options say."""
-    return Job(
-        results=str(results.resolve()),
-        patterns=list(chosen["patterns"]),
-        suites=[module_of(source) for source in suites],
-        budget_s=chosen["budget"],
-        level=chosen["level"],
-        seed=chosen["seed"],
-        threads=chosen["threads"],
-    )
 
 
 def _wanted(

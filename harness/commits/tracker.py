@@ -185,8 +185,7 @@ def confirm(plan: TrackingPlan) -> Iterator[Comparing | NotComparable]:
             event = _comparison(plan, pair, mine, number)
             yield event
             if isinstance(event, Comparing):
-                for _ in event.session.records():
-                    pass
+                event.session.finish()
             else:
                 tries.update(dict.fromkeys(mine, _MOST_TRIES))
 

@@ -39,6 +39,11 @@ class TrackingPlan:
         return Path(self.job.results or "results")
 
 
+def results_of(repository: Repository, given: Path | str | None) -> Path:
+    """Return where records of commits are kept: in the repository's root, unless another folder is given."""
+    return repository.root / "results" if given is None else Path(given)
+
+
 @contextmanager
 def alone_in(repository: Repository) -> Iterator[None]:
     """Track alone; raises `CommitError` where another process tracks the commits of a repository."""

@@ -6,7 +6,7 @@ It neither prints nor knows a command line; what watches it takes the records as
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..errors import ResultsError
 from ..machine import calibration, environment
@@ -137,6 +137,12 @@ class Session:
                 yield record
         compact(writer.folder)
         self._is_over = True
+
+    def finish(self) -> Self:
+        """Make all records that are not there yet, and return the session; raises what `records` raises."""
+        for _ in self.records():
+            pass
+        return self
 
     def _done(self) -> dict[Key, bool]:
         """Return what is known from before, and whether it failed."""

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from functools import cached_property
 from math import inf
 from statistics import median
 from time import perf_counter
@@ -99,6 +98,8 @@ class RemoteRival:
         self._lasted_s = 0.0
         self._cpu_s = 0.0
         self._late_s = inf
+        self._are_clocks_compared = False
+        self._doubt_of_clock: str | None = None
 
     @property
     def processors(self) -> float:
@@ -149,33 +150,38 @@ class RemoteRival:
         was left for later; time in which the worker waited for a CPU does not count. Or it used CPUs that
         it was not given. Or it worked whenever its output was asked for: a virtual CPU that is taken away
         looks like work, but not every time.
+
+        The first look at the clocks may cost samples, and holds for later ones.
         """
         if 0 < self._late_s < inf:
             return f"worked for {self._late_s:.3g} s when its output was asked for"
-        if self._samples and self._doubt_of_the_clock:
-            return self._doubt_of_the_clock
+        if self._samples and not self._are_clocks_compared:
+            self._are_clocks_compared, self._doubt_of_clock = True, self._compare_clocks()
+        if self._doubt_of_clock is not None:
+            return self._doubt_of_clock
         if self.processors > self._host.threads + _MORE_PROCESSORS:
             given = "1 thread" if self._host.threads == 1 else f"{self._host.threads} threads"
             return f"used {self.processors:.1f} processors at a time, though it was given {given}"
         return None
 
-    @cached_property
-    def _doubt_of_the_clock(self) -> str | None:
-        """Return how the two clocks contradict each other, or None; asked after the last sample.
+    def _compare_clocks(self) -> str | None:
+        """Return how the two clocks contradict each other, or None; may take further samples.
 
         The worker's clock cannot show more than has passed. It may show less by chance: in some samples
         where the machine has stopped for a moment, in all where they are short. So most samples must be
         doubtful first, and then longer and longer samples prove it, of which only the parent's clock
         counts: they must take what the worker's clock showed of such calls before.
         """
-        told_s, passed_s = (
-            sum(one.told_s for one in self._samples),
-            sum(one.passed_s for one in self._samples),
-        )
+        told_s = sum(one.told_s for one in self._samples)
+        passed_s = sum(one.passed_s for one in self._samples)
         if told_s > CLOCKS_RATIO * passed_s:
             return f"took {passed_s:.3g} s while its clock told {told_s:.3g} s"
         if median(one.worked_s / one.told_s for one in self._samples) <= CLOCKS_RATIO:
             return None
+        return self._prove_slow_clock()
+
+    def _prove_slow_clock(self) -> str | None:
+        """Return that calls take longer than the worker's clock showed, None where longer samples do not."""
         told_s = median(one.told_s / one.number for one in self._samples)
         number = self._samples[-1].number
         while True:

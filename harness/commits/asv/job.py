@@ -3,11 +3,13 @@
 import os
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 
 from ...problems.suite import Suite
 from ...runs.settings import Settings
+from .manifest import module_of
 
 JOB_VARIABLE = "CONVHARNESS_JOB"
 """The environment variable in which `convharness track` hands a job to what runs inside asv."""
@@ -30,6 +32,24 @@ class Job(msgspec.Struct, forbid_unknown_fields=True):
     seed: int = Settings.seed
     threads: int = Settings.threads
     is_resumable: bool = False
+
+    @classmethod
+    def of(
+        cls, settings: Settings, results: Path, suites: Sequence[str], implementations: Sequence[str]
+    ) -> "Job":
+        """Return a job with the level, seed, threads and budget of some settings.
+
+        `suites` are names or files of those that are tracked, `implementations` globs of names.
+        """
+        return cls(
+            results=str(results.resolve()),
+            patterns=list(implementations),
+            suites=[module_of(source) for source in suites],
+            budget_s=settings.effort.budget_s,
+            level=settings.level,
+            seed=settings.seed,
+            threads=settings.threads,
+        )
 
     @classmethod
     def received(cls) -> "Job":
