@@ -3,7 +3,6 @@
 Every trial starts new processes, so that trials are independent.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,13 +12,14 @@ from math import exp, log
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
+from time import perf_counter
 from typing import Any
 
 import msgspec
 
 from ..errors import HarnessError
 from ..measure.decisions import Decision, decide, noise_floor
-from ..measure.stopwatch import Effort
+from ..measure.stopwatch import Clock, Effort
 from ..plugins.declaration import Implementation
 from ..plugins.discovery import held_by
 from ..problems.problem import Problem
@@ -128,14 +128,22 @@ class Marks(msgspec.Struct, frozen=True):
 
 
 def trials(
-    kernels: Sequence[str], *, budget_s: float, repetitions: int, seed: int, threads: int = 1
+    kernels: Sequence[str],
+    *,
+    budget_s: float,
+    repetitions: int,
+    seed: int,
+    threads: int = 1,
+    clock: Clock = perf_counter,
 ) -> Iterator[list[Trial]]:
-    """Yield the trials of each kernel and repetition: identical pairs, and all slow-downs it can show."""
+    """Yield the trials of each kernel and repetition: identical pairs, and all slow-downs it can show.
+
+    `clock` tells how long all of it takes, in seconds.
+    """
     for repetition, kernel in product(range(repetitions), kernels):
         random = Random(f"{seed} {kernel} {repetition}")  # noqa: S311 the order of turns is no secret
-        trials_of_kernel = _KernelTrials(
-            kernel, Effort(budget_s=budget_s, precision=_PRECISE), random, threads
-        )
+        effort = Effort(budget_s=budget_s, precision=_PRECISE)
+        trials_of_kernel = _KernelTrials(kernel, effort, random, threads, clock)
         yield list(trials_of_kernel.trials(repetition, seed + repetition))
 
 
@@ -212,13 +220,16 @@ def _tally(some: Sequence[Trial]) -> str:
 class _KernelTrials:
     """A kernel at each of its known slow-downs."""
 
-    def __init__(self, kernel: str, effort: Effort, random: Random, threads: int) -> None:
+    def __init__(
+        self, kernel: str, effort: Effort, random: Random, threads: int, clock: Clock = perf_counter
+    ) -> None:
         zoo: Any = import_module("convharness.zoo.paces")
         kind, base = kernel.split(maxsplit=1)[0].split("_")
         self._kernel = kernel
         self._effort = effort
         self._random = random
         self._threads = threads
+        self._clock = clock
         self._units = {
             f"paces.{name}": units / int(base) for name, units in zoo.names_of(kind, int(base)).items()
         }
@@ -231,9 +242,9 @@ class _KernelTrials:
         rivals = [
             one for one in self._rivals if not only_again or one.name in (self._base, f"{self._base}_again")
         ]
-        begin = time.perf_counter()
+        begin = self._clock()
         measured = self._measured(rivals, seed)
-        wall_s = time.perf_counter() - begin
+        wall_s = self._clock() - begin
         controlled = next(one for one in measured.values() if one.twin)
         timed_s = sum(one.timed_s for one in measured.values()) + controlled.timed_s  # its control's calls
         floor = noise_floor(controlled.passes, controlled.twin)

@@ -6,7 +6,6 @@ at random, is compared with the true one before its time counts; and so are the 
 calls on new input.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -14,12 +13,13 @@ from math import inf
 from pathlib import Path
 from random import Random
 from statistics import median
+from time import perf_counter, process_time
 
 from ..execution.host import Held, Host, Timed
 from ..execution.kernel_call import KernelError, Output
 from ..machine.interference import Conditions, Snapshot, alone, processors_in_turn, summary
 from ..measure.rounds import Samples, measure
-from ..measure.stopwatch import Effort
+from ..measure.stopwatch import Clock, Effort
 from ..numerics.operands import Operands, timed, timed_integers
 from ..oracle.timed_output import Chain, Expected
 from ..plugins.declaration import Implementation
@@ -41,6 +41,16 @@ _MOST_REPEATS = 2
 _CONTROL = " (again)"
 """Ends the name of an A/A control: the same implementation as one more rival."""
 
+
+@dataclass(frozen=True)
+class Clocks:
+    """What is read while a case is timed: the time, this process's processor time, the machine's counters."""
+
+    time_s: Clock = perf_counter
+    own_s: Clock = process_time
+    machine: Callable[[], Snapshot] = Snapshot.now
+
+
 Make = Callable[[Problem, int], Operands]
 """Makes the data of a problem from a seed."""
 
@@ -55,6 +65,7 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     pool: WorkerPool,
     baseline: str | None = None,
     reference: bool = False,
+    clocks: Clocks | None = None,
 ) -> dict[str, Measurement | TimingFailure]:
     """Time implementations side by side on one case, on data that the oracle has not used.
 
@@ -66,7 +77,7 @@ def time_case(  # noqa: PLR0913 by name, all but what is timed
     """
     make = timed_integers if len(case.problems) == 1 else timed  # sums of a chain are not exact
     layers = [(problem, make(problem, seed)) for problem in case.problems]
-    timing = _CaseTiming(layers, make, effort, seed, random, pool)
+    timing = _CaseTiming(layers, make, effort, seed, random, pool, clocks or Clocks())
     for one in implementations:
         timing.enter(RivalState(one.name, one))
     if implementations:
@@ -99,7 +110,14 @@ class _CaseTiming:
     """All rivals of a case, pass by pass."""
 
     def __init__(
-        self, layers: Chain, make: Make, effort: Effort, seed: int, random: Random, pool: WorkerPool
+        self,
+        layers: Chain,
+        make: Make,
+        effort: Effort,
+        seed: int,
+        random: Random,
+        pool: WorkerPool,
+        clocks: Clocks,
     ) -> None:
         self._layers = layers
         self._make = make
@@ -107,6 +125,7 @@ class _CaseTiming:
         self._seed = seed
         self._random = random
         self._pool = pool
+        self._clocks = clocks
         self._states: dict[str, RivalState] = {}
         self._expected = Expected(layers, seed)
         self._repeats = 0
@@ -142,17 +161,16 @@ class _CaseTiming:
 
     def _pass(self, states: Sequence[RivalState]) -> None:
         """Time rivals in new processes; repeat that if other processes used the processors meanwhile."""
-        number = max(len(one.passes) for one in states)
+        clocks, number = self._clocks, max(len(one.passes) for one in states)
         generation = number % self._effort.generations
         with alone(), self._pool.fresh_hosts(generation) as host:
-            before = Snapshot.now()
-            own_s = time.process_time()
+            before, own_s = clocks.machine(), clocks.own_s()
             entries = list(self._entries(states, host))
             rivals = [one.rival for one in entries]
             known = {one.name: one.call_s for one in states}
-            taken = measure(rivals, self._effort, random=self._random, known=known)
-            own_s = time.process_time() - own_s + sum(one.host.cpu_s() for one in entries)
-            met = Conditions.between(before, Snapshot.now(), own_s=own_s, threads=self._pool.threads)
+            taken = measure(rivals, self._effort, random=self._random, known=known, clock=clocks.time_s)
+            own_s = clocks.own_s() - own_s + sum(one.host.cpu_s() for one in entries)
+            met = Conditions.between(before, clocks.machine(), own_s=own_s, threads=self._pool.threads)
             again = met.is_disturbed and self._repeats < _MOST_REPEATS and self._is_short(taken)
             for entry in entries:
                 self._look(entry, taken[entry.state.name], is_first=number == 0, is_kept=not again)
@@ -179,7 +197,7 @@ class _CaseTiming:
         processors = processors_in_turn(self._pool.threads, self._held)
         self._held += 1
         for one in states:
-            start = time.perf_counter()
+            start = self._clocks.time_s()
             try:
                 new = host(one.implementation)
                 new.pin(processors)
@@ -190,7 +208,7 @@ class _CaseTiming:
             else:
                 yield _Entry(one, new, chain, rival)
             finally:
-                one.spent_s += time.perf_counter() - start
+                one.spent_s += self._clocks.time_s() - start
 
     def _look(self, entry: _Entry, taken: Samples, *, is_first: bool, is_kept: bool) -> None:
         """Check the output of what was timed, and whether its times are believable."""

@@ -175,11 +175,17 @@ def guarded(implementation: Implementation) -> Iterator[None]:
 
 
 def bind(
-    implementation: Implementation, problem: Problem, operands: Operands, given: Operands | None = None
+    implementation: Implementation,
+    problem: Problem,
+    operands: Operands,
+    given: Operands | None = None,
+    *,
+    clock: Callable[[], float] = perf_counter,
 ) -> Bound:
     """Hand operands over, each in a buffer of its own that starts on a cache line, and plan.
 
-    With `given` those buffers themselves are handed over, whatever their layout in memory.
+    With `given` those buffers themselves are handed over, whatever their layout in memory. `clock`
+    returns seconds, and times the plan.
 
     Raises `KernelError` for anything the plan raises.
     """
@@ -200,9 +206,9 @@ def bind(
     function, plan_s = implementation.function, None
     if implementation.is_plan:
         with guarded(implementation):
-            start = perf_counter()
+            start = clock()
             function = _named(function, values)()
-            plan_s = perf_counter() - start
+            plan_s = clock() - start
             if not callable(function):
                 raise TypeError(f"the plan returned {type(function).__name__}, not a function of x")
         return Bound(implementation, problem, given, own, x, function, partial(function, x), plan_s)

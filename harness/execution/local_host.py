@@ -34,8 +34,11 @@ _CHILD_S = 0.5
 class LocalHost:
     """Runs an implementation in this process: quick, and at its mercy."""
 
-    def __init__(self, implementation: Implementation) -> None:
+    def __init__(
+        self, implementation: Implementation, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.implementation = implementation
+        self._clock = clock
 
     def refuses(self, problem: Problem) -> Unsupported | None:
         return self.implementation.refuses(problem)
@@ -48,7 +51,7 @@ class LocalHost:
         poison: float | None = None,
     ) -> Bound:
         with poisoned_heap(self.implementation.arrays, poison):
-            return bind(self.implementation, problem, operands, given)
+            return bind(self.implementation, problem, operands, given, clock=self._clock)
 
     def tried(
         self,

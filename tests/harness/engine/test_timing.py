@@ -11,7 +11,6 @@ from functools import partial
 from math import log
 from random import Random
 from statistics import median
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,10 @@ import pytest
 from convharness import Case, Implementation, Measurement, Problem, plan
 from convharness.engine import timing
 from convharness.engine.rival_state import TimingFailure
-from convharness.engine.timing import time_case
+from convharness.engine.timing import Clocks, time_case
 from convharness.execution.kernel_call import KernelError, chained, guarded
 from convharness.execution.local_host import LocalHost, LocalRival
 from convharness.machine.interference import Snapshot
-from convharness.measure.rounds import measure
 from convharness.measure.stats import paired_estimate, paired_logarithms, paired_ratio
 from convharness.measure.stopwatch import Effort, Turn
 from convharness.zoo.convolution import Asked, convolve, made
@@ -92,6 +90,11 @@ class World:
         """Return the time; asking takes none."""
         return self.now
 
+    @property
+    def clocks(self) -> Clocks:
+        """Return the clocks of this world."""
+        return Clocks(self.clock, lambda: self.own_s, self.snapshot)
+
     def work(self, seconds: float) -> None:
         """Let time pass in which we work, and others as much as they do in this pass."""
         self.now += seconds
@@ -135,7 +138,7 @@ class Host(LocalHost):
     """A host of this process, on the world's clock."""
 
     def __init__(self, implementation: Implementation, world: World) -> None:
-        super().__init__(implementation)
+        super().__init__(implementation, clock=world.clock)
         self._world = world
 
     def bind(self, *words: Any, **how: Any) -> Any:
@@ -194,11 +197,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a world of two processors, on whose clock everything is timed."""
     one = World()
     monkeypatch.setattr(timing, "alone", one.alone_here)
-    monkeypatch.setattr(timing, "measure", partial(measure, clock=one.clock))
-    monkeypatch.setattr(
-        timing, "time", SimpleNamespace(perf_counter=one.clock, process_time=lambda: one.own_s)
-    )
-    monkeypatch.setattr(timing, "Snapshot", SimpleNamespace(now=one.snapshot))
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
     return one
 
@@ -222,7 +220,8 @@ def timed(
     if seed is None:
         seed = next(seed for seed in range(999) if not chosen or Random(seed).choice(chosen) is chosen[twin])
     random = Random(seed)
-    return time_case(case, chosen, effort, seed=0, random=random, pool=Company(world, threads), **how)
+    pool = Company(world, threads)
+    return time_case(case, chosen, effort, seed=0, random=random, pool=pool, clocks=world.clocks, **how)
 
 
 def twinned(outcomes: dict[str, Any]) -> str:
@@ -819,11 +818,8 @@ def test_the_first_call_is_the_median_of_those_of_all_processes(world: World) ->
 
 
 @pytest.mark.parametrize(("text", "plan_s"), [("c1h2w2-o1k1", 4.0), ("c1h2w2-o1k1 c1h2w2-o1k1", 8.0)])
-def test_planning_is_the_median_over_passes(
-    text: str, plan_s: float, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_planning_is_the_median_over_passes(text: str, plan_s: float, world: World) -> None:
     """Of a chain the sum of its layers'; it is paid for, so here there are three. None without a plan."""
-    monkeypatch.setattr("convharness.execution.kernel_call.perf_counter", world.clock)
 
     @plan
     def planned(weight):
