@@ -38,12 +38,12 @@ COMMANDS: Mapping[str, Place] = {
         "Is OTHER faster or slower than BASE, and as right? Two implementations, or two commits, timed now.",
     ),
     "doctor": Place(
-        "hosting",
+        "maintenance",
         "doctor",
         "Explain this host: what it is, what disturbs measurements on it, and what is missing.",
     ),
     "init": Place(
-        "hosting",
+        "maintenance",
         "init",
         "Start in a repository of your own: a plugin, a suite, and what asv needs; nothing is overwritten.",
     ),
@@ -59,7 +59,7 @@ COMMANDS: Mapping[str, Place] = {
         "listing", "schema", "Print the JSON Schema of a record, of run.json or of a suite file."
     ),
     "selftest": Place(
-        "hosting",
+        "maintenance",
         "selftest",
         "Test the tester: wrong and unusual kernels, or with --timing identical and slower ones.",
     ),
