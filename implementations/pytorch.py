@@ -67,14 +67,18 @@ def conv_channels_last(weight, bias, stride, padding, dilation, groups):
 
 @implementation(arrays="torch", ndim=(1, 2, 3))
 def native(x, weight, bias, stride, padding, dilation, groups):
-    """The baseline with oneDNN switched off for the call: PyTorch's own im2col and matrix products."""
-    switch = torch.backends.mkldnn.set_flags
+    """The baseline without oneDNN and NNPACK: PyTorch's own im2col and matrix products.
+
+    NNPACK, which PyTorch takes without oneDNN from a batch of 16 on, transforms: it is not exact on integers.
+    """
+    onednn, nnpack = torch.backends.mkldnn.set_flags, torch.backends.nnpack.set_flags
     # `torch.backends.mkldnn.flags` would touch the precision settings too, and warn about them.
-    before, *_ = switch(_enabled=False, _fp32_precision=None)
+    (before, *_), (nnpack_before,) = onednn(_enabled=False, _fp32_precision=None), nnpack(_enabled=False)
     try:
         return _convolution(x)(x, weight, bias, stride, padding, dilation, groups)
     finally:
-        switch(_enabled=before, _fp32_precision=None)
+        onednn(_enabled=before, _fp32_precision=None)
+        nnpack(_enabled=nnpack_before)
 
 
 @implementation(arrays="torch")

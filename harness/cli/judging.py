@@ -18,7 +18,7 @@ from ..runs.run import Plain
 from ..runs.store import make_folder
 from . import options
 from .console import say, show, stdout_kept
-from .exit_codes import FAILED, MISTAKE, PASSED
+from .exit_codes import FAILED, MISTAKE, NOTHING_JUDGED, PASSED
 from .running import begun, carried_out, discovered, selected, selection_of, settings_of
 
 
@@ -106,7 +106,11 @@ def judged(
     show(render(format_name, report, FORMATS))
     if purpose.is_reported:
         _write_reports(report, session.run.id, results)
-    return FAILED if session.has_failed else MISTAKE if registry.broken else PASSED
+    if session.has_failed:
+        return FAILED
+    if registry.broken:
+        return MISTAKE
+    return PASSED if session.has_judged else NOTHING_JUDGED
 
 
 def _taken_up(name: str | None, results: Path) -> Path | None:

@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 one fo
     """Run the command line and return the exit code.
 
     0: all passed or unsupported; 1: something failed; 2: the user's mistake, in one line; 3: a bug
-    of convharness, with its traceback.
+    of convharness, with its traceback; 4: nothing was judged.
     """
     try:
         open_standard_streams()

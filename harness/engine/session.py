@@ -122,6 +122,11 @@ class Session:
         """Say whether any record says that an implementation is not right."""
         return any(row.status in FAILURES for row in self.rows)
 
+    @property
+    def has_judged(self) -> bool:
+        """Say whether any record says that an implementation is right, or that it is not."""
+        return any(row.status == "passed" or row.status in FAILURES for row in self.rows)
+
     def records(self) -> Iterator[Record]:
         """Yield the records that are not there yet, each when it is on disk; then write them as columns.
 

@@ -22,6 +22,9 @@ Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
+DIRECTIONS = ("forward",)
+"""The directions that have a reference, so that they can be judged."""
+
 _BLOCK_ELEMENTS = 4_000_000
 """How many gathered elements (32 MB) are held at once."""
 
@@ -44,7 +47,7 @@ def truth(problem: Problem, operands: Operands, *, exact: bool = False) -> Truth
 
     Raises `ProblemError` for a direction that has no reference yet.
     """
-    if problem.direction != "forward":
+    if problem.direction not in DIRECTIONS:
         raise ProblemError(f"there is no reference for direction {problem.direction!r} yet; use 'forward'")
     doubled = problem.dtype == "float64" and not exact
     tail: Doubles | float = 0.0

@@ -11,6 +11,7 @@ from ..numerics import accuracy_classes
 from ..numerics.accuracy import LOCALITIES, Accuracy
 from ..numerics.arrays import LAYOUTS
 from ..numerics.arrays import LIBRARIES as ARRAY_LIBRARIES
+from ..numerics.reference import DIRECTIONS as JUDGED_DIRECTIONS
 from ..problems.fields import DIRECTIONS, DTYPES, PADDING_MODES
 from ..problems.problem import FIELDS, Problem
 from .marks import Function, Mark, name_of
@@ -124,7 +125,7 @@ def declare(
             flushes_subnormals=_yes_or_no("flushes_subnormals", keywords.pop("flushes_subnormals", False)),
             deterministic=_yes_or_no("deterministic", keywords.pop("deterministic", True)),
             dtypes=_known("dtype", keywords.pop("dtype", _FLOATS), DTYPES),
-            direction=_choice("direction", keywords.pop("direction", "forward"), DIRECTIONS),
+            direction=_direction(keywords.pop("direction", "forward")),
             when=_callable("when", keywords.pop("when", None)),
             constraints=_constraints(keywords),
             source=source,
@@ -220,6 +221,15 @@ def _choice(keyword: str, value: Any, known: Iterable[str]) -> str:
             f"declares {keyword}={value!r}, which is not known{did_you_mean(str(value), known)}"
         )
     return str(value)
+
+
+def _direction(value: Any) -> str:
+    """Return a direction that can be judged."""
+    direction = _choice("direction", value, DIRECTIONS)
+    if direction not in JUDGED_DIRECTIONS:
+        known = " or ".join(map(repr, JUDGED_DIRECTIONS))
+        raise PluginError(f"declares direction={direction!r}, which has no reference yet; declare {known}")
+    return direction
 
 
 def _yes_or_no(keyword: str, value: Any) -> bool:

@@ -100,6 +100,13 @@ def test_what_is_right_exits_with_0(command: Command) -> None:
     assert 0 == done.code
 
 
+def test_a_command_that_judges_nothing_exits_with_4(command: Command) -> None:
+    """A check of which every record is unsupported or mistrusted is not a check that was passed."""
+    done = command("verify", "--problem", TINY, "-k", "pointwise.numpy_matmul", "--format", "json")
+
+    assert ({"pointwise.numpy_matmul": "unsupported"}, 4) == (statuses(done.rows), done.code)
+
+
 def test_a_planted_bug_exits_with_1_and_its_reproducer_shows_the_same(
     command: Command, write_plugin: Write
 ) -> None:

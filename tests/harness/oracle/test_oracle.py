@@ -258,19 +258,6 @@ def test_a_tensor_that_cannot_be_read_is_refused() -> None:
     assert judged(sparse, "n1c2h4w4-o2k3-float32").failed
 
 
-def test_a_direction_without_a_reference_proves_nothing() -> None:
-    """The verdict is no failure of the implementation, and says what is missing."""
-
-    @implementation(direction="input_gradient")
-    def gradient(x, weight):
-        raise RuntimeError("it ran")
-
-    verdict = Oracle().judge(declared(gradient), case_of("c1h3w3-o1k2-float32-input_gradient"))
-
-    reason = "there is no reference for direction 'input_gradient' yet; use 'forward'"
-    assert ("mistrusted", reason) == (verdict.status, verdict.reason)
-
-
 def test_float64_numbers_that_differ_late_are_told_apart() -> None:
     """The reason shows as many digits as it takes."""
 

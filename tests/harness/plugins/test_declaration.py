@@ -203,7 +203,6 @@ def test_the_problem_does_not_stand_for_the_bias() -> None:
         ({"batch_size": 1}, {"batch_size": 2}, "needs batch_size 1, got 2"),
         ({"padding_mode": "reflect"}, {}, "needs padding_mode reflect, got zeros"),
         ({"bias": True}, {}, "needs bias True, got False"),
-        ({"direction": "weight_gradient"}, {}, "needs direction weight_gradient, got forward"),
         ({"when": lambda problem: None}, {}, None),
         ({"when": lambda problem: f"has {problem.groups} groups"}, {}, "has 1 groups"),
     ],
@@ -353,6 +352,16 @@ def test_a_value_that_no_problem_has_is_refused(keywords: dict) -> None:
     """An implementation that could never be asked for anything is a slip of the pen."""
     with pytest.raises(PluginError, match=f"did you mean '{'float32' if 'dtype' in keywords else ''}"):
         declared(implementation(**keywords)(_fresh()))
+
+
+@pytest.mark.parametrize("direction", ["input_gradient", "weight_gradient"])
+def test_a_direction_without_a_reference_is_refused(direction: str) -> None:
+    """Nothing could judge it: the plugin's author is told at once instead of in every verdict."""
+    with pytest.raises(PluginError) as refused:
+        declared(implementation(direction=direction)(_fresh()))
+
+    reason = f"declares direction='{direction}', which has no reference yet; declare 'forward'"
+    assert str(refused.value).endswith(reason)
 
 
 def test_what_has_no_signature_is_refused() -> None:
