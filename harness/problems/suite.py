@@ -62,12 +62,14 @@ class Suite:
     """A named, ordered list of cases with different labels.
 
     `source` is the name of a suite that comes with convharness, or the path of a suite file.
+    `implementations` are the names of the implementations that the suite is for, None for all.
     """
 
     name: str
     cases: tuple[Case, ...]
     description: str = ""
     source: str = ""
+    implementations: frozenset[str] | None = None
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)

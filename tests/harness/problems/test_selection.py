@@ -1,11 +1,12 @@
 """Selection: the words of a command line to suites of cases."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from convharness import ProblemError, SelectionError
+from convharness import Case, Problem, ProblemError, SelectionError, Suite
 from convharness.problems.selection import select_suites
 
 SUITE = """
@@ -103,3 +104,11 @@ def test_a_problem_that_is_none_is_refused() -> None:
     """As the problem's own mistake."""
     with pytest.raises(ProblemError, match="cannot read 'nonsense' as a problem"):
         select_suites([], ["nonsense"])
+
+
+def test_a_suite_is_for_all_implementations_unless_it_names_some() -> None:
+    """None stands for all; names are a set."""
+    suite = Suite("theirs", (Case("one", (Problem.parse("c1w9-o1k2"),)),))
+
+    assert suite.implementations is None
+    assert frozenset({"mine.f"}) == replace(suite, implementations=frozenset({"mine.f"})).implementations
