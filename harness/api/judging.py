@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..commits import repository
-from ..engine.choice import check_baseline, chosen_implementations, chosen_suites
+from ..engine.choice import asked, check_baseline, chosen_implementations, chosen_suites
 from ..engine.session import Session, as_before, started
 from ..errors import PluginError
 from ..plugins.discovery import discover
@@ -88,8 +88,12 @@ def _session(selection: Selection, settings: Settings, results: Path, resumed: P
         raise PluginError("\n".join(map(str, broken)))
     implementations = chosen_implementations(selection, registry)
     check_baseline(settings.baseline, implementations)
-    this = started(settings, repository.facts(Path.cwd()), "convharness from Python", selection=selection)
-    return Session(this, suites, implementations, results, resumed=resumed)
+    what = asked(selection, suites, implementations, settings.limits)
+    facts = repository.facts(Path.cwd())
+    this = started(settings, facts, "convharness from Python", selection=selection)
+    return Session(
+        replace(this, untried=what.untried), what.suites, implementations, results, resumed=resumed
+    )
 
 
 def _selection(*lists: Sequence[str]) -> Selection:

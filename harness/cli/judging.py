@@ -1,18 +1,22 @@
 """The commands that judge implementations, and time those that are right."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..engine.choice import check_baseline, chosen_suites
+from ..engine.choice import Asked, asked, check_baseline, chosen_suites
+from ..engine.coverage import DECLARED
 from ..engine.session import Session, as_before
 from ..files.atomic import write_text
 from ..machine.environment import limit_threads
 from ..problems.suite_files import CONFORMANCE
 from ..reports.formats import FORMATS, render
+from ..reports.numbers import many
 from ..reports.report import Report
+from ..reports.sentences import some_of
 from ..runs.journal import interrupted_run
 from ..runs.run import Plain
 from ..runs.store import make_folder
@@ -99,8 +103,10 @@ def judged(
         registry = discovered(selection.plugins)
         implementations = selected(selection, registry)
         check_baseline(settings.baseline, implementations)
-        this = begun(settings, purpose=purpose, selection=selection)
-        session = Session(this, suites, implementations, results, resumed=resumed)
+        what = asked(selection, suites, implementations, settings.limits)
+        _say_what_is_added(what)
+        this = replace(begun(settings, purpose=purpose, selection=selection), untried=what.untried)
+        session = Session(this, what.suites, implementations, results, resumed=resumed)
         carried_out(session, resumed)
     report = Report(session.rows, [session.run], settings.baseline)
     show(render(format_name, report, FORMATS))
@@ -111,6 +117,14 @@ def judged(
     if registry.broken:
         return MISTAKE
     return PASSED if session.has_judged else NOTHING_JUDGED
+
+
+def _say_what_is_added(what: Asked) -> None:
+    """Say which cases were added to try what implementations declare."""
+    for suite in what.suites:
+        if suite.name == DECLARED and suite.implementations:
+            names = some_of(sorted(suite.implementations))
+            say(f"{many(len(suite), 'case')} added for {names}: {suite.description}")
 
 
 def _taken_up(name: str | None, results: Path) -> Path | None:

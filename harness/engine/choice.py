@@ -1,14 +1,60 @@
 """What a selection chooses: its words become suites and implementations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import SelectionError, did_you_mean
+from ..errors import PluginError, SelectionError, did_you_mean
+from ..execution.kernel_call import KernelError
 from ..plugins.declaration import Implementation
 from ..plugins.registry import Registry
+from ..problems.problem import Problem
 from ..problems.selection import select_suites
 from ..problems.suite import Suite
 from ..runs.run import Selection
+from ..workers import Limits, WorkerPool
+from .coverage import in_narrow_dtypes, untried_features, with_declared
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What implementations are asked: suites, and the features that they declare and no case tries.
+
+    `untried` has names of features, see `coverage.FEATURES`, by the name of the implementation.
+    """
+
+    suites: Sequence[Suite]
+    untried: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def asked(
+    selection: Selection,
+    suites: Sequence[Suite],
+    implementations: Collection[Implementation],
+    limits: Limits,
+) -> Asked:
+    """Return what implementations are asked: the suites that a selection chose, and what these leave out.
+
+    Implementations of 16-bit types alone get the suites in their types. Those that are not built in get
+    cases of what they declare and the suites do not try. Where single problems or cases are selected,
+    nothing is added. A plugin's own `when=` is asked in a worker, which may take `limits`.
+    """
+    if selection.problems or selection.cases:
+        return Asked(suites)
+    if not selection.dtypes:
+        suites = in_narrow_dtypes(suites, implementations)
+    with WorkerPool(limits) as pool:
+
+        def refuses(one: Implementation, problem: Problem) -> bool:
+            if one.when is None or one.origin == "built-in":
+                return one.refuses(problem) is not None
+            try:
+                return pool.host(one).refuses(problem) is not None
+            except (KernelError, PluginError):  # its verdicts will tell
+                return True
+
+        suites = with_declared(suites, implementations, refuses)
+        return Asked(suites, untried_features(implementations, suites, refuses))
 
 
 def chosen_suites(selection: Selection) -> list[Suite]:

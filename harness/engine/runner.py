@@ -110,7 +110,10 @@ class _CaseRunner:
         return [
             one
             for one in self._implementations
-            if one.name not in self._failed and not _lacking(one) and not self._is_done(suite, case, one)
+            if suite.is_for(one.name)
+            and one.name not in self._failed
+            and not _lacking(one)
+            and not self._is_done(suite, case, one)
         ]
 
     def _is_done(self, suite: Suite, case: Case, one: Implementation) -> bool:
@@ -121,11 +124,10 @@ class _CaseRunner:
             one.name: self._verdict(suite, case, one, judged)
             for one in self._implementations
             if (one.name in judged and one.name not in self._failed)
-            or (_lacking(one) and not self._is_done(suite, case, one))
+            or (suite.is_for(one.name) and _lacking(one) and not self._is_done(suite, case, one))
         }
-        outcomes = self._timed(
-            case, [one for one in self._implementations if one.name in verdicts and verdicts[one.name].ok]
-        )
+        right = [one for one in self._implementations if one.name in verdicts and verdicts[one.name].ok]
+        outcomes = self._timed(case, right) if suite.is_timed else {}
         for one in self._implementations:
             if one.name not in verdicts:
                 continue

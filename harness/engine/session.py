@@ -75,7 +75,9 @@ class Session:
         *,
         resumed: Path | None = None,
     ) -> None:
-        self.planned = sum(map(len, suites)) * len(implementations)
+        self.planned = sum(
+            len(suite) for suite in suites for one in implementations if suite.is_for(one.name)
+        )
         """How many records there will be, if no implementation is left at its first failure."""
         settings = this.settings
         self._ceilings = ceilings_of(settings.threads) if settings.timed else None

@@ -35,11 +35,12 @@ def select_suites(
         unique = dict.fromkeys(Problem.parse(text) for text in problems)
         suites.append(Suite(COMMAND_LINE, tuple(Case(str(problem), (problem,)) for problem in unique)))
     if dtypes:
-        suites = [_with_dtypes(suite, dtypes) for suite in suites]
+        suites = [in_dtypes(suite, dtypes) for suite in suites]
     return _only(suites, cases) if cases else suites
 
 
-def _with_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:
+def in_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:
+    """Return a suite with its cases in some data types; raises `SelectionError` for an unknown one."""
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise SelectionError(f"unknown dtype {dtype!r}{did_you_mean(dtype, DTYPES)}")

@@ -62,7 +62,8 @@ class Suite:
     """A named, ordered list of cases with different labels.
 
     `source` is the name of a suite that comes with convharness, or the path of a suite file.
-    `implementations` are the names of the implementations that the suite is for, None for all.
+    `implementations` are the names of the implementations that the suite is for, None for all. What is
+    right on a suite that is not timed is only judged.
     """
 
     name: str
@@ -70,6 +71,11 @@ class Suite:
     description: str = ""
     source: str = ""
     implementations: frozenset[str] | None = None
+    is_timed: bool = True
+
+    def is_for(self, implementation: str) -> bool:
+        """Say whether an implementation of this name is asked."""
+        return self.implementations is None or implementation in self.implementations
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)

@@ -1,5 +1,6 @@
 """Where records come from, how well they were measured, and what to know before comparing them."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -91,12 +92,23 @@ def cautions(report: Report) -> list[str]:
     rows, older = report.frame, len(report.stored) - len(report.frame)
     found = _mixtures(rows) + _caches(rows)
     found += [_disturbance(row) for row in records(measuring.disturbances(rows))]
-    found += _incomplete(report)
+    found += _incomplete(report) + _untried(report)
     if _is_dirty(report):
         found.append("The working tree had changes that are in no commit.")
     if older:
         found.append(f"{numbers.many(older, 'older record')} of the same case and implementation left out.")
     return found
+
+
+def _untried(report: Report) -> list[str]:
+    """Return which features implementations declare and no case tries, with how many declare each."""
+    found = Counter(feature for run in report.runs for names in run.untried.values() for feature in names)
+    if not found:
+        return []
+    features = ", ".join(f"{name} ({count:,})" for name, count in found.items())
+    return [
+        f"Declared, not tried here (number of implementations): {features}; --suite conformance tries it."
+    ]
 
 
 def _incomplete(report: Report) -> list[str]:

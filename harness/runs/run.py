@@ -1,7 +1,7 @@
 """A run's own facts, which lie beside its records: when, where, how and what for it was made."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,7 @@ class Run:
 
     `environment` describes the machine, its libraries and the commit, for people to read. Where it was
     interrupted, a run goes on with its `settings` and `selection`, in the working folder `folder`.
+    `untried` has the features of problems that an implementation declares and no case of the run tries.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Run:
     purpose: Purpose = field(default_factory=Plain)
     selection: Selection | None = None
     folder: str | None = None
+    untried: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def machine(self) -> str | None:

@@ -126,6 +126,47 @@ def test_a_planted_bug_exits_with_1_and_its_reproducer_shows_the_same(
     ]
 
 
+INTERLEAVED = '''
+import numpy as np
+from convharness import implementation
+
+
+@implementation(dtype="float32")
+def interleaved(x, weight, groups):
+    """Groups are right, but that their output channels alternate."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], (2, 3))
+    windows = windows.reshape(len(x), groups, -1, *windows.shape[2:])
+    y = np.einsum("ngchwij,gocij->noghw", windows, weight.reshape(groups, -1, *weight.shape[1:]))
+    return y.reshape(len(x), len(weight), *y.shape[3:])
+'''
+
+
+def test_what_a_plugin_declares_is_tried_though_the_suite_does_not(
+    command: Command, write_plugin: Write, tmp_path: Path
+) -> None:
+    """Cases are added, which is said; a kernel that is right without groups is not right with them."""
+    (tmp_path / "plain.toml").write_text(f"[[case]]\nlabel = 'plain'\nproblem = '{TINY}'\n", "utf-8")
+    path = write_plugin(INTERLEAVED)
+    done = command("verify", "--plugin", path, "-k", "mine.*", "--suite", "plain.toml", "--format", "json")
+    added = [row for row in done.rows if row["suite"] == "declared"]
+
+    assert [("plain", "plain", "passed")] == [
+        (row["suite"], row["case"], row["status"]) for row in done.rows if row not in added
+    ]
+    assert ({"passed", "wrong"}, 1) == ({row["status"] for row in added}, done.code)
+    assert any(
+        line.startswith(f"convharness: {len(added)} cases added for mine.interleaved") for line in done.err
+    )
+
+
+def test_nothing_is_added_where_problems_are_named(command: Command, write_plugin: Write) -> None:
+    """A reproducer judges what it names and nothing else."""
+    path = write_plugin(INTERLEAVED)
+    done = command("verify", "--plugin", path, "-k", "mine.*", "--problem", TINY, "--format", "json")
+
+    assert ([TINY], 0) == ([row["problem"] for row in done.rows], done.code)
+
+
 def test_ten_lines_are_verified_and_timed(command: Command, write_plugin: Write) -> None:
     """A plugin of one's own, beside those that come along."""
     path = write_plugin(POINTWISE)

@@ -1,5 +1,6 @@
 """How well it was measured, and what a call costs besides its time: the numbers, the words, the formats."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -163,6 +164,15 @@ def test_cold_caches(caches: tuple[str, str], expected: list[str]) -> None:
 
     assert expected == provenance.cautions(report)
     assert ("cold" if "cold" in caches else None) == provenance.facts(report).get("Caches")
+
+
+def test_what_is_declared_and_not_tried_is_named(verified: pd.DataFrame) -> None:
+    """Each feature with the number of implementations that declare it."""
+    untried = {"a.one": ["groups", "1-D"], "a.other": ["groups"]}
+    what = "Declared, not tried here (number of implementations): groups (2), 1-D (1)"
+    expected = f"{what}; --suite conformance tries it."
+
+    assert [expected] == provenance.cautions(report_of(verified, replace(run_with(), untried=untried)))
 
 
 def test_verification_has_no_caches(verified: pd.DataFrame) -> None:
