@@ -375,14 +375,14 @@ def answers_as_if(x, weight):
 
 def _replies_to_calls_with(**facts):
     """Replace the harness's calls of the kernel by a reply with these facts of an output."""
-    answers, replies, requests = (
+    handlers, replies, requests = (
         sys.modules[f"convharness.workers.{name}"]
-        for name in ("answers", "protocol.replies", "protocol.requests")
+        for name in ("request_handlers", "protocol.replies", "protocol.requests")
     )
     if "misfit" in facts:
         facts["misfit"] = replies.Misfit(**facts["misfit"])
     reply = replies.Returned(replies.OutputFacts(**facts))
-    answers._ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
+    handlers._ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
 
 
 @implementation
