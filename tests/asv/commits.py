@@ -91,7 +91,7 @@ class Repository:
 
     def git(self, *words):
         """Run git with an identity of its own, and return what it prints."""
-        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        identity = ("-c", "user.name=author", "-c", "user.email=author@example.org")
         code, output, complaint = self.run("git", *identity, *words)
         assert 0 == code, complaint
         return output.strip()

@@ -101,7 +101,7 @@ def test_passed_and_unsupported_exit_with_0(command: Command) -> None:
 
 
 def test_a_command_that_judges_nothing_exits_with_4(command: Command) -> None:
-    """A check of which every record is unsupported or mistrusted is not a check that was passed."""
+    """A command whose records are all unsupported or mistrusted exits with 4."""
     done = command("verify", "--problem", TINY, "-k", "pointwise.numpy_matmul", "--format", "json")
 
     assert ({"pointwise.numpy_matmul": "unsupported"}, 4) == (statuses(done.rows), done.code)

@@ -13,7 +13,7 @@ from convharness.errors import CommitError
 
 def git(folder: Path, *words: str) -> str:
     """Run git with an identity of its own, and return what it prints."""
-    identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+    identity = ("-c", "user.name=author", "-c", "user.email=author@example.org")
     command = ["git", "-C", str(folder), *identity, *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

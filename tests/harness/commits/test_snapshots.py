@@ -89,7 +89,7 @@ def test_files_of_the_folder_are_offered(tmp_path: Path) -> None:
 
 
 def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path: Path) -> None:
-    """A broken file with a space in its name has its whole name, and is told from another such file."""
+    """A broken file with a space in its name has its whole name, apart from another such file."""
     folder = tmp_path / "implementations"
     folder.mkdir()
     for name in ("my conv", "my fft"):
@@ -157,7 +157,7 @@ def test_only_commits_that_change_a_dependency_of_an_implementation_are_relevant
     """A commit is relevant to a family if it changes its file or one that is not a plugin."""
 
     def git(*words: str) -> None:
-        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        identity = ("-c", "user.name=author", "-c", "user.email=author@example.org")
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
 
     git("init", "--quiet")

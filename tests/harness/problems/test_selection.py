@@ -107,7 +107,7 @@ def test_a_text_that_is_not_a_problem_is_refused() -> None:
 
 
 def test_a_suite_is_for_all_implementations_unless_it_names_some() -> None:
-    """None stands for all; names are a set."""
+    """A suite names the implementations that it is for as a set, or None for all."""
     suite = Suite("theirs", (Case("one", (Problem.parse("c1w9-o1k2"),)),))
 
     assert suite.implementations is None
