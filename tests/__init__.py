@@ -1,1 +1,1 @@
-"""The tests of convharness; read in order, a file is the specification of its module."""
+"""The tests of convharness; in their order, those of a file specify its module."""

@@ -1,4 +1,4 @@
-"""What all tests share: warnings are errors, drawn examples are bounded, files go to the test's folder."""
+"""What all tests share: warnings as errors, settings of Hypothesis, plugins, and their order."""
 
 import os
 from collections.abc import Callable
@@ -17,23 +17,23 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Turn every warning into an error, wherever pytest is started from."""
+    """Make each warning an error, in any folder from which pytest is started."""
     config.addinivalue_line("filterwarnings", "error")
 
 
 LONGEST = ("test_conform", "test_tracking", "test_docs", "test_comparing", "test_asv", "test_judging")
-"""The modules that take minutes, from the longest on."""
+"""Modules of tests that take minutes, the longest first."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes minutes: of several processes none is to have it left at the end."""
+    """Put the longest modules first, so that none is left for the end with several processes."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """Return what comes with convharness, scanned once."""
+    """Return the registry of convharness's own plugins, scanned once."""
     return discover(entry_points=False)
 
 

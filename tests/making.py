@@ -1,4 +1,4 @@
-"""Small makers that many tests use: an implementation of a function, a case of a string."""
+"""Functions for many tests: an implementation from a function, a case from a string, a verdict."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ def declared(function: Callable[..., Any], family: str = "test", **where: Any) -
     """Return the implementation that a marked function declares."""
     mark = mark_of(function)
     if mark is None:
-        raise TypeError(f"{function} bears no mark")
+        raise TypeError(f"{function} has no mark; put @implementation above it")
     return declare(function, mark, family, **where)
 
 

@@ -1,4 +1,4 @@
-"""The script that sets everything up: what it refuses, and when it installs again."""
+"""The script that sets up the environment: commands that it refuses, and when it installs again."""
 
 import importlib.util
 import shutil
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def bootstrap(tmp_path):
-    """Load a copy of the script beside copies of what it installs from."""
+    """Return the module of a copy of the script, beside copies of the files that it reads."""
     for name in ("bootstrap.py", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     spec = importlib.util.spec_from_file_location("bootstrap_copy", tmp_path / "bootstrap.py")
@@ -23,8 +23,8 @@ def bootstrap(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [[], ["rnu"]])
-def test_unknown_command_is_refused_in_one_line(arguments):
-    """Without a known command the script names the known ones and installs nothing."""
+def test_an_unknown_command_is_refused_in_one_line(arguments):
+    """An unknown or missing command is refused with the known ones."""
     done = subprocess.run(
         [sys.executable, ROOT / "bootstrap.py", *arguments], capture_output=True, text=True, check=False
     )
@@ -35,12 +35,12 @@ def test_unknown_command_is_refused_in_one_line(arguments):
 
 
 def test_torch_is_installed_as_it_is_pinned(bootstrap):
-    """The line that pins torch is what is installed first."""
+    """The version of torch to install is the pinned one."""
     assert "torch==2.13.0" == bootstrap.pinned("torch")
 
 
-def test_same_files_need_no_second_set_up(bootstrap):
-    """An environment whose stamp says what is wanted is left alone."""
+def test_unchanged_files_are_not_installed_again(bootstrap):
+    """An environment whose fingerprint is up to date is not changed."""
     bootstrap.VENV.mkdir()
     bootstrap.STAMP.write_text(bootstrap.fingerprint(), "utf-8")
 
@@ -50,7 +50,7 @@ def test_same_files_need_no_second_set_up(bootstrap):
 
 
 def test_changed_constraints_change_the_fingerprint(bootstrap, tmp_path):
-    """Another pin asks for another set-up."""
+    """A change of the constraints changes the fingerprint."""
     before = bootstrap.fingerprint()
     with (tmp_path / "constraints.txt").open("a", encoding="utf-8") as file:
         file.write("numpy==2.0.0\n")
@@ -58,8 +58,8 @@ def test_changed_constraints_change_the_fingerprint(bootstrap, tmp_path):
     assert bootstrap.fingerprint() != before
 
 
-def test_failed_environment_says_what_to_install(bootstrap, monkeypatch, capsys):
-    """Where `python3 -m venv` fails, the message names the package that Debian leaves out."""
+def test_the_message_about_a_failed_environment_says_what_to_install(bootstrap, monkeypatch, capsys):
+    """The message about a failure of `python3 -m venv` names the package of Debian."""
     monkeypatch.setattr(bootstrap.sys, "executable", shutil.which("false"))
 
     assert 1 == bootstrap.main(["install"])

@@ -1,1 +1,1 @@
-"""What no linter knows: the front door, its names, and who may open files or print."""
+"""Rules that no linter checks: the front door, its names, and which modules write or print."""

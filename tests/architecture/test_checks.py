@@ -1,4 +1,4 @@
-"""The checks of `make check`: format, lint, types and imports hold."""
+"""The checks of `make check`: format, lint, types and imports."""
 
 import subprocess
 import sys
@@ -18,8 +18,8 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_check_holds(name):
-    """The tool finds nothing to complain about."""
+def test_a_check_passes(name):
+    """The tool of a check reports nothing."""
     program, *words = CHECKS[name]
 
     done = subprocess.run([BIN / program, *words], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The front door and who may do what: lists of names, and the source as a tree."""
+"""The front door, and which modules may import, write or print what, from their sources."""
 
 import ast
 import importlib
@@ -17,7 +17,7 @@ HARNESS = Path(convharness.__file__).parent
 FILES = sorted(HARNESS.rglob("*.py"))
 IDS = [path.relative_to(HARNESS).as_posix() for path in FILES]
 
-# asv passes on what its cached set-up says on stdout, which is how a commit shows its progress.
+# asv passes on the stdout of its cached set-up, by which the progress of a commit is shown.
 PRINTERS = {"cli/console.py", "commits/asv/recording.py"}
 WRITERS = {
     "files/atomic.py",
@@ -26,7 +26,10 @@ WRITERS = {
     "commits/asv/recording.py",
     "commits/asv/figures.py",
 }
-NO_FILES = {"write_text", "Path('/proc/self/clear_refs').write_text"}  # one of our own, and a switch of Linux
+NO_FILES = {
+    "write_text",
+    "Path('/proc/self/clear_refs').write_text",
+}  # a function of the engine, and a switch of Linux
 HEAVY = {"torch", "asv", "asv_runner", "pandas", "scipy", "pyarrow", "rich", "jinja2", "psutil"}
 ASV = re.compile(
     r"^(time|timeraw|track|mem|peakmem)(_|[A-Z])|^(Time|Timeraw|TimeRaw|Track|Mem|PeakMem|Peakmem)[A-Z_]"
@@ -34,41 +37,41 @@ ASV = re.compile(
 
 
 def place(path: Path) -> str:
-    """Return where a module is, below the engine's folder."""
+    """Return the path of a module below the engine's folder."""
     return path.relative_to(HARNESS).as_posix()
 
 
 def tree(path: Path) -> ast.Module:
-    """Return the source of a module as a tree."""
+    """Return the syntax tree of a module."""
     return ast.parse(path.read_text("utf-8"))
 
 
 def calls(path: Path) -> Iterator[str]:
-    """Yield what a module calls, as dotted words."""
+    """Yield the names of all functions that a module calls, with dots."""
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func)
 
 
-def test_the_door_is_sorted() -> None:
-    """Growing it is a line in a diff at a known place."""
+def test_the_names_of_the_front_door_are_sorted() -> None:
+    """The names of the front door are sorted."""
     assert sorted(convharness.__all__) == list(convharness.__all__)
 
 
 @pytest.mark.parametrize("name", convharness.__all__)
-def test_every_name_of_the_door_is_there(name: str) -> None:
-    """Whatever is promised can be imported."""
+def test_every_name_of_the_front_door_can_be_imported(name: str) -> None:
+    """Each name of the front door can be imported."""
     assert getattr(convharness, name) is not None
 
 
-def test_nothing_else_is_behind_the_door() -> None:
-    """A name that is not promised is not there."""
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """An unknown name of the front door raises AttributeError."""
     with pytest.raises(AttributeError, match="module 'convharness' has no attribute 'nothing_of_the_kind'"):
         _ = convharness.nothing_of_the_kind
 
 
-def test_no_name_of_the_door_is_a_module_s() -> None:
-    """`from convharness import plan` means one thing."""
+def test_no_name_of_the_front_door_is_that_of_a_module() -> None:
+    """No name of the front door is that of a module, which an import could mean instead."""
     modules = {module.name for module in pkgutil.iter_modules(convharness.__path__)} | {
         "implementations",
         "suites",
@@ -77,8 +80,8 @@ def test_no_name_of_the_door_is_a_module_s() -> None:
     assert set() == modules & set(convharness.__all__)
 
 
-def test_no_name_of_the_door_looks_like_a_benchmark() -> None:
-    """Asv would collect it from every file of suites that imports it."""
+def test_no_name_of_the_front_door_looks_like_a_benchmark() -> None:
+    """No name of the front door matches asv's patterns, so that asv does not collect it."""
     assert [] == [name for name in convharness.__all__ if ASV.match(name)]
 
 
@@ -86,13 +89,13 @@ def test_no_name_of_the_door_looks_like_a_benchmark() -> None:
     "name", ["time_call", "track_error", "mem_peak", "peakmem_x", "timeraw_x", "TimeSuite", "PeakMemSuite"]
 )
 def test_the_pattern_of_benchmarks_is_asv_s(name: str) -> None:
-    """A test that could not fail would guard nothing."""
+    """The pattern matches names that asv collects as benchmarks."""
     assert ASV.match(name)
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_no_heavy_library_is_imported_at_module_level(path: Path) -> None:
-    """Whoever asks for help must not wait for a tensor library."""
+    """A module imports no heavy library at module level, so that help is shown at once."""
     imported = set()
     for node in tree(path).body:
         if isinstance(node, ast.Import):
@@ -102,13 +105,13 @@ def test_no_heavy_library_is_imported_at_module_level(path: Path) -> None:
     behind_reports = "reports" in path.parts and path.name != "__init__.py"
 
     allowed = HEAVY - {"torch", "asv", "asv_runner"} if behind_reports else set()
-    allowed |= {"asv"} if place(path) == "commits/asv/environment.py" else set()  # it is asv that imports it
+    allowed |= {"asv"} if place(path) == "commits/asv/environment.py" else set()  # asv imports this module
     assert set() == (imported & HEAVY) - allowed
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_only_results_and_reports_write_files(path: Path) -> None:
-    """What is on disk was put there by one module that knows how to do it whole."""
+def test_only_known_modules_write_files(path: Path) -> None:
+    """Only the modules that write files whole, and a few others, write files."""
     writing = {"write_text", "write_bytes", "write_table", "to_parquet", "savefig"}
     found = {call for call in calls(path) if call.rpartition(".")[2] in writing} - NO_FILES
     opened = [
@@ -125,15 +128,15 @@ def test_only_results_and_reports_write_files(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
 def test_only_the_command_line_prints(path: Path) -> None:
-    """Whoever uses the engine as a library gets values, not text."""
+    """Only modules of the command line print, since the engine returns values."""
     printing = {"print", "click.echo", "click.secho", "sys.stdout.write"}
 
     assert place(path) in PRINTERS or set() == printing & set(calls(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)
-def test_the_engine_knows_no_guest_by_name(path: Path) -> None:
-    """No implementation and no suite is imported by the engine."""
+def test_the_engine_imports_no_guest_by_name(path: Path) -> None:
+    """A module of the engine imports no implementation and no suite."""
     named = {
         node.module or ""
         for node in ast.walk(tree(path))
@@ -146,7 +149,7 @@ def test_the_engine_knows_no_guest_by_name(path: Path) -> None:
 
 @pytest.mark.parametrize("guests", ["implementations", "suites"])
 def test_guests_use_the_front_door(guests: str) -> None:
-    """They import `convharness` itself, and nothing behind it."""
+    """A guest imports `convharness` itself and no module behind it."""
     package = importlib.import_module(f"convharness.{guests}")
     behind = [
         (path.name, node.module)
@@ -168,8 +171,8 @@ def test_guests_use_the_front_door(guests: str) -> None:
         ("from convharness.cli.main import main; main(['suite', 'list'])", "torch pandas asv"),
     ],
 )
-def test_what_needs_no_library_loads_none(code: str, absent: str) -> None:
-    """Asking for help or for a list is a matter of a fraction of a second."""
+def test_help_and_lists_load_no_heavy_library(code: str, absent: str) -> None:
+    """Importing the package, asking for help and listing load no heavy library."""
     script = f"{code}\nimport sys\nsys.exit(' '.join(name for name in {absent.split()!r} if name in sys.modules) or 0)"  # noqa: E501
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 

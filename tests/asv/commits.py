@@ -1,4 +1,4 @@
-"""A repository with commits of known effect, for the tests of what tracks them."""
+"""A git repository with commits of known effects, for the tests of tracking."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ UNITS = {units}
 
 @implementation(kernel_size=1, groups=1, dtype="float32")
 def pointwise(x, weight):
-    """The same matrix product many times over, of which the last one counts."""
+    """Repeat the same matrix product, and return the last one."""
     n, c, h, w = x.shape
     left, right = weight.reshape(-1, c), x.reshape(n, c, h * w)
     for _ in range(UNITS):
@@ -61,7 +61,7 @@ def kernel(units=200, result=EXACT):
 
 
 class Repository:
-    """A repository that is made for a test; programs run in it with a home of their own."""
+    """A git repository for a test, in which programs run with a home folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,12 +72,12 @@ class Repository:
         self.git("init", "--quiet", "--initial-branch", "main")
 
     def environment(self, **variables):
-        """Return the environment of programs that run here; what this machine can do is known to them."""
+        """Return the environment of programs in this repository, with the machine's own calibration."""
         cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
         return os.environ | {"HOME": str(self.home), "XDG_CACHE_HOME": cache} | variables
 
     def run(self, *command, **variables):
-        """Run a program; return its exit code and what it printed on either stream."""
+        """Run a program, and return its exit code, stdout and stderr."""
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -90,18 +90,18 @@ class Repository:
         return done.returncode, done.stdout, done.stderr
 
     def git(self, *words):
-        """Run git as somebody."""
-        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        """Run git with an identity of its own, and return what it prints."""
+        identity = ("-c", "user.name=author", "-c", "user.email=author@example.org")
         code, output, complaint = self.run("git", *identity, *words)
         assert 0 == code, complaint
         return output.strip()
 
     def convharness(self, *words):
-        """Run the command line."""
+        """Run the command line, and return its exit code, stdout and stderr."""
         return self.run(sys.executable, "-m", "convharness", *words)
 
     def commit(self, subject, **files):
-        """Commit files, of which those without a folder are implementations; return the hash."""
+        """Commit implementations, or `readme` as README.md, and return the hash."""
         for name, text in files.items():
             path = self.folder / ("README.md" if name == "readme" else f"implementations/{name}.py")
             path.parent.mkdir(exist_ok=True)
@@ -112,7 +112,7 @@ class Repository:
 
 
 def twelve(folder: Path) -> tuple[Repository, dict[str, str]]:
-    """Return a repository of twelve commits, and those that planted something, by what it is."""
+    """Return a repository of twelve commits, and the hashes of those with an effect, by effect."""
     made = Repository(folder)
     made.commit("Begin", mine=kernel())
     made.commit("Say what it is", readme="A repository.\n")

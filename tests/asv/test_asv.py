@@ -1,4 +1,4 @@
-"""asv itself, on real commits of a repository that is made for it: run, show, compare, publish."""
+"""asv itself, on the commits of a repository made for the test: run, show, compare, publish."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ ADDED = RIGHT.replace("pointwise", "another")
 
 
 class Tracked(Repository):
-    """A repository that was begun with `convharness init`, for plain asv."""
+    """A repository set up by `convharness init`, for plain asv."""
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -53,12 +53,12 @@ class Tracked(Repository):
         assert 0 == code, complaint
 
     def asv(self, *words):
-        """Run asv, and return its exit code and all that it printed."""
+        """Run asv, and return its exit code and its output."""
         code, output, complaint = self.run(sys.executable, "-m", "asv", *words, CONVHARNESS_BUDGET="0.05")
         return code, output + complaint
 
     def results(self, commit):
-        """Return asv's results of a commit: benchmark -> values by case."""
+        """Return asv's results of a commit: the values of each benchmark, by case."""
         path = next((self.folder / "results/asv").glob(f"*/{commit[:8]}-*.json"))
         results = json.loads(path.read_text("utf-8"))["results"]
         return {name: row[0] for name, row in results.items()}
@@ -66,7 +66,7 @@ class Tracked(Repository):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """Three commits, all run: a right implementation; the same and another; the first one broken."""
+    """Return three commits, all run: one implementation, a second one beside it, the first one wrong."""
     made = Tracked(tmp_path_factory.mktemp("plain") / "repository")
     made.commits = [
         made.commit("One", mine=RIGHT),
@@ -78,14 +78,14 @@ def repository(tmp_path_factory):
 
 
 def test_run_succeeds_where_all_are_right_and_reports_where_not(repository):
-    """Asv's exit code is 0 for right commits and 2, its word for a failed benchmark, for the wrong one."""
+    """The exit code of asv is 0 for a right commit and 2 for one with a failed benchmark."""
     codes = [code for code, _ in repository.outputs]
 
     assert [0, 0, 2] == codes, repository.outputs
 
 
 def test_run_keeps_times_and_errors_of_what_passed(repository):
-    """A right case has a time, a time relative to the reference, and an error; an unsupported one is n/a."""
+    """A case that passed has a time, a relative time and an error, and an unsupported one has NaN."""
     results = repository.results(repository.commits[0])
 
     time, relative, error = (
@@ -98,8 +98,8 @@ def test_run_keeps_times_and_errors_of_what_passed(repository):
     assert [True, True, True] == [isnan(values[1]) for values in (time, relative, error)]
 
 
-def test_absent_implementation_is_not_available_and_no_failure(repository):
-    """What a commit does not have yet is n/a there, and has a time where it exists."""
+def test_an_absent_implementation_is_not_a_failure(repository):
+    """An implementation has NaN at a commit before it exists, and a time afterwards."""
     name = "mini.mine_another.track_time"
     before, after = (repository.results(commit)[name] for commit in repository.commits[:2])
 
@@ -107,15 +107,15 @@ def test_absent_implementation_is_not_available_and_no_failure(repository):
     assert after[0] > 0
 
 
-def test_wrong_implementation_has_no_time(repository):
-    """A commit whose implementation is wrong has failed there, and no time."""
+def test_a_wrong_implementation_has_no_time(repository):
+    """An implementation that is wrong at a commit has no time there."""
     results = repository.results(repository.commits[2])["mini.mine_pointwise.track_time"]
 
     assert results is None or results[0] is None
 
 
-def test_commit_leaves_a_run_of_our_own(repository):
-    """Each commit's records are a run with that commit, verdict and reason, beside asv's results."""
+def test_each_commit_leaves_a_run_of_convharness(repository):
+    """Each commit leaves a run of convharness with its verdicts and reasons, beside asv's results."""
     runs = [
         json.loads(path.read_text("utf-8"))
         for path in (repository.folder / "results/runs").glob("*/run.json")
@@ -128,7 +128,7 @@ def test_commit_leaves_a_run_of_our_own(repository):
 
 
 def test_commit_is_measured_and_not_the_working_tree(repository):
-    """A commit was right when it was run, though the working tree held a wrong implementation by then."""
+    """A commit is measured with its own files and not with those of the working tree."""
     held = (repository.folder / "implementations/mine.py").read_text("utf-8")
     time = repository.results(repository.commits[0])["mini.mine_pointwise.track_time"][0]
 
@@ -137,7 +137,7 @@ def test_commit_is_measured_and_not_the_working_tree(repository):
 
 
 def test_show_compare_and_publish_work_on_the_results(repository):
-    """Asv shows a commit, compares two, and publishes a site with the series."""
+    """The commands of asv show a commit, compare two commits, and publish a site with the series."""
     first, second, _ = repository.commits
     shown, compared, published = (
         repository.asv("show", first),
@@ -155,7 +155,7 @@ def test_show_compare_and_publish_work_on_the_results(repository):
 
 
 def test_nothing_is_installed_for_a_commit(repository):
-    """The environment holds a checkout and no packages."""
+    """The environment of a commit has a checkout and no installed packages."""
     found = {path.name for path in Path(repository.folder, ".asv/env").rglob("site-packages")}
 
     assert set() == found

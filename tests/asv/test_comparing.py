@@ -1,4 +1,4 @@
-"""`convharness compare` of two commits of a real repository."""
+"""`convharness compare` on two commits of a repository."""
 
 import json
 
@@ -23,12 +23,12 @@ def repository(tmp_path_factory):
 
 
 def effects(output):
-    """Return what happened, by implementation."""
+    """Return the effects of changes, by implementation."""
     return {one["implementation"]: one["effects"] for one in json.loads(output)}
 
 
-def test_what_is_the_same_in_both_is_not_measured(repository):
-    """Only the file that was changed is; the table says what was left out."""
+def test_an_unchanged_implementation_is_not_measured(repository):
+    """An implementation with the same files at both commits is not measured, and the table says so."""
     code, output, complaint = repository.convharness("compare", "begin", "HEAD~2", *QUICK, "--format", "json")
     table = repository.convharness("compare", "begin", "HEAD~2", *QUICK, "-k", "theirs.*")[1]
 
@@ -50,7 +50,7 @@ def test_what_is_the_same_in_both_is_not_measured(repository):
     ],
 )
 def test_a_gate_decides_on_the_exit_code(base, other, gate, code, repository):
-    """Without one it is that of any run: something failed, or a file does not import."""
+    """The exit code is that of the gate, or without one that of the failures."""
     words = ("--fail-on", gate) if gate else ()
     found, _, complaint = repository.convharness("compare", base, other, *QUICK, *words)
 
@@ -58,7 +58,7 @@ def test_a_gate_decides_on_the_exit_code(base, other, gate, code, repository):
 
 
 def test_markdown_goes_to_a_file_beside_what_is_printed(repository, tmp_path):
-    """As the workflow for pull requests has it."""
+    """`--markdown` writes a file beside the output in another format."""
     path = tmp_path / "changes.md"
     words = ("--format", "json", "--markdown", str(path))
     _, output, _ = repository.convharness("compare", "HEAD~2", "HEAD~1", *QUICK, *words)
@@ -69,8 +69,8 @@ def test_markdown_goes_to_a_file_beside_what_is_printed(repository, tmp_path):
     assert "| small | theirs.another | wrong |" in text
 
 
-def test_the_working_tree_is_a_version_too(repository):
-    """With what is not committed."""
+def test_the_working_tree_can_be_compared(repository):
+    """The working tree, with uncommitted changes, can be compared with a commit."""
     path = repository.folder / "implementations/mine.py"
     path.write_text(kernel(200), "utf-8")
     try:
@@ -84,7 +84,7 @@ def test_the_working_tree_is_a_version_too(repository):
 
 
 def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path):
-    """On the terminal, and among the changes."""
+    """A broken file with a space in its name has its whole name in the changes and on stderr."""
     made = Repository(tmp_path / "repository")
     made.commit("Begin", mine=kernel(100), **{"my conv": "def"})
     made.commit("Another", **{"my fft": "def"})
@@ -107,7 +107,7 @@ def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path):
     ],
 )
 def test_mistakes_are_one_line(words, complaint, repository):
-    """And nothing is measured."""
+    """A mistake in the arguments exits with 2 and one line."""
     code, output, said = repository.convharness("compare", *words)
     errors = [line for line in said.splitlines() if "error: " in line and complaint in line]
 

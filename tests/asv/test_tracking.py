@@ -1,4 +1,4 @@
-"""`convharness track` over real commits, through asv: what it names, and that nothing stops it."""
+"""`convharness track` over commits, through asv: the events that it finds, and interruptions."""
 
 import json
 import re
@@ -23,7 +23,7 @@ TRACK = ("track", "--suite", "mini.toml", "--budget", "0.1", "--level", "quick")
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """Return a repository whose tracking was killed, the commits that planted something, its runs."""
+    """Return a repository whose tracking was killed, its commits with an effect, and its runs so far."""
     made, planted = twelve(tmp_path_factory.mktemp("tracked") / "repository")
     process = subprocess.Popen(
         [sys.executable, "-m", "convharness", *TRACK],
@@ -36,7 +36,7 @@ def killed(tmp_path_factory):
     for line in process.stderr:
         if " 5/12 " in line:
             break
-    time.sleep(3)  # in the middle of the sixth
+    time.sleep(3)  # during the sixth commit
     process.send_signal(signal.SIGKILL)
     process.communicate()
     return made, planted, set((made.folder / "results/runs").iterdir())
@@ -44,20 +44,20 @@ def killed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tracked(killed):
-    """Return the repository, those that planted something, and what tracking it to the end printed."""
+    """Return the repository, its commits with an effect, and the output of tracking all commits."""
     made, planted, _ = killed
     return made, planted, made.convharness(*TRACK)
 
 
 def named(made):
-    """Return the commits that `--regressions` names, with the kinds of what happened there."""
+    """Return the commits that `--regressions` names, with the kinds of their steps."""
     code, output, complaint = made.convharness("track", "--regressions", "--format", "json")
     assert 0 == code, complaint
     return {event["commit"]: set(event["kinds"]) for event in json.loads(output)}
 
 
 def test_regressions_are_the_commits_that_planted_them_and_no_others(tracked):
-    """A slow-down, an error, a wrong result, a file that does not import, a new implementation."""
+    """The regressions are the five commits with an effect, each of its kind, and no others."""
     made, planted, (code, _, complaint) = tracked
     found = named(made)
 
@@ -68,8 +68,8 @@ def test_regressions_are_the_commits_that_planted_them_and_no_others(tracked):
     }
 
 
-def test_what_was_killed_goes_on(killed, tracked):
-    """What was done is kept: five commits are not walked again, and the sixth ends in the run it began."""
+def test_a_tracking_that_was_killed_is_resumed(killed, tracked):
+    """Tracking that was killed keeps its five commits and goes on in the run of the sixth."""
     made, _, runs = killed
     _, _, (code, _, complaint) = tracked
     walked = [line for line in complaint.splitlines() if "/7 " in line]
@@ -80,7 +80,7 @@ def test_what_was_killed_goes_on(killed, tracked):
 
 
 def test_tracking_again_keeps_all_and_names_the_same(tracked):
-    """What is done is not measured again."""
+    """Tracking again measures no commit and names the same regressions."""
     made, _, _ = tracked
     before = named(made)
     code, _, complaint = made.convharness(*TRACK, "HEAD~11..HEAD")
@@ -91,7 +91,7 @@ def test_tracking_again_keeps_all_and_names_the_same(tracked):
 
 
 def test_the_table_names_the_commits_in_order(tracked):
-    """Each by the hash that people read."""
+    """The table of regressions has the short hashes of the commits in order."""
     made, planted, _ = tracked
     _, output, _ = made.convharness("track", "--regressions")
     first = dict.fromkeys(line.split()[0] for line in output.splitlines()[1:] if line[:1].strip())
@@ -103,15 +103,15 @@ def test_the_table_names_the_commits_in_order(tracked):
 @pytest.mark.parametrize(
     ("gate", "code"), [("slower:50%", 0), ("slower", 1), ("wrong", 1), ("imprecise:2", 1)]
 )
-def test_a_gate_is_for_the_history_too(gate, code, tracked):
-    """With thresholds of its own for what is counted as slower."""
+def test_a_gate_applies_to_the_history(gate, code, tracked):
+    """`--fail-on` decides on the exit code of `--regressions`, with its thresholds."""
     made, _, _ = tracked
 
     assert code == made.convharness("track", "--regressions", "--fail-on", gate)[0]
 
 
 def test_the_history_is_one_table(tracked):
-    """A row for each commit, case and implementation, from runs; asv's files say nothing more."""
+    """The history has a row for each commit, case and implementation, from runs."""
     made, planted, _ = tracked
     frame = load_history(made.folder)
     mine = frame[frame["implementation"] == "mine.pointwise"]
@@ -121,8 +121,8 @@ def test_the_history_is_one_table(tracked):
     assert [True, True] == [(mine["relative_time"] > 0).sum() == 22, wrong["relative_time"].isna().all()]
 
 
-def test_the_history_without_our_runs_comes_from_asv(tracked, tmp_path):
-    """It has the figures, and that something failed, but not why."""
+def test_the_history_without_runs_comes_from_asv(tracked, tmp_path):
+    """The history without runs has asv's figures, and failures without their reasons."""
     made, planted, _ = tracked
     (tmp_path / "results").mkdir()
     (tmp_path / "results/asv").symlink_to(made.folder / "results/asv")
@@ -136,7 +136,7 @@ def test_the_history_without_our_runs_comes_from_asv(tracked, tmp_path):
 
 
 def test_the_history_is_written_as_its_name_says(tracked, tmp_path):
-    """CSV and Parquet hold the same."""
+    """The history is written as CSV or Parquet by the ending of its name."""
     made, _, _ = tracked
     for name in ("history.csv", "history.parquet"):
         code, _, complaint = made.convharness("track", "--regressions", "--history", str(tmp_path / name))
@@ -148,7 +148,7 @@ def test_the_history_is_written_as_its_name_says(tracked, tmp_path):
 
 @pytest.fixture(scope="module")
 def published(tracked):
-    """Return the folder of the repository whose history has been published."""
+    """Return the folder of the repository after its history was published."""
     made, _, _ = tracked
     code, _, complaint = made.convharness(*TRACK, "--publish")
     assert 0 == code, complaint
@@ -156,7 +156,7 @@ def published(tracked):
 
 
 def test_asv_reads_what_is_tracked_and_its_site_has_the_series(tracked, published):
-    """Its own commands work on the configuration that was made for it."""
+    """The commands of asv read the tracked results, and its site has the series."""
     made, planted, _ = tracked
     site = published / ".convharness/html"
     (series,) = site.glob("graphs/**/branch-HEAD/**/mini.mine_pointwise.track_relative_time.json")
@@ -171,7 +171,7 @@ def test_asv_reads_what_is_tracked_and_its_site_has_the_series(tracked, publishe
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 def test_a_browser_shows_the_history(tracked, published, tmp_path):
-    """A chart for each implementation, a mark for each event, and nothing on the console."""
+    """A browser shows a chart per implementation, a mark per event, and nothing on the console."""
     _, planted, _ = tracked
     document, console = opened((published / "results/reports/history.html").as_uri(), tmp_path)
     history = document[document.index('id="history"') :]
@@ -184,7 +184,7 @@ def test_a_browser_shows_the_history(tracked, published, tmp_path):
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 def test_a_browser_shows_asv_s_site(published, tmp_path):
-    """Without anything from the network; a server is needed, as for any site of asv."""
+    """A browser shows asv's site from a local server, without the network."""
     handler = partial(Quiet, directory=published / ".convharness/html")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -195,14 +195,14 @@ def test_a_browser_shows_asv_s_site(published, tmp_path):
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A web server that says nothing."""
+    """A web server without a log."""
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
-def test_a_commit_without_anything_is_a_gap(tmp_path):
-    """It stops nothing, whether it has no folder yet or what is there is no plugin."""
+def test_a_commit_without_implementations_is_passed_over(tmp_path):
+    """A commit without a folder of implementations, or without a plugin in it, is passed over."""
     made = Repository(tmp_path / "repository")
     made.commit("Nothing yet", readme="Soon.\n")
     made.commit("No plugin yet", mine="print('hello')\n")
@@ -214,8 +214,8 @@ def test_a_commit_without_anything_is_a_gap(tmp_path):
     assert (0, "1 added." in output) == (code, True)
 
 
-def test_uncommitted_changes_are_not_measured_and_that_is_said(tmp_path):
-    """The working tree may hold anything."""
+def test_uncommitted_changes_are_not_measured(tmp_path):
+    """Uncommitted changes are not measured, and the command warns about them."""
     made = Repository(tmp_path / "repository")
     made.commit("Something", theirs=OTHER)
     (made.folder / "implementations/theirs.py").write_text("raise SystemExit\n", "utf-8")
@@ -227,8 +227,8 @@ def test_uncommitted_changes_are_not_measured_and_that_is_said(tmp_path):
     ]
 
 
-def test_a_suite_that_is_not_there_spoils_nothing(tmp_path):
-    """Nor does one of the same name in another place, or a folder that is moved."""
+def test_a_suite_that_cannot_be_tracked_affects_no_other(tmp_path):
+    """A missing suite, or one with the name of another, is refused, and the tracked one goes on."""
     made = Repository(tmp_path / "repository")
     made.commit("Something", theirs=OTHER)
     (made.folder / "other").mkdir()
@@ -258,8 +258,8 @@ theirs = "their_kernels"
 """
 
 
-def test_a_package_is_installed_at_every_commit_and_one_that_does_not_build_is_said_to(tmp_path):
-    """Its dependencies are shared; the commit after it is measured."""
+def test_a_package_is_installed_at_every_commit(tmp_path):
+    """A package is installed at each commit, and one that does not build is `broken` at that commit."""
     made = Repository(tmp_path / "repository")
     (made.folder / "their_kernels.py").write_text(OTHER, "utf-8")
     (made.folder / "pyproject.toml").write_text(PROJECT, "utf-8")
@@ -275,16 +275,16 @@ def test_a_package_is_installed_at_every_commit_and_one_that_does_not_build_is_s
 
 
 def test_bisecting_finds_the_commit_among_untracked_ones(tmp_path):
-    """Those that touch no implementation are not measured."""
+    """`--bisect` finds the commit of an effect among untracked ones, measuring only relevant ones."""
     made = Repository(tmp_path / "repository")
     made.commit("Begin", mine=kernel(100))
     for number in range(3):
         made.commit(f"Words {number}", readme=f"{number}\n")
-    guilty = made.commit("Tidy up", mine=kernel(130))
+    slower = made.commit("Tidy up", mine=kernel(130))
     for number in range(3):
         made.commit(f"More words {number}", readme=f"more {number}\n")
     code, output, complaint = made.convharness(*TRACK, "HEAD~7")
     code, output, complaint = made.convharness(*TRACK, "HEAD", "--bisect", "--format", "json")
 
-    assert [(guilty, [])] == [(one["commit"], one["untracked_between"]) for one in json.loads(output)]
+    assert [(slower, [])] == [(one["commit"], one["untracked_between"]) for one in json.loads(output)]
     assert (0, 3) == (code, load_history(made.folder)["commit"].nunique()), complaint

@@ -1,4 +1,4 @@
-"""A real browser, without a window."""
+"""Pages in a headless browser."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ _QUIET = (
 
 
 def opened(address, folder):
-    """Open a page and return the document after its script has run, and what the console said."""
+    """Return the document of a page after its script has run, and the lines on the console."""
     watched = ("--enable-logging=stderr", f"--user-data-dir={folder}", "--dump-dom")
     command = [CHROMIUM, *_QUIET, *watched, address]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)

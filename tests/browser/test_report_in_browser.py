@@ -1,4 +1,4 @@
-"""The HTML report in a real browser: its script runs under its own security policy and filters."""
+"""The HTML report in a browser: its script runs under its own security policy, and filters."""
 
 import re
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Render the report of a small real run."""
+    """Return the path of the report of a small run."""
     this = new_run({"machine": "here"}, {}, "convharness verify --suite seeds")
     implementations = discover(entry_points=False).select(["tutorial.*", "numpy_arrays.im2col"])
     rows = [
@@ -29,16 +29,16 @@ def page(tmp_path_factory):
     return path
 
 
-def test_script_runs_and_says_nothing_on_the_console(page, tmp_path):
-    """The policy admits the page's own script, which offers the data for download, without an error."""
+def test_the_script_runs_without_a_message_on_the_console(page, tmp_path):
+    """The policy allows the page's own script, which offers the data for download."""
     document, console = opened(page.as_uri(), tmp_path)
 
     assert "Download records.json" in document
     assert [] == console
 
 
-def test_filter_of_the_address_hides_the_rest(page, tmp_path):
-    """A filter in the address shows the records that match and counts them."""
+def test_a_filter_in_the_address_hides_other_records(page, tmp_path):
+    """A filter in the address shows the records that match, and counts them."""
     document, _ = opened(f"{page.as_uri()}#implementation=numpy*&case=multi-*", tmp_path)
     shown = re.search(r'id="matches"[^>]*>([^<]*)<', document).group(1)
 
@@ -46,7 +46,7 @@ def test_filter_of_the_address_hides_the_rest(page, tmp_path):
 
 
 def test_comparisons_are_sorted_by_the_address(tmp_path):
-    """The table of comparisons sorts by its numbers, whatever they look like, and says so."""
+    """An order in the address sorts the table of comparisons by its numbers."""
     ratios = {"base.conv": 1.0, "close.conv": 1.5, "far.conv": 12.0, "near.conv": 2.0}
     rows = [
         {"run": "r", "suite": "s", "case": "a", "implementation": name, "status": "passed"}

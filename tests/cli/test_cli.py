@@ -1,4 +1,4 @@
-"""Whole commands: exit code, what is on stdout and what on stderr, and the files that they leave."""
+"""Whole commands: exit codes, stdout, stderr, and the files that they leave."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ Write = Callable[..., Path]
 
 
 class Done:
-    """What a command left: its exit code, stdout, and the lines of stderr."""
+    """The result of a command: its exit code, stdout, and the lines of stderr."""
 
     def __init__(self, code: int, captured: tuple[str, str]) -> None:
         self.code = code
@@ -82,8 +82,8 @@ def statuses(rows: Sequence[dict]) -> dict[str, str]:
     return {row["implementation"]: row["status"] for row in rows}
 
 
-def test_what_is_right_exits_with_0(command: Command) -> None:
-    """Passed and unsupported are both fine."""
+def test_passed_and_unsupported_exit_with_0(command: Command) -> None:
+    """A run with statuses passed and unsupported exits with 0."""
     done = command(
         "verify",
         "--problem",
@@ -101,7 +101,7 @@ def test_what_is_right_exits_with_0(command: Command) -> None:
 
 
 def test_a_command_that_judges_nothing_exits_with_4(command: Command) -> None:
-    """A check of which every record is unsupported or mistrusted is not a check that was passed."""
+    """A command whose records are all unsupported or mistrusted exits with 4."""
     done = command("verify", "--problem", TINY, "-k", "pointwise.numpy_matmul", "--format", "json")
 
     assert ({"pointwise.numpy_matmul": "unsupported"}, 4) == (statuses(done.rows), done.code)
@@ -110,7 +110,7 @@ def test_a_command_that_judges_nothing_exits_with_4(command: Command) -> None:
 def test_a_planted_bug_exits_with_1_and_its_reproducer_shows_the_same(
     command: Command, write_plugin: Write
 ) -> None:
-    """The command in the record gives the same status, layer and reason again."""
+    """A wrong implementation exits with 1, and its reproducer gives the same verdict."""
     path = write_plugin(BUGGY, "buggy.py")
     done = command(
         "verify", "--plugin", path, "-k", "buggy.*", "--problem", TINY, "--seed", 4, "--format", "json"
@@ -168,7 +168,7 @@ def test_nothing_is_added_where_problems_are_named(command: Command, write_plugi
 
 
 def test_ten_lines_are_verified_and_timed(command: Command, write_plugin: Write) -> None:
-    """A plugin of one's own, beside those that come along."""
+    """A plugin of ten lines is verified and timed beside an implementation of convharness."""
     path = write_plugin(POINTWISE)
     done = command(
         "time",
@@ -196,7 +196,7 @@ def test_ten_lines_are_verified_and_timed(command: Command, write_plugin: Write)
 
 
 def test_run_leaves_records_and_reports(command: Command, tmp_path: Path) -> None:
-    """The whole: judged, timed, stored and reported."""
+    """`convharness run` leaves a folder of records and a report in each format."""
     done = command("run", "--problem", TINY, "-k", "numpy_arrays.im2col", *FAST)
     folder = run_folders(tmp_path / "results")[0]
 
@@ -215,7 +215,7 @@ def _csv(text: str) -> list[dict]:
 
 @pytest.mark.parametrize("name", ["json", "jsonl", "csv", "markdown", "junit", "table"])
 def test_stdout_holds_the_format_and_nothing_else(name: str, command: Command) -> None:
-    """Whatever reads it can parse all of it."""
+    """Stdout has the records in the chosen format and nothing else."""
     done = command("verify", "--problem", TINY, "-k", "numpy_arrays.*", "--format", name)
     names = {
         "json": lambda: [row["implementation"] for row in json.loads(done.out)],
@@ -232,7 +232,7 @@ def test_stdout_holds_the_format_and_nothing_else(name: str, command: Command) -
 
 
 def test_a_json_record_has_every_column(command: Command) -> None:
-    """In the order of the columns."""
+    """A record in JSON has all columns in order."""
     row = command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "--format", "json").rows[0]
 
     assert [*COLUMNS, *NESTED_COLUMNS] == list(row)
@@ -286,7 +286,7 @@ def test_a_json_record_has_every_column(command: Command) -> None:
 def test_a_user_s_mistake_is_one_line_and_exits_with_2(
     words: list[str], message: str, command: Command
 ) -> None:
-    """What is wrong, and the nearest right word; nothing on stdout, no traceback."""
+    """A user's mistake exits with 2 and one line on stderr, with the nearest right word."""
     done = command(*words)
 
     assert (2, "", [f"convharness: error: {message}"]) == (done.code, done.out, done.err)
@@ -296,16 +296,16 @@ def test_a_user_s_mistake_is_one_line_and_exits_with_2(
     "words",
     [["verfy"], ["verify", "--no-such-option"], ["verify", "--format", "xml"], ["verify", "--threads", "0"]],
 )
-def test_a_slip_of_the_command_line_exits_with_2(words: list[str], command: Command) -> None:
-    """In one line as well."""
+def test_an_invalid_command_line_exits_with_2(words: list[str], command: Command) -> None:
+    """An unknown command or option exits with 2 and one line on stderr."""
     done = command(*words)
 
     assert (2, "", 1) == (done.code, done.out, len(done.err))
     assert done.err[0].startswith("convharness: error: ")
 
 
-def test_a_suite_that_is_no_toml_exits_with_2(command: Command, write_plugin: Write) -> None:
-    """The file, and the parser's word for it."""
+def test_a_suite_that_is_not_toml_exits_with_2(command: Command, write_plugin: Write) -> None:
+    """A suite that is not TOML exits with 2 and its path and the parser's message."""
     path = write_plugin("[[case]\n", "mine.toml")
     done = command("verify", "--suite", path)
 
@@ -314,7 +314,7 @@ def test_a_suite_that_is_no_toml_exits_with_2(command: Command, write_plugin: Wr
 
 
 def test_every_mistake_of_a_suite_is_a_line(command: Command, write_plugin: Write) -> None:
-    """All of them at once."""
+    """Each mistake of a suite is one line on stderr."""
     path = write_plugin(
         "[[case]]\nlabel='a'\nin_channel=1\n[[case]]\nlabel='b'\nkernel_sise=1\n", "mine.toml"
     )
@@ -326,8 +326,8 @@ def test_every_mistake_of_a_suite_is_a_line(command: Command, write_plugin: Writ
     ] == done.err
 
 
-def test_a_broken_plugin_costs_nobody_else_a_record(command: Command, write_plugin: Write) -> None:
-    """The others are judged and stored; the mistake is told and is the exit code."""
+def test_a_broken_plugin_does_not_affect_others(command: Command, write_plugin: Write) -> None:
+    """A broken plugin is reported and exits with 2, and the other plugins have their records."""
     bad, good = write_plugin("1 / 0\n", "bad.py"), write_plugin(POINTWISE, "good.py")
     done = command(
         "verify",
@@ -351,7 +351,7 @@ def test_a_broken_plugin_costs_nobody_else_a_record(command: Command, write_plug
 
 
 def test_what_a_plugin_prints_is_not_on_stdout(command: Command, write_plugin: Write) -> None:
-    """Stdout is for the records; what a kernel said is in its record, if it failed."""
+    """The text that a plugin prints is not on stdout."""
     path = write_plugin(POINTWISE.replace("    n, c", "    print('hello')\n    n, c"))
     done = command("verify", "--plugin", path, "-k", "mine.*", "--problem", "c2h2w2-o2k1", "--format", "json")
 
@@ -360,7 +360,7 @@ def test_what_a_plugin_prints_is_not_on_stdout(command: Command, write_plugin: W
 
 
 def test_a_stored_run_is_reported_again(command: Command, tmp_path: Path) -> None:
-    """The same rows, from files only; by id, by its beginning, or the latest."""
+    """`convharness report` has the same rows, by id, by its beginning, by path or by default."""
     done = command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "--format", "json")
     folder = run_folders(tmp_path / "results")[0]
     again = [
@@ -372,8 +372,8 @@ def test_a_stored_run_is_reported_again(command: Command, tmp_path: Path) -> Non
     assert done.rows == json.loads(msgspec.json.encode(list(read_rows(folder))))
 
 
-def test_a_report_goes_to_a_file_if_that_is_wanted(command: Command, tmp_path: Path) -> None:
-    """Nothing is on stdout then."""
+def test_a_report_is_written_to_a_file(command: Command, tmp_path: Path) -> None:
+    """A report with `-o` is in the file, and stdout is empty."""
     command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col")
     done = command("report", "--format", "html", "-o", tmp_path / "report.html")
 
@@ -381,8 +381,8 @@ def test_a_report_goes_to_a_file_if_that_is_wanted(command: Command, tmp_path: P
     assert "<html" in (tmp_path / "report.html").read_text("utf-8")
 
 
-def test_a_report_makes_no_folder_for_itself(command: Command, tmp_path: Path) -> None:
-    """A folder that is not there is rather a slip of the hand."""
+def test_a_report_into_a_missing_folder_is_refused(command: Command, tmp_path: Path) -> None:
+    """A report into a missing folder is refused, and the folder is not made."""
     command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col")
     done = command("report", "-o", tmp_path / "deep" / "report.txt")
 
@@ -391,8 +391,8 @@ def test_a_report_makes_no_folder_for_itself(command: Command, tmp_path: Path) -
     assert not (tmp_path / "deep").exists()
 
 
-def test_a_damaged_record_is_told_and_not_left_out(command: Command, tmp_path: Path) -> None:
-    """A failure could vanish with it."""
+def test_a_damaged_record_is_an_error(command: Command, tmp_path: Path) -> None:
+    """A damaged record is an error with its line, since a failure could be lost with it."""
     command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "-k", "numpy_arrays.einsum")
     records = next((tmp_path / "results" / "runs").glob("*/records.jsonl"))
     lines = records.read_text("utf-8").splitlines()
@@ -404,7 +404,7 @@ def test_a_damaged_record_is_told_and_not_left_out(command: Command, tmp_path: P
 
 
 def test_an_interrupted_run_is_reported_as_incomplete(command: Command, tmp_path: Path) -> None:
-    """What is there is right, and some of it is missing."""
+    """The report of an interrupted run says how many records are missing."""
     command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "-k", "numpy_arrays.einsum")
     records = next((tmp_path / "results" / "runs").glob("*/records.jsonl"))
     records.write_text(records.read_text("utf-8").splitlines()[0] + "\n", "utf-8")
@@ -414,8 +414,8 @@ def test_an_interrupted_run_is_reported_as_incomplete(command: Command, tmp_path
     assert "is not complete: 1 of 2 records." in done.out
 
 
-def test_a_folder_that_cannot_be_written_is_told(command: Command, tmp_path: Path) -> None:
-    """Before anything is run, with the option that helps."""
+def test_a_results_folder_that_cannot_be_written_is_an_error(command: Command, tmp_path: Path) -> None:
+    """A results folder that cannot be written is an error with the option that helps."""
     (tmp_path / "taken").write_text("", "utf-8")
     done = command("verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "--results", "taken")
 
@@ -426,8 +426,8 @@ def test_a_folder_that_cannot_be_written_is_told(command: Command, tmp_path: Pat
     )
 
 
-def test_the_seed_is_the_data_s(command: Command) -> None:
-    """Equal seeds give equal errors, other seeds others."""
+def test_the_seed_selects_the_data(command: Command) -> None:
+    """Equal seeds give equal errors, and another seed gives others."""
     errors = [
         command(
             "verify", "--problem", TINY, "-k", "numpy_arrays.im2col", "--seed", seed, "--format", "json"
@@ -439,7 +439,7 @@ def test_the_seed_is_the_data_s(command: Command) -> None:
 
 
 def test_suites_and_implementations_can_be_listed(command: Command) -> None:
-    """As JSON for programs."""
+    """Suites, cases and implementations can be listed as JSON."""
     suites = command("suite", "list", "--format", "json").rows
     cases = command("suite", "show", "seeds", "--format", "json").rows
     implementations = command("list", "-k", "pointwise.*", "--format", "json").rows
@@ -451,8 +451,8 @@ def test_suites_and_implementations_can_be_listed(command: Command) -> None:
     ]
 
 
-def test_problems_of_a_list_read_back(command: Command) -> None:
-    """What is shown can be asked for."""
+def test_listed_problems_can_be_read_back(command: Command) -> None:
+    """The problems that a list shows are canonical strings."""
     shown = [
         text
         for row in command("suite", "show", "seeds", "--format", "json").rows
@@ -462,8 +462,8 @@ def test_problems_of_a_list_read_back(command: Command) -> None:
     assert shown == [str(Problem.parse(text)) for text in shown]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    """`convharness list | head -1` says nothing on stderr."""
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
+    """`convharness list | head -1` exits with 0 and prints nothing on stderr."""
     script = f"{shlex.quote(sys.executable)} -m convharness list"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {{ {script}; echo code $? >&2; }} | true"],
@@ -476,10 +476,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     assert "code 0\n" == done.stderr
 
 
-def test_a_bug_of_ours_exits_with_3_and_keeps_its_traceback(
+def test_a_bug_of_convharness_exits_with_3_and_keeps_its_traceback(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever nobody foresaw is not the user's mistake."""
+    """An unexpected exception exits with 3, keeps its traceback and asks for a report."""
 
     def surprise(*_: object, **__: object) -> None:
         raise RuntimeError("surprise")

@@ -1,4 +1,4 @@
-"""The commands that judge: check, shrink, selftest, and verify in several processes."""
+"""The commands that judge: check, shrink, selftest, and verify with several jobs."""
 
 import csv
 import json
@@ -51,12 +51,12 @@ def pair(tmp_path: Path) -> Path:
 
 
 def failed(done: Done) -> set[str]:
-    """Return the implementations of which a record failed."""
+    """Return the implementations that have a wrong record."""
     return {row["implementation"] for row in done.rows if row["status"] == "wrong"}
 
 
 def test_check_tries_every_implementation_of_a_file(command: Command, pair: Path) -> None:
-    """On features and corner, thoroughly; those that come along are left alone."""
+    """`convharness check FILE` judges all implementations of the file and no others, thoroughly."""
     done = command("check", pair, "--format", "json")
 
     assert 1 == done.code
@@ -67,21 +67,21 @@ def test_check_tries_every_implementation_of_a_file(command: Command, pair: Path
     assert "window" == passed["traits"]["locality"]
 
 
-def test_check_takes_a_name_too(command: Command) -> None:
-    """Or a glob of names."""
+def test_check_takes_a_name(command: Command) -> None:
+    """`convharness check NAME` judges the implementations of that name or glob."""
     done = command("check", "pointwise.numpy_matmul", "--level", "quick", "--format", "json")
 
     assert 0 == done.code
     assert {"pointwise.numpy_matmul"} == {row["implementation"] for row in done.rows}
 
 
-def test_check_needs_something_to_check(command: Command) -> None:
-    """One line says so."""
+def test_check_without_arguments_exits_with_2(command: Command) -> None:
+    """`convharness check` without an argument exits with 2."""
     assert 2 == command("check").code
 
 
 def test_a_file_without_implementations_is_a_mistake(command: Command, tmp_path: Path) -> None:
-    """Which is told in one line."""
+    """`convharness check` of a file without implementations exits with 2 and one line."""
     empty = tmp_path / "empty.py"
     empty.write_text("x = 1\n", "utf-8")
     done = command("check", empty)
@@ -91,7 +91,7 @@ def test_a_file_without_implementations_is_a_mistake(command: Command, tmp_path:
 
 
 def test_an_implementation_can_be_left_at_its_first_failure(command: Command, pair: Path) -> None:
-    """Others go on."""
+    """With `-x` an implementation is not judged after its first failure, and others go on."""
     done = command("check", pair, "-x", "--level", "quick", "--format", "json")
     counts = dict.fromkeys(("pair.right", "pair.wrong"), 0)
     for row in done.rows:
@@ -101,7 +101,7 @@ def test_an_implementation_can_be_left_at_its_first_failure(command: Command, pa
 
 
 def test_several_processes_give_the_same_records(command: Command, pair: Path) -> None:
-    """In the same order, whoever was first."""
+    """Several jobs give the same records in the same order as one."""
     words = ("verify", "--plugin", pair, "-k", "pair.*", "-k", "numpy_arrays.*", "--suite", "seeds")
     alone = command(*words, "--format", "json")
     together = command(*words, "--format", "json", "--jobs", "2")
@@ -115,7 +115,7 @@ def test_several_processes_give_the_same_records(command: Command, pair: Path) -
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_kernel_that_ends_its_process_has_crashed(command: Command, tmp_path: Path, jobs: int) -> None:
-    """And nothing else is lost."""
+    """A kernel that ends its process has crashed, and other implementations have their records."""
     path = tmp_path / "deadly.py"
     path.write_text(
         "import os\nfrom convharness import implementation\n\n\n"
@@ -132,8 +132,8 @@ def test_a_kernel_that_ends_its_process_has_crashed(command: Command, tmp_path: 
     } == {row["implementation"]: (row["status"], row["reason"]) for row in done.rows}
 
 
-def test_a_failure_is_shrunk_to_what_shows_it(command: Command, tmp_path: Path) -> None:
-    """And the reproducer of the smallest problem reproduces it."""
+def test_a_failure_is_shrunk_and_reproduced(command: Command, tmp_path: Path) -> None:
+    """`convharness shrink` names the smallest problem that fails, and its reproducer fails again."""
     path = tmp_path / "buggy.py"
     path.write_text(BUGGY, "utf-8")
     done = command(
@@ -156,7 +156,7 @@ def test_a_failure_is_shrunk_to_what_shows_it(command: Command, tmp_path: Path) 
 
 @pytest.fixture
 def small_zoo(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
-    """Return a function that leaves so many wrong and right kernels in the zoo."""
+    """Return a function that limits the numbers of mutants and of unusual kernels."""
 
     def keep(wrong: int, right: int) -> None:
         from convharness import zoo
@@ -170,7 +170,7 @@ def small_zoo(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
 def test_selftest_prints_and_stores_the_kill_matrix(
     command: Command, small_zoo: Callable[[int, int], None], tmp_path: Path
 ) -> None:
-    """Exit 0, where everything wrong is refused and nothing right is."""
+    """`convharness selftest` exits with 0, prints the score and stores the kill matrix."""
     small_zoo(3, 2)
     done = command("selftest")
 
@@ -183,10 +183,8 @@ def test_selftest_prints_and_stores_the_kill_matrix(
     assert set(LAYERS) <= set(rows[0])
 
 
-def test_selftest_fails_where_something_wrong_survives(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A right kernel that is labelled wrong must survive."""
+def test_selftest_exits_with_1_if_a_mutant_passes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`convharness selftest` exits with 1 if a mutant passes."""
     from convharness import Problem, zoo
 
     mislabelled = zoo.Mutant(zoo.RIGHT[0], Problem.parse("n1c2h4w4-o2k3-float32"), "wrong", None)
@@ -198,8 +196,8 @@ def test_selftest_fails_where_something_wrong_survives(
     assert ["passed"] == [row["status"] for row in json.loads(done.out)]
 
 
-def test_one_failure_is_enough_however_many_judge(command: Command, tmp_path: Path) -> None:
-    """With `-x` the records are the same, whoever was how far ahead."""
+def test_the_first_failure_is_the_same_with_several_jobs(command: Command, tmp_path: Path) -> None:
+    """With `-x` the records are the same with one job and with two."""
     path = tmp_path / "buggy.py"
     path.write_text(BUGGY, "utf-8")
     chosen = ("--plugin", path, "-k", "buggy.*", "-k", "numpy_arrays.im2col", "--suite", "features", "-x")
@@ -215,8 +213,8 @@ def test_one_failure_is_enough_however_many_judge(command: Command, tmp_path: Pa
     assert 1 == sum(status == "wrong" for _, _, status in alone)
 
 
-def test_two_functions_of_one_name_are_told(command: Command, tmp_path: Path) -> None:
-    """The first would vanish without a word."""
+def test_two_functions_with_one_name_are_reported(command: Command, tmp_path: Path) -> None:
+    """Two functions with one name in a file are an error with both lines."""
     path = tmp_path / "twice.py"
     path.write_text(
         "from convharness import implementation\n\n\n"
@@ -234,8 +232,8 @@ def test_two_functions_of_one_name_are_told(command: Command, tmp_path: Path) ->
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_mistake(closed: str, jobs: str, tmp_path: Path) -> None:
-    """Nobody reads, and the records are kept all the same."""
+def test_closed_streams_are_not_an_error(closed: str, jobs: str, tmp_path: Path) -> None:
+    """A run with closed standard streams exits with 0 and keeps its records."""
     start = f"{sys.executable} -c 'import sys; from convharness.cli.main import main; sys.exit(main())'"
     words = f"verify --problem c2h4w4-o2k3 -k numpy_arrays.im2col -j {jobs} --results {tmp_path}"
     done = subprocess.run(f"{start} {words} {closed}", shell=True, check=False)

@@ -1,4 +1,4 @@
-"""The words that the command line offers are those that the engine knows."""
+"""The choices of the command line are those of the engine."""
 
 import os
 from pathlib import Path
@@ -14,39 +14,39 @@ from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
 
 
 def command_of(name: str) -> click.Command:
-    """Return a command, loaded."""
+    """Return a command by name."""
     found = cli.get_command(click.Context(cli), name)
     assert found is not None
     return found
 
 
 def choices(command: str, name: str) -> tuple[str, ...]:
-    """Return what an option of a command can be."""
+    """Return the choices of an option."""
     option = next(parameter for parameter in command_of(command).params if parameter.name == name)
     assert isinstance(option.type, click.Choice)
     return tuple(option.type.choices)
 
 
 def chosen(command: str, *words: str) -> dict[str, object]:
-    """Return what a command has understood."""
+    """Return the parameters of a command as it has parsed them."""
     return command_of(command).make_context(command, list(words)).params
 
 
 def test_levels_are_those_of_the_oracle() -> None:
-    """And a user can ask for each."""
+    """The levels of the command line are those of the oracle."""
     assert LEVELS == choices("verify", "level")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_listed_with_its_own_help(name: str) -> None:
-    """The list is shown without loading the commands, from texts that could fall behind theirs."""
+    """The short help in the list of commands is that of the command itself."""
     text = (command_of(name).help or "").partition("\n\n")[0]
 
     assert (name, COMMANDS[name].help) == (command_of(name).name, " ".join(text.split()))
 
 
 def test_the_list_of_commands_is_as_click_writes_it() -> None:
-    """Name and short help, as wide as there is room."""
+    """The list of commands, made without loading them, is that of click."""
     names = cli.context_settings["help_option_names"]
     context = click.Context(cli, info_name="convharness", terminal_width=80, help_option_names=names)
     plain = click.Group("convharness", {name: command_of(name) for name in COMMANDS}, help=cli.help)
@@ -56,12 +56,12 @@ def test_the_list_of_commands_is_as_click_writes_it() -> None:
 
 
 def test_formats_are_those_of_the_reports() -> None:
-    """HTML is a file of its own and belongs to `report` alone, and a comparison to `compare`."""
+    """The formats of the command line are those of the reports."""
     assert set(FORMATS) == {*options.FORMATS, "html", "comparison"}
     assert set(FORMATS) == set(choices("report", "format_name"))
 
 
-def test_what_can_be_chosen_can_be_shown() -> None:
+def test_each_command_offers_formats_that_its_subject_has() -> None:
     """Each command offers only formats that its subject has."""
     lists = [choices(name, "format_name") for name in ("selftest", "doctor", "list")]
 
@@ -71,14 +71,14 @@ def test_what_can_be_chosen_can_be_shown() -> None:
 
 
 @pytest.mark.parametrize(("text", "share"), [("1%", 0.01), ("0.5 %", 0.005), ("0.02", 0.02), (" 2% ", 0.02)])
-def test_a_precision_is_a_share_in_percent_or_not(text: str, share: float) -> None:
-    """As people write it."""
+def test_a_precision_is_a_share_or_a_percentage(text: str, share: float) -> None:
+    """A precision is written as a share or in percent."""
     assert pytest.approx(share) == chosen("time", "--precision", text)["precision"]
 
 
 @pytest.mark.parametrize("text", ["0", "0%", "-1%", "100%", "1", "nan", "%", "some", ""])
-def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
-    """With what would be right."""
+def test_an_invalid_precision_is_refused(text: str) -> None:
+    """The message about an invalid precision shows a right one."""
     with pytest.raises(click.BadParameter) as refused:
         chosen("time", "--precision", text)
 
@@ -87,7 +87,7 @@ def test_a_precision_that_is_no_share_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("command", ["time", "run"])
 def test_how_long_to_measure_is_the_engine_s_own_default(command: str) -> None:
-    """Where nothing is said."""
+    """Budget, precision and cache have the engine's defaults."""
     found, effort = chosen(command), Effort()
 
     assert (effort.budget_s, effort.precision, effort.cache) == (
@@ -110,14 +110,14 @@ def test_how_long_to_measure_is_the_engine_s_own_default(command: str) -> None:
         ("--memory", "nan"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(words: tuple[str, str]) -> None:
-    """Rounds are what there is time for."""
+def test_an_invalid_effort_is_refused(words: tuple[str, str]) -> None:
+    """An invalid or removed option of the effort is refused."""
     with pytest.raises(click.UsageError):
         chosen("time", *words)
 
 
 def test_nothing_is_compared_with_itself() -> None:
-    """Before anything is measured."""
+    """Comparing an implementation with itself is refused before anything is measured."""
     with pytest.raises(click.UsageError) as refused:
         cli.main(["compare", "a.b", "a.b"], standalone_mode=False)
 
@@ -128,22 +128,22 @@ def test_nothing_is_compared_with_itself() -> None:
     ("command", "words"),
     [("track", ("--history",)), ("compare", ("a.b", "c.d", "--markdown")), ("report", ("--output",))],
 )
-def test_that_a_file_can_be_written_is_seen_before_anything_is_measured(
+def test_an_output_path_in_a_missing_folder_is_refused(
     command: str, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """A folder that is not there is told; one that is will do."""
+    """An output path in a missing folder is refused before anything is measured."""
     missing, there = tmp_path / "missing", tmp_path / "table.csv"
-    with pytest.raises(click.BadParameter) as told:
+    with pytest.raises(click.BadParameter) as refused:
         chosen(command, *words, str(missing / "table.csv"))
 
-    assert f"{missing} is no folder; make it first" in told.value.message
+    assert f"{missing} is no folder; make it first" in refused.value.message
     assert there in chosen(command, *words, str(there)).values()
 
 
-def test_a_folder_that_may_not_be_written_to_is_seen_before_anything_is_measured(
+def test_an_output_path_in_a_folder_without_permission_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the system says, which lets root write everywhere."""
+    """An output path in a folder without write permission is refused before anything is measured."""
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
     with pytest.raises(click.BadParameter, match="may not be written to"):
         chosen("track", "--history", str(tmp_path / "table.csv"))
@@ -151,6 +151,6 @@ def test_a_folder_that_may_not_be_written_to_is_seen_before_anything_is_measured
 
 @pytest.mark.parametrize("name", ["history.xlsx", "history"])
 def test_a_history_is_csv_or_parquet(name: str, tmp_path: Path) -> None:
-    """Nothing else is written under another's name."""
+    """A history with another ending than .csv or .parquet is refused."""
     with pytest.raises(click.BadParameter, match=r"end it in \.csv or \.parquet"):
         chosen("track", "--history", str(tmp_path / name))

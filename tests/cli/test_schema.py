@@ -14,14 +14,14 @@ from convharness.runs.schema import record_schema, run_schema
     ("subject", "schema"), [("record", record_schema), ("run", run_schema), ("suite", suite_schema)]
 )
 def test_a_schema_is_printed_as_json(subject, schema) -> None:
-    """And nothing else, so that it can be written to a file."""
+    """`convharness schema` prints the schema as JSON and nothing else."""
     done = CliRunner().invoke(cli, ["schema", subject])
 
     assert json.loads(json.dumps(schema())) == json.loads(done.stdout)
 
 
 def test_an_unknown_subject_is_refused_with_the_known_ones() -> None:
-    """In one line."""
+    """An unknown subject is refused with the known ones."""
     done = CliRunner().invoke(cli, ["schema", "case"])
 
     assert 2 == done.exit_code

@@ -1,4 +1,4 @@
-"""The page on Python: each name of the front door has its section, and every example runs."""
+"""The page on the Python API: each name of the front door has a section, and every example runs."""
 
 import os
 import re
@@ -16,22 +16,22 @@ SECTIONS = {
 
 
 def test_each_name_of_the_front_door_has_a_section():
-    """And nothing else has."""
+    """The sections of the page are the names of the front door."""
     assert sorted(convharness.__all__) == sorted(SECTIONS)
 
 
 def test_each_section_has_an_example():
-    """Which can be run."""
+    """Each section has an example in Python."""
     assert [] == [name for name, text in SECTIONS.items() if not EXAMPLE.search(text)]
 
 
 def test_every_example_runs(tmp_path):
-    """In the order of the page, in one namespace and one empty folder."""
+    """The examples run in the order of the page, in one namespace and one folder."""
     script = "\n".join(EXAMPLE.findall(PAGE))
     (tmp_path / "home").mkdir()
     (tmp_path / "here").mkdir()
     (tmp_path / "page.py").write_text(script, "utf-8")
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")  # what is known of this machine
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")  # with the machine's calibration
     done = subprocess.run(
         [sys.executable, tmp_path / "page.py"],
         cwd=tmp_path / "here",

@@ -1,4 +1,4 @@
-"""The page on the architecture, and the glossary, name what is there."""
+"""The paths, packages and contracts that the architecture page and the glossary name exist."""
 
 import re
 import tomllib
@@ -19,8 +19,8 @@ def contracts():
 
 
 @pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md"])
-def test_every_path_that_a_page_names_is_there(page):
-    """What is written as code and looks like a path of the repository leads to a file or folder."""
+def test_every_path_that_a_page_names_exists(page):
+    """Each path of the repository that a page names exists."""
     named = set(NAMED.findall((ROOT / page).read_text("utf-8")))
     missing = sorted(path for path in named if not (ROOT / path).exists())
 
@@ -28,7 +28,7 @@ def test_every_path_that_a_page_names_is_there(page):
 
 
 def test_packages_are_listed_in_the_order_of_their_contract():
-    """The table of packages and the contract of import-linter have the same rows in the same order."""
+    """The table of packages has the rows of import-linter's contract, in its order."""
     table = re.findall(r"^\| `harness/(\w+)/` \|", PAGE.read_text("utf-8"), re.MULTILINE)
     (layers,) = (one["layers"] for one in contracts() if one["name"] == "packages import downward")
     packages = [name for row in layers for name in row.split(" | ") if (ROOT / "harness" / name).is_dir()]
@@ -37,7 +37,7 @@ def test_packages_are_listed_in_the_order_of_their_contract():
 
 
 def test_every_contract_is_named():
-    """The rule behind a broken import contract is found by the name of the contract."""
+    """The page names each import contract."""
     page = PAGE.read_text("utf-8")
 
     assert [] == [one["name"] for one in contracts() if f'"{one["name"]}"' not in page]

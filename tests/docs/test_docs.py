@@ -1,4 +1,4 @@
-"""The documentation does what it says: commands run, links lead somewhere, tables are whole."""
+"""The documentation is right: its commands run, its links lead to files, its tables are complete."""
 
 import re
 import shlex
@@ -22,12 +22,12 @@ def blocks(page, wanted):
 
 
 def run(command, folder, **keywords):
-    """Run a command in a folder and return what came of it."""
+    """Run a command in a folder, and return the finished process."""
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **keywords)
 
 
-def test_tutorial_runs_as_it_is_written(tmp_path):
-    """Every file of the tutorial is saved and every command run in order, with the exit code it names."""
+def test_the_tutorial_runs_as_written(tmp_path):
+    """The files of the tutorial are saved and its commands run in order, with the exit codes it names."""
     shims = {"convharness": f"{sys.executable} -m convharness", "python": sys.executable}
     for kind, about, text in FENCE.findall((ROOT / "docs/tutorial.md").read_text("utf-8")):
         if kind == "python":
@@ -42,8 +42,8 @@ def test_tutorial_runs_as_it_is_written(tmp_path):
             assert f"exit={done.returncode}" == (about or "exit=0"), f"{line}\n{done.stdout}{done.stderr}"
 
 
-def test_readme_plugin_passes_what_it_supports(tmp_path):
-    """The ten lines of the README are a plugin that passes."""
+def test_the_plugin_of_the_readme_passes(tmp_path):
+    """The plugin of the README passes on the problems that it supports."""
     code = next(
         text for kind, _, text in FENCE.findall((ROOT / "README.md").read_text("utf-8")) if kind == "python"
     )
@@ -55,8 +55,8 @@ def test_readme_plugin_passes_what_it_supports(tmp_path):
     assert (0, 2) == (done.returncode, done.stdout.count(",passed,")), done.stderr
 
 
-def test_suite_guide_is_a_suite(tmp_path):
-    """The examples of the guide to suites, put together, load."""
+def test_the_guide_to_suites_is_a_suite(tmp_path):
+    """The examples of the guide to suites, joined, are a suite that loads."""
     from convharness import load_suite
 
     text = "\n".join(blocks("docs/how-to/write-a-suite.md", "toml"))
@@ -70,28 +70,28 @@ def test_suite_guide_is_a_suite(tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files(page):
-    """Every relative link of a page leads to a file or folder that is there."""
+    """Each relative link of a page leads to a file or folder."""
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8"))
 
     assert [] == [link for link in links if not (page.parent / link).exists()]
 
 
-def test_reference_names_every_column_and_status():
-    """The reference describes all columns of a record and all statuses."""
+def test_the_reference_names_every_column_and_status():
+    """The reference names all columns of a record and all statuses."""
     text = (ROOT / "docs/reference.md").read_text("utf-8")
 
     assert [] == [name for name in (*COLUMNS, *STATUSES) if f"`{name}`" not in text]
 
 
-def test_tables_of_columns_are_as_declared():
-    """`python tools/reference_tables.py` writes them again."""
+def test_the_tables_of_columns_are_up_to_date():
+    """The tables of columns are those that `tools/reference_tables.py` writes."""
     done = run([sys.executable, ROOT / "tools/reference_tables.py", "--check"], ROOT)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_workflow_is_one_that_github_takes():
-    """Its schema, which comes with the checker, knows every key."""
+def test_the_workflow_fits_the_schema_of_github():
+    """The workflow of the guide fits the JSON Schema of GitHub's workflows."""
     path = ROOT / "docs/how-to/convharness.yml"
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

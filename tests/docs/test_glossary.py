@@ -1,4 +1,4 @@
-"""The glossary has a line for each status and package, in alphabetical order, and leads to what is there."""
+"""The glossary has a line for each status and package, in alphabetical order, each with a path."""
 
 import re
 from pathlib import Path
@@ -19,20 +19,20 @@ def terms():
 
 
 @pytest.mark.parametrize("name", [*STATUSES, *PACKAGES])
-def test_glossary_has_a_line_for_each_status_and_package(name):
-    """A status or package is a term, written as code."""
+def test_the_glossary_has_a_line_for_each_status_and_package(name):
+    """Each status and each package is a term, written as code."""
     assert 1 == terms().count(f"`{name}`"), f"docs/glossary.md needs one line for `{name}`"
 
 
 def test_terms_are_in_alphabetical_order():
-    """Capital letters and code are sorted like any other word."""
+    """The terms are in alphabetical order, with capitals and code sorted like other words."""
     found = [term.strip("`").casefold() for term in terms()]
 
     assert sorted(found) == found
 
 
-def test_every_term_says_what_it_means_and_where_it_lives():
-    """Each line has three cells, the last of which is one path."""
+def test_every_term_has_a_meaning_and_a_path():
+    """Each line has a term, a meaning that ends with a full stop, and one path."""
     lines = [line for line in GLOSSARY.read_text("utf-8").splitlines() if line.startswith("| ")][2:]
 
     assert [] == [line for line in lines if not re.fullmatch(r"\| .+ \| .+\. \| `[\w./-]+` \|", line)]

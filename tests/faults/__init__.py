@@ -1,1 +1,1 @@
-"""Hostile plugins, and what becomes of them."""
+"""Hostile plugins, and how the harness reports each of them."""

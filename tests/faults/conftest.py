@@ -1,4 +1,4 @@
-"""What all tests of faults share: nothing may be left behind."""
+"""What all tests of faults share: no process of a test outlives it."""
 
 import os
 import time
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """Fail whatever leaves a process behind."""
+    """Fail the test if a worker that it started still runs after it."""
     before = {one.pid for one in psutil.process_iter()}
     yield
     end = time.monotonic() + 2
@@ -20,7 +20,7 @@ def nothing_is_left() -> Iterator[None]:
 
 
 def _left_since(before: set[int]) -> list[str]:
-    """Return the command lines of new processes that bear the mark of a worker of ours."""
+    """Return the command lines of new processes that carry the mark of a worker of this process."""
     found = []
     for one in psutil.process_iter():
         try:

@@ -1,6 +1,6 @@
-"""A drawer of hostile kernels: each breaks, hangs, cheats or leaves something behind, in its own way.
+"""Hostile kernels: each crashes, hangs, cheats or leaves something behind, in a way of its own.
 
-A plugin file like any other; `test_faults` says what is to become of each.
+This is a plugin file like any other; `test_faults` lists the status and the reason expected for each kernel.
 """
 
 import ctypes
@@ -43,12 +43,12 @@ def shape_of(x, weight):
     )
 
 
-# Ends
+# Kernels that end their process
 
 
 @implementation
 def segmentation_fault(x, weight):
-    """Read where nothing is."""
+    """Read address 0."""
     ctypes.string_at(0)
 
 
@@ -60,38 +60,38 @@ def abort(x, weight):
 
 @implementation
 def illegal_instruction(x, weight):
-    """Use what this processor has not."""
+    """Raise the signal of an instruction that the CPU does not have."""
     os.kill(os.getpid(), signal.SIGILL)
 
 
 @implementation
 def floating_point_exception(x, weight):
-    """Divide by zero in C."""
+    """Raise the signal of an integer division by zero in C."""
     os.kill(os.getpid(), signal.SIGFPE)
 
 
 @implementation
 def exit_at_once(x, weight):
-    """End the process as if all were well."""
+    """End the process with exit code 0."""
     os._exit(0)
 
 
 @implementation
 def exit_politely(x, weight):
-    """Ask Python to end."""
+    """Raise SystemExit."""
     sys.exit(0)
 
 
 @implementation
 def exit_later(x, weight):
-    """End the process from a thread, a little later."""
+    """Return the right output, and end the process from a thread 20 ms later."""
     threading.Timer(0.02, os._exit, [0]).start()
     return right(x, weight)
 
 
 @implementation
 def deep_recursion_in_c(x, weight):
-    """Run out of stack."""
+    """Overflow the stack in C code."""
     sys.setrecursionlimit(10**9)
 
     @ctypes.CFUNCTYPE(None)
@@ -103,7 +103,7 @@ def deep_recursion_in_c(x, weight):
 
 @implementation
 def alarm(x, weight):
-    """Have the system end it by a timer."""
+    """Set a timer whose signal ends the process."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, 0.001)
     time.sleep(1)
@@ -111,11 +111,11 @@ def alarm(x, weight):
 
 @implementation
 def kills_itself(x, weight):
-    """Look like the system's own killer."""
+    """End the process with SIGKILL, as the kernel's out-of-memory killer does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-# Hangs
+# Kernels that hang
 
 
 @implementation
@@ -126,44 +126,44 @@ def sleeps(x, weight):
 
 @implementation
 def spins(x, weight):
-    """Never return, and work hard at it."""
+    """Loop for ever, with full use of one CPU."""
     while True:
         pass
 
 
 @implementation
 def hangs_in_c(x, weight):
-    """Wait in C, with every signal blocked that can be."""
+    """Wait in C, with all signals blocked that can be blocked."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     ctypes.PyDLL(None).sleep(3600)
 
 
 @implementation
 def stops_itself(x, weight):
-    """Stop, as Ctrl-Z does."""
+    """Stop the process, as Ctrl-Z does."""
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
 @implementation
 def dead_lock(x, weight):
-    """Wait for itself."""
+    """Wait for a lock that this thread holds."""
     lock = threading.Lock()
     lock.acquire()
     lock.acquire()
 
 
-# Takes too much
+# Kernels that take too much
 
 
 @implementation
 def memory_of_arrays(x, weight):
-    """Take all the memory there is, in large pieces."""
+    """Allocate all memory, in large arrays."""
     return np.concatenate([np.ones(2**28) for _ in range(2**10)])
 
 
 @implementation
 def memory_in_small_pieces(x, weight):
-    """Take all the memory there is, a little at a time."""
+    """Allocate all memory, in small pieces."""
     kept = []
     while True:
         kept.append(bytearray(2**24))
@@ -171,7 +171,7 @@ def memory_in_small_pieces(x, weight):
 
 @implementation
 def huge_output(x, weight):
-    """Return an array larger than any machine, which costs nothing to make."""
+    """Return an array larger than the memory of any machine, which takes no memory itself."""
     return np.broadcast_to(np.float32(0), (2**20, 2**20, 2**10, 2))
 
 
@@ -180,37 +180,37 @@ def flood(x, weight):
     """Print without end."""
     line = "x" * 10**6
     while True:
-        print(line)  # noqa: T201 it is what it does
+        print(line)  # noqa: T201 printing is the attack
 
 
 @implementation
 def flood_of_bytes(x, weight):
-    """Write what is no text to the very file of stderr, without end."""
+    """Write bytes that are not UTF-8 to the file descriptor of stderr, without end."""
     while True:
         os.write(2, b"\xff\xfe" * 2**15)
 
 
 @implementation
 def many_processes(x, weight):
-    """Start one process after the other."""
+    """Start a million processes, one after the other."""
     for _ in range(10**6):
         subprocess.Popen(["sleep", "60"])
         time.sleep(0.001)
 
 
-# Leaves something behind
+# Kernels that leave something behind
 
 
 @implementation
 def leaves_a_child(x, weight):
-    """Leave a process behind."""
+    """Leave a child process behind."""
     subprocess.Popen(["sleep", "3600"])
     return right(x, weight)
 
 
 @implementation
 def leaves_a_daemon(x, weight):
-    """Leave a process behind that has left the group, and has no parent."""
+    """Leave a process behind in a session of its own, whose parent has ended."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -222,14 +222,14 @@ def leaves_a_daemon(x, weight):
 
 @implementation
 def returns_twice(x, weight):
-    """Make a copy of the process, and return in both."""
+    """Fork the process, and return in both."""
     os.fork()
     return right(x, weight)
 
 
 @implementation
 def goes_on_in_a_thread(x, weight):
-    """Return first, and compute afterwards."""
+    """Return an output, and write it from a thread afterwards."""
     y = np.zeros(shape_of(x, weight), x.dtype)
 
     def work():
@@ -242,14 +242,14 @@ def goes_on_in_a_thread(x, weight):
 
 @implementation
 def leaves_a_child_without_marks(x, weight):
-    """Leave a process behind in a session of its own, with nothing in its environment."""
+    """Leave a child process behind in a session of its own, with an empty environment."""
     subprocess.Popen(["/bin/sleep", "3600"], env={}, start_new_session=True)
     return right(x, weight)
 
 
 @implementation
 def is_traced(x, weight):
-    """Have a child of another session trace this process, so that it cannot be reaped."""
+    """Have a child in another session trace this process, so that it cannot be reaped."""
     own = os.getpid()
     reader, writer = os.pipe()
     if os.fork() == 0:
@@ -264,36 +264,36 @@ def is_traced(x, weight):
 
 @implementation
 def raises_no_unicode(x, weight):
-    """Raise a text that cannot be written."""
+    """Raise an exception whose text cannot be encoded as UTF-8."""
     raise ValueError("lone \ud800")
 
 
 @implementation
 def raises_a_novel(x, weight):
-    """Raise more text than anybody wants to read."""
+    """Raise an exception with ten million characters of text."""
     raise ValueError("x" * 10**7)
 
 
 @implementation
 def closes_stdout_for_good(x, weight):
-    """Take the standard streams away."""
+    """Remove the standard streams of Python."""
     sys.stdout = sys.stderr = None
     return right(x, weight)
 
 
-# Attacks the harness in its own process
+# Kernels that attack the harness's code in their own process
 
 
 @implementation
 def closes_everything(x, weight):
-    """Close every file, the harness's channel among them."""
+    """Close all file descriptors, the harness's channel among them."""
     os.closerange(0, 256)
     return right(x, weight)
 
 
 @implementation
 def closes_everything_and_waits(x, weight):
-    """Close every file, and never return."""
+    """Close all file descriptors, and never return."""
     os.closerange(0, 256)
     time.sleep(3600)
 
@@ -306,7 +306,7 @@ AS_IF_CALLED = {
     "planned": None,
     "called": None,
 }
-"""A reply to the request that the first call is made for."""
+"""A reply to the request for which the first call is made."""
 
 
 def _channels():
@@ -319,7 +319,7 @@ def _channels():
 
 @implementation
 def writes_into_the_channel(x, weight):
-    """Write nonsense where answers go."""
+    """Write nonsense into the harness's channel."""
     for channel in _channels():
         channel.sendall(b"nonsense" * 100)
     return np.zeros(shape_of(x, weight), x.dtype)
@@ -327,7 +327,7 @@ def writes_into_the_channel(x, weight):
 
 @implementation
 def forges_answers(x, weight):
-    """Find the question in the frames above, and answer it before the harness does."""
+    """Find the request in the frames of the callers, and answer it before the harness does."""
     for frame in inspect.getouterframes(inspect.currentframe()):
         nonce = getattr(frame.frame.f_locals.get("question"), "nonce", None)
         if nonce is not None:
@@ -339,14 +339,14 @@ def forges_answers(x, weight):
 
 @implementation
 def announces_a_huge_message(x, weight):
-    """Say that four gigabytes of answer follow."""
+    """Announce an answer of four gigabytes."""
     for channel in _channels():
         channel.sendall(struct.pack("<I", 2**32 - 1))
     return np.zeros(shape_of(x, weight), x.dtype)
 
 
 def _answers_with(reply):
-    """Let the harness in this process answer everything like this."""
+    """Replace the harness's function that sends answers by one that always sends this reply."""
     server = sys.modules["convharness.workers.server"]
     framed = server.framed
     server.framed = lambda answer: framed({"nonce": answer.nonce, "reply": reply})
@@ -354,75 +354,75 @@ def _answers_with(reply):
 
 @implementation
 def says_that_it_passed(x, weight):
-    """Let every later answer be that all is well."""
+    """Make each later answer say that the kernel passed."""
     _answers_with({"type": "Raised", "status": "passed", "reason": "all is well"})
     return right(x, weight)
 
 
 @implementation
 def answers_nonsense(x, weight):
-    """Let every later answer be five."""
+    """Make each later answer the number five."""
     _answers_with(5)
     return right(x, weight)
 
 
 @implementation
 def answers_as_if(x, weight):
-    """Let every later answer be that there are outputs, without any."""
+    """Make each later answer the facts of a first call that never happened."""
     _answers_with(AS_IF_CALLED)
     return right(x, weight)
 
 
 def _replies_to_calls_with(**facts):
-    """Let the harness in this process call nothing any more, and reply that there is such an output."""
-    answers, replies, requests = (
+    """Replace the harness's calls of the kernel by a reply with these facts of an output."""
+    handlers, replies, requests = (
         sys.modules[f"convharness.workers.{name}"]
-        for name in ("answers", "protocol.replies", "protocol.requests")
+        for name in ("request_handlers", "protocol.replies", "protocol.requests")
     )
     if "misfit" in facts:
         facts["misfit"] = replies.Misfit(**facts["misfit"])
     reply = replies.Returned(replies.OutputFacts(**facts))
-    answers._ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
+    handlers._ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
 
 
 @implementation
 def replies_as_if_it_had_called(x, weight):
-    """Let every later request for an output have the reply that belongs to it, without an output."""
+    """Reply to each later request for an output without making one."""
     _replies_to_calls_with()
     return right(x, weight)
 
 
 @implementation
 def replies_with_a_type_that_is_none(x, weight):
-    """Let every later output have a data type that NumPy reads as program text."""
+    """Report a data type for each later output that NumPy would parse as an expression."""
     _replies_to_calls_with(misfit={"shape": (1,), "dtype": "(1,f4"})
     return right(x, weight)
 
 
 @implementation
 def prints_a_verdict(x, weight):
-    """Print that all is well, and do nothing."""
-    print(json.dumps({"status": "passed", "error_u": 0}))  # noqa: T201 it is what it does
+    """Print a verdict that passed, and return zeros."""
+    print(json.dumps({"status": "passed", "error_u": 0}))  # noqa: T201 printing is the attack
     return np.zeros(shape_of(x, weight), x.dtype)
 
 
 @implementation
 def patches_comparisons(x, weight):
-    """Let everything be equal to everything."""
+    """Replace NumPy's comparisons by functions that always agree."""
     np.array_equal = np.allclose = np.testing.assert_allclose = lambda *_, **__: True
     return np.zeros(shape_of(x, weight), x.dtype)
 
 
 @implementation
 def patches_numpy(x, weight):
-    """Take NumPy apart."""
+    """Replace functions and types of NumPy by None."""
     np.ndarray = np.copyto = np.prod = np.ascontiguousarray = None
     return np.zeros(shape_of(x, weight), x.dtype)
 
 
 @implementation
 def patches_the_harness(x, weight):
-    """Replace whatever the harness has loaded here by what does nothing."""
+    """Replace each function of the harness that is loaded here by one that does nothing."""
     for name, module in list(sys.modules.items()):
         if name.startswith("convharness."):
             for key, value in list(vars(module).items()):
@@ -433,7 +433,7 @@ def patches_the_harness(x, weight):
 
 @implementation
 def looks_for_the_answer(x, weight):
-    """Return whatever array in this process has the shape of the output, in the hope that it is it."""
+    """Return the first array in this process that has the shape of the output."""
     shape = shape_of(x, weight)
     frames = [frame.frame for frame in inspect.getouterframes(inspect.currentframe())]
     places = [*gc.get_objects(), *(value for frame in frames for value in frame.f_locals.values())]
@@ -445,7 +445,7 @@ def looks_for_the_answer(x, weight):
 
 @implementation
 def reads_beside_its_input(x, weight):
-    """Look for the answer in the memory that is shared with the harness."""
+    """Return the memory behind the input, which is shared with the harness."""
     whole = x
     while isinstance(whole.base, np.ndarray):
         whole = whole.base
@@ -454,11 +454,11 @@ def reads_beside_its_input(x, weight):
     return whole[start : start + size * x.itemsize].copy().view(x.dtype).reshape(shape_of(x, weight))
 
 
-# Cheats
+# Kernels that cheat
 
 
 class Lazy(np.ndarray):
-    """An array that agrees with everybody."""
+    """An array that is equal to everything."""
 
     def __eq__(self, other):
         return np.ones(self.shape, bool)
@@ -468,7 +468,7 @@ class Lazy(np.ndarray):
 
 @implementation
 def lazy(x, weight):
-    """Return what computes when it is compared."""
+    """Return an array whose comparisons always agree."""
     return np.zeros(shape_of(x, weight), x.dtype).view(Lazy)
 
 
@@ -477,7 +477,7 @@ _OF_REMEMBERS_BY_ADDRESS = {}
 
 @implementation
 def remembers_by_address(x, weight):
-    """Return what it returned for an input at the same place."""
+    """Return the earlier output for an input at the same address."""
     key = (x.ctypes.data, weight.ctypes.data, x.shape, weight.shape, x.dtype)
     if key not in _OF_REMEMBERS_BY_ADDRESS:
         _OF_REMEMBERS_BY_ADDRESS[key] = right(x, weight)
@@ -489,7 +489,7 @@ _OF_STALE_PACKED_WEIGHTS = {}
 
 @implementation
 def stale_packed_weights(x, weight):
-    """Pack weights once for every place in memory."""
+    """Pack the weights once for each address."""
     key = (weight.ctypes.data, weight.shape, weight.dtype)
     return right(x, _OF_STALE_PACKED_WEIGHTS.setdefault(key, weight.copy()))
 
@@ -499,14 +499,14 @@ _OF_GARBAGE_AFTER_A_WHILE = [0]
 
 @implementation
 def garbage_after_a_while(x, weight):
-    """Be right thirty times."""
+    """Return right outputs for thirty calls, and wrong ones afterwards."""
     _OF_GARBAGE_AFTER_A_WHILE[0] += 1
     return right(x, weight) * (1 if _OF_GARBAGE_AFTER_A_WHILE[0] <= 30 else 2)
 
 
 @implementation
 def raises_in_one_layer(x, weight):
-    """Refuse input that is not finite."""
+    """Raise an exception for input that is not finite."""
     if not np.isfinite(x).all():
         raise ValueError("not finite")
     return right(x, weight)
@@ -519,30 +519,30 @@ class _SilentError(BaseException):
 
 @implementation
 def raises_what_cannot_be_told(x, weight):
-    """Raise what fails to say what it is."""
+    """Raise an exception whose text raises another one."""
     raise _SilentError
 
 
 @implementation
 def returns_objects(x, weight):
-    """Return numbers that are Python's."""
+    """Return an array of Python objects."""
     return np.zeros(shape_of(x, weight), object)
 
 
 @implementation
 def returns_records(x, weight):
-    """Return numbers with names."""
+    """Return a structured array."""
     return np.zeros(shape_of(x, weight), [("a", "f4"), ("b", "f4")])
 
 
 @implementation
 def changes_the_process(x, weight):
-    """Change what everybody shares."""
+    """Change the environment of the process."""
     os.environ["OMP_NUM_THREADS"] = "64"
     return right(x, weight)
 
 
-# Cheats that only the stopwatch can see: right, until it is timed
+# Kernels that are right when they are judged and cheat when they are timed: only the stopwatch can see it
 
 
 _OF_REMEMBERS_BY_CONTENT = {}
@@ -550,7 +550,7 @@ _OF_REMEMBERS_BY_CONTENT = {}
 
 @implementation
 def remembers_by_content(x, weight):
-    """Compute once for every input there ever was."""
+    """Compute the output once for each input."""
     key = (hash(x.tobytes()), hash(weight.tobytes()), x.shape, weight.shape)
     if key not in _OF_REMEMBERS_BY_CONTENT:
         time.sleep(0.002)
@@ -563,7 +563,7 @@ _OF_LAZY_WHEN_WARM = [0]
 
 @implementation
 def lazy_when_warm(x, weight):
-    """Do nothing once it has been called as often as only a stopwatch calls."""
+    """Return zeros after more calls than judging makes."""
     _OF_LAZY_WHEN_WARM[0] += 1
     return right(x, weight) if _OF_LAZY_WHEN_WARM[0] < 90 else np.zeros(shape_of(x, weight), x.dtype)
 
@@ -573,7 +573,7 @@ _OF_SLOWS_THE_CLOCK = []
 
 @implementation
 def slows_the_clock(x, weight):
-    """Find the stopwatch, and let it run slowly."""
+    """Replace the stopwatch's clock by one that runs 100 times slower."""
     if not _OF_SLOWS_THE_CLOCK:
         for one in gc.get_objects():
             if type(one).__name__ in ("Stopwatch", "LocalRival"):
@@ -590,7 +590,7 @@ _OF_WORKS_BEHIND_THE_CLOCK = [0]
 
 @implementation
 def works_behind_the_clock(x, weight):
-    """Return at once, and let a thread do the work when nobody looks."""
+    """Return at once, and compute the output in a thread later."""
     _OF_WORKS_BEHIND_THE_CLOCK[0] += 1
     if _OF_WORKS_BEHIND_THE_CLOCK[0] < 90:
         return right(x, weight)
@@ -610,7 +610,7 @@ _OF_REMEMBERS_A_LITTLE = [None, 0, None]
 
 @implementation
 def remembers_a_little(x, weight):
-    """Know an input by its place and its corners, and compute for as long as a check would call."""
+    """Recognise an input by its address and its corners, and compute only for its first twelve calls."""
     key = (x.ctypes.data, weight.ctypes.data, x.shape, weight.shape, x.flat[0], x.flat[-1], weight.flat[0])
     if key != _OF_REMEMBERS_A_LITTLE[0]:
         _OF_REMEMBERS_A_LITTLE[:2] = [key, 0]
@@ -626,7 +626,7 @@ _OF_FILLS_THE_NEWEST = [0, None]
 
 @implementation
 def fills_the_newest(x, weight):
-    """Let one thread do the work for whichever output is the newest."""
+    """Have one thread fill the output that was returned last."""
     _OF_FILLS_THE_NEWEST[0] += 1
     if _OF_FILLS_THE_NEWEST[0] < 90:
         return right(x, weight)
@@ -651,7 +651,7 @@ def _stopwatches():
 
 @implementation
 def sleeps_behind_a_slow_clock(x, weight):
-    """Let the clock run slowly, and sleep instead of working, which costs no processor."""
+    """Slow the clock down, and sleep instead of working, which takes no CPU time."""
     for one in _stopwatches():
         one._clock = lambda: time.perf_counter() / 1000
     time.sleep(0.003)
@@ -663,7 +663,7 @@ _OF_HIDES_IN_SHORT_SAMPLES = []
 
 @implementation
 def hides_in_short_samples(x, weight):
-    """Be slow once, so that one call fills a sample; then hide behind what a request takes by itself."""
+    """Be slow once, so that one call fills a sample; then sleep for less time than a request takes."""
     if not _OF_HIDES_IN_SHORT_SAMPLES and _stopwatches():
         _OF_HIDES_IN_SHORT_SAMPLES.extend(_stopwatches())
         for one in _OF_HIDES_IN_SHORT_SAMPLES:
@@ -683,7 +683,7 @@ def _almost_still():
 
 @implementation
 def runs_ahead(x, weight):
-    """Let the clock stand still, so that endless calls would be needed for a sample."""
+    """Make the clock stand almost still, so that a sample would need endless calls."""
     for one in _stopwatches():
         one._clock = _almost_still
     time.sleep(0.001)
@@ -691,7 +691,7 @@ def runs_ahead(x, weight):
 
 
 def _leave_to_the_look(work):
-    """Have the stopwatch do the work when it is asked for an output; say whether there is one."""
+    """Make the stopwatch do the work when it is asked for an output; return whether there is a stopwatch."""
     for one in _stopwatches():
         if not hasattr(one, "_honest_look"):
             one._honest_look = one._look
@@ -701,7 +701,7 @@ def _leave_to_the_look(work):
 
 
 def _toil():
-    """Keep a processor busy for a while."""
+    """Use one CPU for 20 ms."""
     end = time.process_time() + 0.02
     while time.process_time() < end:
         pass
@@ -709,7 +709,7 @@ def _toil():
 
 @implementation
 def works_when_it_is_looked_at(x, weight):
-    """Have the stopwatch do the work when it is asked for the output."""
+    """Make the stopwatch do the work when it is asked for the output."""
 
     def work():
         _toil()
@@ -723,7 +723,7 @@ _OF_WORKS_WHEN_NEW_INPUT_IS_LOOKED_AT = {}
 
 @implementation
 def works_when_new_input_is_looked_at(x, weight):
-    """Do the work when the output is asked for, and remember it by the input, so that the next is quick."""
+    """Do the work when the output is asked for, and remember the output by the input."""
 
     def work():
         key = x.tobytes()
@@ -740,7 +740,7 @@ _OF_RAISES_AFTER_A_WHILE = [0, 0]
 
 @implementation
 def raises_after_a_while(x, weight):
-    """Give up when it is called for the hundredth time on one input, which nobody does who judges it."""
+    """Raise an exception after 100 calls on one input, which judging never makes."""
     calls, before = _OF_RAISES_AFTER_A_WHILE
     calls = calls + 1 if before == x.ctypes.data else 1
     _OF_RAISES_AFTER_A_WHILE[:] = calls, x.ctypes.data

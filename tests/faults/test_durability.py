@@ -1,4 +1,4 @@
-"""Records survive: kills, torn lines, full disks, strangers in the results folder, two runs at once."""
+"""Records survive kills, torn lines, full disks, other writers in the results folder, two runs at once."""
 
 import errno
 import json
@@ -30,7 +30,7 @@ def nothing(x, weight):
 
 
 def record(width: int = 4) -> Record:
-    """Return a record of a plugin that does nothing."""
+    """Return a record of a plugin that does nothing, on an input of some width."""
     return Record("suite", case_of(f"c2h4w{width}-o2k3"), declared(nothing), Verdict("passed"), None)
 
 
@@ -48,7 +48,7 @@ def cases(folder: Path) -> list[str]:
 
 
 def test_a_run_that_is_killed_goes_on_to_the_same_records(tmp_path: Path) -> None:
-    """At any moment, more than once, and each record once."""
+    """A run that is killed and resumed at random moments ends with the records of an undisturbed run."""
     found = kill_and_resume(tmp_path, 3, random.Random(1), TINY)
 
     assert "equal" == found["verdict"]
@@ -57,7 +57,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_records(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_says_how_to_go_on(jobs: str, tmp_path: Path) -> None:
-    """With what there is, in the exit code of interrupts, without a traceback, and leaving nobody behind."""
+    """An interrupt keeps the records, exits with 130, names the command that resumes, and ends workers."""
     words = ("verify", "--suite", "smoke", "-k", "python_loops.*", "--results", str(tmp_path), "-j", jobs)
     process = subprocess.Popen(
         [sys.executable, "-c", START, *words], stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -76,7 +76,7 @@ def test_an_interrupt_says_how_to_go_on(jobs: str, tmp_path: Path) -> None:
 
 
 def left_by(pid: int) -> list[psutil.Process]:
-    """Return what is still there, some seconds later, of the session that a process had started."""
+    """Return the processes of the session of `pid` that still run some seconds later."""
     end = time.monotonic() + 5
     while (left := [one for one in psutil.process_iter() if started_by(pid, one)]) and time.monotonic() < end:
         time.sleep(0.05)
@@ -84,7 +84,7 @@ def left_by(pid: int) -> list[psutil.Process]:
 
 
 def started_by(pid: int, process: psutil.Process) -> bool:
-    """Say whether a process belongs to the session that another has started."""
+    """Return whether a process that runs belongs to the session of another."""
     try:
         return os.getsid(process.pid) == pid and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
@@ -92,7 +92,7 @@ def started_by(pid: int, process: psutil.Process) -> bool:
 
 
 def test_a_line_that_was_cut_off_is_judged_again(command: Command, tmp_path: Path) -> None:  # noqa: F811
-    """What was in flight is lost, and nothing else."""
+    """Resuming drops a line that was cut off, judges its case again and keeps the lines before it."""
     done = command(*TINY, "--format", "json")
     (folder,) = (tmp_path / "results" / "runs").iterdir()
     file = folder / "records.jsonl"
@@ -108,7 +108,7 @@ def test_a_line_that_was_cut_off_is_judged_again(command: Command, tmp_path: Pat
 
 
 def test_a_run_that_is_complete_is_only_shown(command: Command) -> None:  # noqa: F811
-    """There is nothing to go on with."""
+    """Resuming a complete run prints its records and judges nothing."""
     done = command(*TINY, "--format", "json")
     again = command("run", "--resume", "--format", "json")
 
@@ -116,16 +116,16 @@ def test_a_run_that_is_complete_is_only_shown(command: Command) -> None:  # noqa
     assert "is complete" in "\n".join(again.err)
 
 
-def test_without_a_run_to_go_on_with_a_new_one_begins(command: Command) -> None:  # noqa: F811
-    """So that a script may say `--resume` from the first."""
+def test_resuming_without_an_interrupted_run_starts_a_new_one(command: Command) -> None:  # noqa: F811
+    """`--resume` starts a new run where none was interrupted, and says so."""
     done = command(*TINY, "--resume", "--format", "json")
 
     assert 0 == done.code
     assert "there is no run to go on with; this is a new one" in "\n".join(done.err)
 
 
-def test_other_settings_are_another_run(command: Command) -> None:  # noqa: F811
-    """Records of two kinds do not belong together."""
+def test_a_run_is_not_resumed_with_other_settings(command: Command) -> None:  # noqa: F811
+    """Resuming with another level is refused, and the message names both levels."""
     command(*TINY)
     again = command(*TINY, "--level", "quick", "--resume")
 
@@ -134,7 +134,7 @@ def test_other_settings_are_another_run(command: Command) -> None:  # noqa: F811
 
 
 def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
-    """The second is told to wait."""
+    """A second writer of a run is refused while the first is open."""
     writer, _ = begun(tmp_path, record())
 
     with pytest.raises(ResultsError, match="is being written by another process"):
@@ -144,7 +144,7 @@ def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
 
 
 def test_two_runs_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
-    """Even if they start in the same second."""
+    """Runs that start in the same second get folders of their own."""
     writers = [begun(tmp_path, record(4 + index))[0] for index in range(3)]
     for writer in writers:
         with writer:
@@ -159,7 +159,7 @@ def _append_a_forged_record(file: Path) -> None:
         lines.write(json.dumps(forged).encode() + b"\n")
 
 
-STRANGERS = {
+OTHER_WRITERS = {
     "appends": _append_a_forged_record,
     "empties": lambda file: os.truncate(file, 0),
     "removes": lambda file: file.unlink(),
@@ -177,10 +177,10 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("act", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("act", OTHER_WRITERS.values(), ids=OTHER_WRITERS)
 @pytest.mark.parametrize("when", ["before the last record", "after it"])
-def test_records_that_a_stranger_changed_are_put_back(when: str, act, tmp_path: Path) -> None:
-    """A kernel may write into the results folder, to no effect."""
+def test_records_that_another_process_changed_are_restored(when: str, act, tmp_path: Path) -> None:
+    """A run restores its files after another process has changed, replaced or removed them."""
     writer, file = begun(tmp_path, record(4), record(5))
     with writer:
         if when == "after it":
@@ -198,8 +198,8 @@ def test_records_that_a_stranger_changed_are_put_back(when: str, act, tmp_path: 
     )
 
 
-def test_a_kernel_that_writes_into_the_results_is_told_of(command: Command, tmp_path: Path) -> None:  # noqa: F811
-    """While the run goes on."""
+def test_a_kernel_that_writes_into_the_results_is_reported(command: Command, tmp_path: Path) -> None:  # noqa: F811
+    """A run warns when a kernel writes into the results folder, and keeps all of its records."""
     path = tmp_path / "forger.py"
     path.write_text(
         "from pathlib import Path\nfrom convharness import implementation\n\n"
@@ -223,7 +223,7 @@ def test_a_kernel_that_writes_into_the_results_is_told_of(command: Command, tmp_
 
 
 def test_a_full_disk_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not half a line more; and the message says how to go on."""
+    """A full disk leaves no part of the new line in the file, and the message says how to resume."""
     writer, file = begun(tmp_path, record(4))
     whole = file.read_bytes()
     write = os.write
@@ -241,16 +241,16 @@ def test_a_full_disk_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.
     assert f"No space left on device; what was judged before is kept; {again}" in str(refused.value)
 
 
-def test_a_really_full_disk_is_one_line(command: Command) -> None:  # noqa: F811
-    """Where even the folder cannot be made."""
+def test_a_results_folder_that_cannot_be_made_is_reported_in_one_line(command: Command) -> None:  # noqa: F811
+    """A results folder that cannot be made ends the command with exit code 2 and without a traceback."""
     done = command(*TINY, "--results", "/proc/results")
 
     assert 2 == done.code
     assert "Traceback" not in done.err
 
 
-def test_a_damaged_line_is_not_written_after(tmp_path: Path) -> None:
-    """Somebody has to look at it first."""
+def test_a_run_with_a_damaged_line_is_not_written_to(tmp_path: Path) -> None:
+    """A run with a damaged line is not opened for writing, and the message names the line."""
     writer, file = begun(tmp_path, record(4))
     with writer:
         pass
@@ -260,8 +260,8 @@ def test_a_damaged_line_is_not_written_after(tmp_path: Path) -> None:
         RunWriter(tmp_path, writer.run, again=True)
 
 
-def test_a_run_is_found_by_name_and_the_latest_without(tmp_path: Path) -> None:
-    """And there may be none."""
+def test_an_interrupted_run_is_found_by_its_name_or_as_the_latest(tmp_path: Path) -> None:
+    """The interrupted run of a folder is found by its name, as `latest` or without a name, or is None."""
     assert interrupted_run(None, tmp_path) is None
     writer, _ = begun(tmp_path, record())
 

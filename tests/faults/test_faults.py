@@ -88,14 +88,14 @@ TIMED_ENDS = {
 
 @pytest.fixture(scope="module")
 def drawer() -> dict[str, Implementation]:
-    """Return the drawer's kernels by name; nothing of it is loaded here."""
+    """Return the hostile kernels by name; their file is not imported in this process."""
     registry = examined(DRAWER, "file", "drawer")
     assert () == registry.broken
     return {one.name.removeprefix("drawer."): one for one in registry.implementations}
 
 
 def records_of(*implementations: Implementation, timed: bool = False) -> list[Record]:
-    """Return what a run has to say of some implementations on one case."""
+    """Return the records of some implementations on one case."""
     settings = Settings(
         level="standard",
         timeout_s=1.0,
@@ -106,14 +106,16 @@ def records_of(*implementations: Implementation, timed: bool = False) -> list[Re
     return list(run([Suite("faults", (CASE,))], implementations, settings))
 
 
-def test_the_drawer_has_no_kernel_that_nobody_expects(drawer: dict[str, Implementation]) -> None:
-    """Each is told what becomes of it."""
+def test_each_hostile_kernel_has_an_expected_status(drawer: dict[str, Implementation]) -> None:
+    """The lists of expected statuses name exactly the kernels of the file."""
     assert sorted({**ENDS, **TIMED_ENDS}) == sorted(drawer)
 
 
 @pytest.mark.parametrize("name", {**ENDS, **TIMED_ENDS})
-def test_what_becomes_of_it(name: str, drawer: dict[str, Implementation]) -> None:
-    """A status of its own with a reason, while who comes next is judged as ever."""
+def test_a_hostile_kernel_gets_its_own_status_and_reason(
+    name: str, drawer: dict[str, Implementation]
+) -> None:
+    """A hostile kernel gets its status and reason, and the kernel judged after it passes."""
     good = discover().select(["numpy_arrays.tensordot"])
     record, other = records_of(drawer[name], *good, timed=name in TIMED_ENDS)
 
@@ -122,16 +124,16 @@ def test_what_becomes_of_it(name: str, drawer: dict[str, Implementation]) -> Non
     assert reason in (record.verdict.reason or "")
 
 
-def test_what_it_printed_is_in_its_record(drawer: dict[str, Implementation]) -> None:
-    """The end of it, where it failed; for a crash that is where the crash was."""
+def test_the_record_of_a_failed_kernel_has_what_it_printed(drawer: dict[str, Implementation]) -> None:
+    """The record of a kernel that failed has the end of its output, and the place of a crash."""
     forged, crashed = records_of(drawer["prints_a_verdict"], drawer["segmentation_fault"])
 
     assert (forged.verdict.printed or "").endswith('{"status": "passed", "error_u": 0}')
     assert "segmentation_fault" in (crashed.verdict.printed or "")
 
 
-def test_a_kernel_that_hangs_is_not_waited_for_for_ever(drawer: dict[str, Implementation]) -> None:
-    """After three times it is not tried again."""
+def test_a_kernel_that_hangs_three_times_is_not_called_again(drawer: dict[str, Implementation]) -> None:
+    """A kernel that timed out three times is recorded as a timeout without another call."""
     cases = tuple(case_of(f"n1c1h{size}w6-o1k3") for size in (5, 6, 7, 8, 9))
     settings = Settings(timeout_s=0.3)
     records = list(run([Suite("faults", cases)], [drawer["sleeps"]], settings))
@@ -152,10 +154,10 @@ IMPORTS = {
 
 
 @pytest.mark.parametrize(("text", "reason"), IMPORTS.values(), ids=IMPORTS)
-def test_a_file_may_be_hostile_too(
+def test_a_hostile_plugin_file_is_a_broken_plugin(
     text: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not imported here, and says why it is not there."""
+    """A file that hangs, crashes or floods on import is a broken plugin with the reason."""
     if text == IMPORTS["hangs"][0]:
         monkeypatch.setattr("convharness.workers.pool.EXAMINED_S", 1.0)
     path = tmp_path / "hostile.py"
@@ -169,7 +171,7 @@ def test_a_file_may_be_hostile_too(
 def test_a_file_of_the_working_folder_shadows_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers start isolated."""
+    """A file in the working folder does not replace a module that workers import."""
     for name in ("numpy.py", "json.py", "socket.py", "msgspec.py"):
         (tmp_path / name).write_text("raise SystemExit('shadowed')\n", "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -179,7 +181,7 @@ def test_a_file_of_the_working_folder_shadows_nothing(
 
 
 def test_a_condition_that_ends_its_process_is_a_crash(tmp_path: Path) -> None:
-    """`when=` is the plugin's code, and runs where the plugin does."""
+    """A `when=` that ends its process is recorded as a crash of the implementation."""
     path = tmp_path / "conditional.py"
     path.write_text(
         "import os\nfrom convharness import implementation\n\n"
@@ -196,8 +198,8 @@ def test_a_condition_that_ends_its_process_is_a_crash(tmp_path: Path) -> None:
     )
 
 
-def test_no_shared_memory_has_a_name() -> None:
-    """What has no name is gone with the last process that holds it."""
+def test_shared_memory_has_no_name() -> None:
+    """A run leaves no file in /dev/shm, since its shared memory has no name."""
     before = set(os.listdir("/dev/shm"))  # noqa: PTH208
     records_of(*discover().select(["numpy_arrays.tensordot"]))
 
@@ -205,7 +207,7 @@ def test_no_shared_memory_has_a_name() -> None:
 
 
 def test_a_failure_that_needs_other_problems_before_it_says_so(tmp_path: Path) -> None:
-    """Whoever runs its command alone sees it pass; where it fails alone too, that is what is recorded."""
+    """The reason of a failure that a new process does not repeat says that earlier problems matter."""
     path = tmp_path / "late.py"
     path.write_text(
         "import numpy as np\nfrom convharness import implementation\n\nseen = set()\n\n\n"
@@ -223,8 +225,8 @@ def test_a_failure_that_needs_other_problems_before_it_says_so(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads_are_limited_before_libraries_load_and_looked_at_afterwards(threads: int) -> None:
-    """Those of every pool in the worker."""
+def test_threads_are_limited_before_libraries_load_and_checked_afterwards(threads: int) -> None:
+    """A verdict lists the thread pools of the worker, each with the number of threads asked for."""
     chosen = discover().select(["numpy_arrays.tensordot", "pytorch.native"])
     records = list(run([Suite("faults", (CASE,))], chosen, Settings(threads=threads)))
 
@@ -232,10 +234,10 @@ def test_threads_are_limited_before_libraries_load_and_looked_at_afterwards(thre
     assert [1, 1] <= [len(record.verdict.traits["pools"]) for record in records]
 
 
-def test_more_implementations_than_workers_are_kept_are_judged_and_timed_all_the_same(
+def test_more_implementations_than_kept_workers_are_all_judged_and_timed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Those that hold something stay; of the others one goes."""
+    """A pool that keeps fewer workers than there are implementations judges and times all of them."""
     monkeypatch.setattr("convharness.workers.pool._MOST", 2)
     chosen = discover().select(["numpy_arrays.*"])
     settings = Settings(level="quick", timed=True, effort=Effort(budget_s=0.01))
@@ -245,8 +247,8 @@ def test_more_implementations_than_workers_are_kept_are_judged_and_timed_all_the
     assert 2 * len(chosen) == sum(record.measurement is not None for record in records)
 
 
-def test_a_worker_has_no_library_but_its_own(tmp_path: Path) -> None:
-    """Their thread pools would disturb it."""
+def test_a_worker_has_only_the_libraries_of_its_plugin(tmp_path: Path) -> None:
+    """A worker imports no library that its plugin does not import."""
     path = tmp_path / "nosy.py"
     path.write_text(
         "import sys\nfrom convharness import implementation\n\n\n"
@@ -259,8 +261,8 @@ def test_a_worker_has_no_library_but_its_own(tmp_path: Path) -> None:
     assert "RuntimeError: []" == record.verdict.reason
 
 
-def test_a_module_that_answers_for_the_harness_gets_nowhere(tmp_path: Path) -> None:
-    """Even if it does so before anything is asked."""
+def test_a_plugin_that_answers_for_the_harness_breaks_the_contract(tmp_path: Path) -> None:
+    """A plugin that replaces the replies of its worker on import is refused with an unexpected reply."""
     path = tmp_path / "usurper.py"
     path.write_text(
         "import sys\nimport numpy as np\nfrom convharness import implementation\n\n"
@@ -278,8 +280,8 @@ def test_a_module_that_answers_for_the_harness_gets_nowhere(tmp_path: Path) -> N
     assert "unexpected reply" in (record.verdict.reason or "")
 
 
-def test_a_condition_that_knows_its_own_problems_only_spoils_nothing(tmp_path: Path) -> None:
-    """The oracle asks about others, too."""
+def test_a_condition_that_raises_on_problems_of_the_oracle_does_no_harm(tmp_path: Path) -> None:
+    """A `when=` that raises on problems which only the oracle asks about does not make the verdict fail."""
     path = tmp_path / "tuned.py"
     path.write_text(
         "import numpy as np\nfrom convharness import implementation\n\nTUNED = {5: 1, 6: 2}\n\n\n"
@@ -294,8 +296,8 @@ def test_a_condition_that_knows_its_own_problems_only_spoils_nothing(tmp_path: P
     assert ["passed", "passed"] == [record.verdict.status for record in records]
 
 
-def test_what_a_plugin_cleans_up_at_the_end_is_cleaned_up(tmp_path: Path) -> None:
-    """Workers end politely, if they can."""
+def test_a_worker_runs_the_exit_handlers_of_its_plugin(tmp_path: Path) -> None:
+    """A worker runs the exit handlers that its plugin registered."""
     path, left = tmp_path / "tidy.py", tmp_path / "left"
     path.write_text(
         "import atexit, pathlib\nimport numpy as np\nfrom convharness import implementation\n\n"
@@ -322,10 +324,10 @@ def test_what_a_plugin_cleans_up_at_the_end_is_cleaned_up(tmp_path: Path) -> Non
         ("os._exit(3)", "crashed", "ended its own process, with exit code 3"),
     ],
 )
-def test_what_ends_a_process_at_the_edge_of_memory_is_named(
+def test_a_crash_at_the_end_of_an_input_says_whether_it_read_beyond(
     ending: str, status: str, reason: str, tmp_path: Path
 ) -> None:
-    """A signal is what reading beyond an input looks like; a process that ends itself has read nothing."""
+    """The reason names reading beyond an input after a signal, and not after an exit of the process."""
     path = tmp_path / "edgy.py"
     path.write_text(
         "import mmap, os, signal\nimport numpy as np\nfrom convharness import implementation\n\n\n"

@@ -1,4 +1,4 @@
-"""Processes that nobody has used: copies of templates, what they share, and what becomes of them."""
+"""Fresh worker processes as copies of templates: what they share, and how their failures are reported."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from convharness.workers import Limits, WorkerPool, examined
 PROBLEM = Problem.parse("n1c1h2w2-o1k1-float64")
 OPERANDS = timed_integers(PROBLEM, 0)
 
-TELLING = '''"""Kernels that say in their output what they know of their process, or end it."""
+TELLING = '''"""Kernels that return a fact about their process as their output, or end it."""
 
 import ctypes, os, signal, subprocess, sys, threading, time, zlib
 
@@ -169,7 +169,7 @@ Kernels = Callable[..., Implementation]
 
 @pytest.fixture
 def kernel(write_plugin: Write) -> Kernels:
-    """Return a function that returns a kernel of the file, whose `first` lines are run when it is loaded."""
+    """Return a function that returns a kernel of the file, which runs the lines `first` when it is loaded."""
     known: dict[str, dict[str, Implementation]] = {}
 
     def of(name: str, first: str = "") -> Implementation:
@@ -184,21 +184,21 @@ def kernel(write_plugin: Write) -> Kernels:
 
 @contextmanager
 def pool_of(*implementations: Implementation, generations: int = 1, **how: object) -> Iterator[WorkerPool]:
-    """Give a pool with templates of some implementations."""
+    """Yield a pool with templates of some implementations."""
     with WorkerPool(**how) as pool:
         pool.prepare(implementations, generations)
         yield pool
 
 
-def told(host: Host) -> int:
-    """Return what a kernel says in its output."""
+def output_of(host: Host) -> int:
+    """Return the number that a kernel returns as its output."""
     y = host.bind(PROBLEM, OPERANDS).output().y
     assert y is not None
     return int(y.flat[0])
 
 
 def state_of(pid: int) -> str:
-    """Return the state of a process: R, S, T, Z and so on, or nothing where it has gone."""
+    """Return the state of a process, such as R, S, T or Z, or an empty text when it has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -212,7 +212,7 @@ def states_of(pid: int) -> set[str]:
 
 
 def until(is_so: Callable[[], bool]) -> bool:
-    """Wait until something is so, for the system needs a moment; say whether it is."""
+    """Wait for up to five seconds until a condition holds, and return whether it does."""
     end = time.monotonic() + 5
     while not (so := is_so()) and time.monotonic() < end:
         time.sleep(0.002)
@@ -220,7 +220,7 @@ def until(is_so: Callable[[], bool]) -> bool:
 
 
 def is_gone(pid: int) -> bool:
-    """Say whether a process has ended, or will do so at once; who its parent is may not have looked yet."""
+    """Return whether a process has ended, or ends soon; a zombie counts as ended."""
     return until(lambda: state_of(pid) in ("", "Z"))
 
 
@@ -228,11 +228,11 @@ def is_gone(pid: int) -> bool:
 
 
 def test_copies_have_processes_of_their_own_and_a_common_parent(kernel: Kernels) -> None:
-    """Which is their template, and not us."""
+    """Copies are processes of their own with one parent, the template, which is not this process."""
     process, parent = kernel("process"), kernel("parent")
     with pool_of(process, parent) as pool, pool.fresh_hosts(0) as host:
-        processes = [told(host(process)) for _ in range(3)]
-        parents = {told(host(parent)) for _ in range(2)}
+        processes = [output_of(host(process)) for _ in range(3)]
+        parents = {output_of(host(parent)) for _ in range(2)}
 
     assert 3 == len(set(processes))
     assert 1 == len(parents)
@@ -240,34 +240,40 @@ def test_copies_have_processes_of_their_own_and_a_common_parent(kernel: Kernels)
 
 
 def test_copies_have_memory_of_their_own(kernel: Kernels) -> None:
-    """What one has done the others do not know, nor does the template."""
+    """A copy sees no change that another copy made in its memory."""
     one = kernel("counts")
     with pool_of(one) as pool:
         with pool.fresh_hosts(0) as host:
             first, second = host(one), host(one)
-            found = [told(first), told(first), told(second), told(first), told(second)]
+            found = [
+                output_of(first),
+                output_of(first),
+                output_of(second),
+                output_of(first),
+                output_of(second),
+            ]
         with pool.fresh_hosts(0) as host:
-            found.append(told(host(one)))
+            found.append(output_of(host(one)))
 
     assert [1, 2, 1, 3, 2, 1] == found
 
 
 def test_generations_have_templates_of_their_own(kernel: Kernels) -> None:
-    """The same at every time that a generation comes round, however often they are prepared."""
+    """A generation has one template of its own, which further preparing does not replace."""
     one = kernel("parent")
     found = []
     with pool_of(one, generations=2) as pool:
         for generation in (0, 1, 0, 1):
             pool.prepare([one], 2)
             with pool.fresh_hosts(generation) as host:
-                found.append(told(host(one)))
+                found.append(output_of(host(one)))
 
     assert found[:2] == found[2:]
     assert 2 == len(set(found))
 
 
 def test_a_file_is_loaded_once_for_all_copies_of_a_generation(kernel: Kernels, tmp_path: Path) -> None:
-    """And all of its kernels have the same template; those who examined it were before."""
+    """A generation loads a plugin file once, for all copies of all of its kernels."""
     path = tmp_path / "loaded"
     first = f"open({str(path)!r}, 'a').write('x')"
     counts, process = kernel("counts", first), kernel("process", first)
@@ -275,18 +281,18 @@ def test_a_file_is_loaded_once_for_all_copies_of_a_generation(kernel: Kernels, t
     with pool_of(counts, process, generations=3) as pool:
         for generation in (0, 1, 2, 0):
             with pool.fresh_hosts(generation) as host:
-                assert (1, True) == (told(host(counts)), told(host(process)) > 0)
+                assert (1, True) == (output_of(host(counts)), output_of(host(process)) > 0)
 
     assert "xxx" == path.read_text("ascii")
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_copy_has_as_many_threads_as_it_is_given(threads: int, kernel: Kernels) -> None:
-    """Its template has one, since a process that has more cannot be copied."""
+    """A copy gets the number of threads asked for, while its template has a single thread."""
     one = kernel("parent")
     with pool_of(one, threads=threads) as pool, pool.fresh_hosts(0) as host:
         new = host(one)
-        parent = told(new)
+        parent = output_of(new)
         pools = set(new.pools().values())
         of_the_template = len(list(Path(f"/proc/{parent}/task").iterdir()))
 
@@ -294,7 +300,7 @@ def test_a_copy_has_as_many_threads_as_it_is_given(threads: int, kernel: Kernels
 
 
 def test_a_library_is_loaded_by_the_template(write_plugin: Write) -> None:
-    """PyTorch, which takes a second, and starts no threads until it works."""
+    """A template loads the lazy library of its plugin, so that copies need not."""
     text = (
         "import os\nfrom convharness import implementation, lazy_import\n\ntorch = lazy_import('torch')\n\n\n"
         "@implementation(arrays='torch')\ndef parent(x, weight):\n"
@@ -302,7 +308,7 @@ def test_a_library_is_loaded_by_the_template(write_plugin: Write) -> None:
     )
     (one,) = examined(write_plugin(text, "lazy.py"), "file", "lazy").implementations
     with pool_of(one) as pool, pool.fresh_hosts(0) as host:
-        parent = told(host(one))
+        parent = output_of(host(one))
         maps = Path(f"/proc/{parent}/maps").read_text("utf-8")
 
     assert parent != os.getpid()
@@ -310,7 +316,7 @@ def test_a_library_is_loaded_by_the_template(write_plugin: Write) -> None:
 
 
 def test_parts_of_a_library_are_loaded_by_the_template_too(write_plugin: Write) -> None:
-    """What a file names but has not used yet: nobody's first call imports anything."""
+    """A template loads a submodule that its plugin names lazily, so that no first call imports it."""
     text = (
         "import sys\nimport numpy as np\nfrom convharness import implementation, lazy_import\n\n"
         "ndimage = lazy_import('scipy.ndimage')\n\n\n"
@@ -319,25 +325,25 @@ def test_parts_of_a_library_are_loaded_by_the_template_too(write_plugin: Write) 
     )
     (one,) = examined(write_plugin(text, "lazy.py"), "file", "lazy").implementations
     with pool_of(one) as pool, pool.fresh_hosts(0) as host:
-        found = told(host(one))
+        found = output_of(host(one))
 
     assert 1 == found
 
 
 def test_what_a_copy_prints_is_its_own(kernel: Kernels) -> None:
-    """Where it crashed, and no word of another one's crash."""
+    """A copy's printed text has its own crash and nothing of other copies."""
     crashed, fine = kernel("segmentation_fault"), kernel("counts")
     with pool_of(crashed, fine) as pool, pool.fresh_hosts(0) as host:
         one, other = host(crashed), host(fine)
-        assert 1 == told(other)
+        assert 1 == output_of(other)
         with pytest.raises(KernelError):
-            told(one)
+            output_of(one)
         printed = one.printed() or "", other.printed()
 
     assert ("segmentation_fault" in printed[0], None) == (True, printed[1])
 
 
-# What becomes of them
+# How copies end
 
 ENDS = {
     "segmentation_fault": ("crashed", "was ended by SIGSEGV"),
@@ -353,8 +359,8 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_what_becomes_of_a_copy_is_told_as_of_any_worker(name: str, kernel: Kernels) -> None:
-    """Its exit code or signal, which only its template is told by the system."""
+def test_the_end_of_a_copy_is_reported_like_that_of_any_worker(name: str, kernel: Kernels) -> None:
+    """The error of a copy that ended has its exit code or signal, which its template reports."""
     one = kernel(name)
     with pool_of(one, limits=Limits(call_s=0.3)) as pool, pool.fresh_hosts(0) as host:
         held = host(one).bind(PROBLEM, OPERANDS)
@@ -367,20 +373,18 @@ def test_what_becomes_of_a_copy_is_told_as_of_any_worker(name: str, kernel: Kern
 
 
 @pytest.mark.parametrize("name", sorted(set(ENDS) - {"kills_its_template"}))
-def test_a_copy_that_ends_badly_leaves_the_others_and_the_template_as_they_are(
-    name: str, kernel: Kernels
-) -> None:
-    """Those that are there go on where they were, and new ones can be made."""
+def test_a_copy_that_fails_harms_neither_other_copies_nor_the_template(name: str, kernel: Kernels) -> None:
+    """After a copy has failed, the other copies keep their state and the template makes new ones."""
     bad, counts, parent = kernel(name), kernel("counts"), kernel("parent")
     with pool_of(bad, limits=Limits(call_s=0.3)) as pool:
         with pool.fresh_hosts(0) as host:
-            before, other = told(host(parent)), host(counts)
-            assert 1 == told(other)
+            before, other = output_of(host(parent)), host(counts)
+            assert 1 == output_of(other)
             with pytest.raises(KernelError):
-                told(host(bad))
-            found = told(other), told(host(counts)), told(host(parent))
+                output_of(host(bad))
+            found = output_of(other), output_of(host(counts)), output_of(host(parent))
         with pool.fresh_hosts(0) as host:
-            later = told(host(counts)), told(host(parent))
+            later = output_of(host(counts)), output_of(host(parent))
 
     assert (2, 1, before) == found
     assert (1, before) == later
@@ -395,26 +399,26 @@ def test_a_copy_that_ends_badly_leaves_the_others_and_the_template_as_they_are(
         "leaves_a_daemon",
     ],
 )
-def test_what_a_copy_starts_ends_with_its_pass(name: str, kernel: Kernels) -> None:
-    """Wherever it hides; the template stays."""
+def test_a_process_that_a_copy_starts_ends_with_the_pass(name: str, kernel: Kernels) -> None:
+    """A process that a copy started ends with the pass, in any session, and the template stays."""
     one, parent = kernel(name), kernel("parent")
     with pool_of(one) as pool:
         with pool.fresh_hosts(0) as host:
-            before, child = told(host(parent)), told(host(one))
+            before, child = output_of(host(parent)), output_of(host(one))
             assert state_of(child) in ("R", "S", "D")
         gone = is_gone(child)
         with pool.fresh_hosts(0) as host:
-            after = told(host(parent))
+            after = output_of(host(parent))
 
     assert (True, before) == (gone, after)
 
 
 def test_copies_end_with_their_pass_and_templates_with_the_pool(kernel: Kernels) -> None:
-    """Nothing is left of either."""
+    """Copies end with their pass, and templates with the pool."""
     process, parent = kernel("process"), kernel("parent")
     with pool_of(process, generations=2) as pool:
         with pool.fresh_hosts(0) as host:
-            copy, template = told(host(process)), told(host(parent))
+            copy, template = output_of(host(process)), output_of(host(parent))
             assert {"S"} >= {state_of(copy)} - {"R"}
         assert (True, "S") == (is_gone(copy), state_of(template))
 
@@ -423,12 +427,12 @@ def test_copies_end_with_their_pass_and_templates_with_the_pool(kernel: Kernels)
 
 
 def _children() -> list[int]:
-    """Return the workers that this process has started and that are still there; browsers may be, too."""
+    """Return the workers that this process has started and that still run; browsers are not among them."""
     return [one.pid for one in psutil.Process().children(recursive=True) if is_worker(one)]
 
 
 def is_worker(process: psutil.Process) -> bool:
-    """Say whether a process bears the mark of a worker of ours."""
+    """Return whether a process carries the mark of a worker of this process."""
     try:
         return process.environ().get("CONVHARNESS_WORKER", "").startswith(f"{os.getpid()}-")
     except psutil.Error:
@@ -436,12 +440,12 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("no")])
-def test_nothing_is_left_of_a_pass_that_is_interrupted(error: BaseException, kernel: Kernels) -> None:
-    """However it ends."""
+def test_an_interrupted_pass_leaves_no_process(error: BaseException, kernel: Kernels) -> None:
+    """A pass that an exception or an interrupt ends leaves no copy and no template behind."""
     process, parent = kernel("process"), kernel("parent")
     found = []
     with pytest.raises(type(error)), pool_of(process) as pool, pool.fresh_hosts(0) as host:  # noqa: PT012 one is the other's
-        found += [told(host(process)), told(host(parent))]
+        found += [output_of(host(process)), output_of(host(parent))]
         raise error
 
     assert [True, True] == [is_gone(pid) for pid in found]
@@ -449,20 +453,20 @@ def test_nothing_is_left_of_a_pass_that_is_interrupted(error: BaseException, ker
 
 
 def test_copies_end_with_a_template_that_is_killed(kernel: Kernels) -> None:
-    """Whoever is told of them has gone: none of them stays behind."""
+    """The copies of a template that is killed end, and are reported as ended by its signal."""
     process, parent = kernel("process"), kernel("parent")
     with pool_of(process) as pool, pool.fresh_hosts(0) as host:
         one = host(process)
-        copy = told(one)
-        os.kill(told(host(parent)), signal.SIGKILL)
+        copy = output_of(one)
+        os.kill(output_of(host(parent)), signal.SIGKILL)
         gone = is_gone(copy)
         with pytest.raises(KernelError, match="was ended by SIGKILL"):
-            told(one)
+            output_of(one)
 
     assert gone
 
 
-# What cannot be copied
+# Plugins that cannot be copied
 
 STARTS_THREADS = "threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()"
 
@@ -471,17 +475,17 @@ STARTS_THREADS = "threading.Thread(target=time.sleep, args=(3600,), daemon=True)
     ("first", "is_copied"),
     [("", True), (STARTS_THREADS, False)],
 )
-def test_what_starts_threads_when_it_loads_has_a_process_started_for_every_pass(
+def test_a_plugin_that_starts_threads_on_import_gets_a_new_process_in_each_pass(
     first: str, is_copied: bool, kernel: Kernels
 ) -> None:
-    """A copy would not have them: each is a child of ours."""
+    """A plugin that starts threads on import gets new processes, since a copy would lack the threads."""
     parent, counts = kernel("parent", first), kernel("counts", first)
     with pool_of(parent, counts) as pool:
         with pool.fresh_hosts(0) as host:
             one = host(counts)
-            found = [told(host(parent)), told(one), told(one), told(host(counts))]
+            found = [output_of(host(parent)), output_of(one), output_of(one), output_of(host(counts))]
         with pool.fresh_hosts(0) as host:
-            found.append(told(host(counts)))
+            found.append(output_of(host(counts)))
 
     assert is_copied == (found[0] != os.getpid())
     assert [1, 2, 1, 1] == found[1:]
@@ -492,14 +496,14 @@ def test_what_starts_threads_when_it_loads_has_a_process_started_for_every_pass(
 def test_a_template_that_names_another_process_as_its_copy_ends_nothing(
     is_there: bool, kernel: Kernels
 ) -> None:
-    """What it names is not its child; its kernels have processes that are started for every pass."""
+    """A template that names a process which is not its child is not trusted, and the process goes on."""
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as bystander:
         named = bystander.pid if is_there else 2**22
         usurped = "sys.modules['convharness.workers.server'].Server._copied"
         counts = kernel("counts", f"{usurped} = lambda self, size: {named}")
         parent = kernel("parent", f"{usurped} = lambda self, size: {named}")
         with pool_of(counts) as pool, pool.fresh_hosts(0) as host:
-            found = told(host(counts)), told(host(parent))
+            found = output_of(host(counts)), output_of(host(parent))
         is_alive = bystander.poll() is None
         bystander.kill()
 
@@ -507,8 +511,8 @@ def test_a_template_that_names_another_process_as_its_copy_ends_nothing(
     assert is_alive
 
 
-def test_a_file_that_no_longer_holds_a_kernel_says_so(kernel: Kernels, tmp_path: Path) -> None:
-    """It was examined before, and changed since."""
+def test_a_kernel_that_was_removed_from_its_file_is_reported(kernel: Kernels, tmp_path: Path) -> None:
+    """A kernel that was removed from its file after it was examined fails with a message that says so."""
     one = kernel("process")
     text = (tmp_path / "telling.py").read_text("utf-8")
     (tmp_path / "telling.py").write_text(text.replace("def process(", "def has_another_name("), "utf-8")
@@ -517,13 +521,13 @@ def test_a_file_that_no_longer_holds_a_kernel_says_so(kernel: Kernels, tmp_path:
         pool.fresh_hosts(0) as host,
         pytest.raises(KernelError, match=r"telling\.py no longer holds telling\.process$"),
     ):
-        told(host(one))
+        output_of(host(one))
 
 
-def test_a_file_that_hangs_when_it_is_copied_hangs_nobody(
+def test_a_file_that_hangs_in_its_template_is_a_timeout(
     kernel: Kernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who cannot be loaded again in time is loaded when it is used, and says what is wrong then."""
+    """A file that hangs when its template loads it is loaded again in a process, where it times out."""
     one = kernel("process", "time.sleep(3600 if os.path.exists(__file__ + '.changed') else 0)")
     monkeypatch.setattr("convharness.workers.template.START_S", 0.5)
     monkeypatch.setattr("convharness.workers.remote.START_S", 0.2)
@@ -531,21 +535,21 @@ def test_a_file_that_hangs_when_it_is_copied_hangs_nobody(
     with pool_of(one, limits=Limits(call_s=0.3)) as pool, pool.fresh_hosts(0) as host:
         new = host(one)
         with pytest.raises(KernelError) as raised:
-            told(new)
+            output_of(new)
 
     assert "timeout" == raised.value.status
 
 
-# Between their turns
+# Workers between their turns
 
 
 @pytest.mark.parametrize("name", ["process", "leaves_a_thread"])
 def test_an_idle_worker_is_stopped_between_its_turns(name: str, kernel: Kernels) -> None:
-    """It and all of its threads: who waits takes nothing from whom is timed."""
+    """A worker with a rival is stopped, with all of its threads, whenever it has no turn."""
     one, other = kernel(name), kernel("process")
     with pool_of(one) as pool, pool.fresh_hosts(0) as host:
         new, beside = host(one), host(other)
-        bound, pid = new.bind(PROBLEM, OPERANDS), psutil_pid(new)
+        bound, pid = new.bind(PROBLEM, OPERANDS), process_of(new)
         bound.output()
         before = "T" in states_of(pid)
         rival = new.rival(one.name, [bound])
@@ -555,7 +559,7 @@ def test_an_idle_worker_is_stopped_between_its_turns(name: str, kernel: Kernels)
         rival.sample(3, 2)
         found.append(until(lambda: {"T"} == states_of(pid)))
         worked = new.cpu_s()
-        told(beside)
+        output_of(beside)
         assert worked == new.cpu_s()
         rival.once(OPERANDS.x)
         found.append(until(lambda: {"T"} == states_of(pid)))
@@ -563,19 +567,19 @@ def test_an_idle_worker_is_stopped_between_its_turns(name: str, kernel: Kernels)
     assert (False, [True] * 4) == (before, found)
 
 
-def psutil_pid(host: Host) -> int:
-    """Return the process of a host."""
+def process_of(host: Host) -> int:
+    """Return the process identifier of a host."""
     return host._process.pid
 
 
 def test_a_stopped_worker_ends_with_its_pass(kernel: Kernels) -> None:
-    """It cannot say goodbye, and is not waited for."""
+    """A worker that is stopped is ended with its pass without being asked."""
     one = kernel("process")
     with pool_of(one) as pool:
         with pool.fresh_hosts(0) as host:
             new = host(one)
             new.rival(one.name, [new.bind(PROBLEM, OPERANDS)])
-            pid = psutil_pid(new)
+            pid = process_of(new)
             assert until(lambda: "T" == state_of(pid))
         gone = is_gone(pid)
 
@@ -585,7 +589,7 @@ def test_a_stopped_worker_ends_with_its_pass(kernel: Kernels) -> None:
 @pytest.mark.parametrize("name", ["processors", "uses_many_threads"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_worker_has_the_processors_that_it_is_given(name: str, threads: int, kernel: Kernels) -> None:
-    """As many as it has threads: all of its threads, and those that it starts from then on."""
+    """A worker that is pinned uses the given CPUs with all threads, also those that it starts later."""
     one = kernel(name)
     given = processors_in_turn(threads, 1)
     with pool_of(one, threads=threads) as pool, pool.fresh_hosts(0) as host:
@@ -595,9 +599,9 @@ def test_a_worker_has_the_processors_that_it_is_given(name: str, threads: int, k
         rival.warm_up(Effort(warmup_s=0.0))
         rival.sample(1, 1)
         seen = rival.seen().y
-        tasks = Path(f"/proc/{psutil_pid(new)}/task").iterdir()
+        tasks = Path(f"/proc/{process_of(new)}/task").iterdir()
         allowed = [os.sched_getaffinity(int(task.name)) for task in tasks]
-        of_others = told(beside)
+        of_others = output_of(beside)
 
     assert seen is not None
     assert {float(len(given))} == set(seen.ravel().tolist())
@@ -606,13 +610,13 @@ def test_a_worker_has_the_processors_that_it_is_given(name: str, threads: int, k
 
 
 def test_threads_that_a_worker_has_already_are_pinned_with_it(kernel: Kernels) -> None:
-    """All that the system lists."""
+    """Pinning a worker pins all threads that it has already started."""
     one = kernel("leaves_a_thread")
     with pool_of(one) as pool, pool.fresh_hosts(0) as host:
         new = host(one)
-        told(new)
+        output_of(new)
         new.pin(processors_in_turn(1, 0))
-        tasks = Path(f"/proc/{psutil_pid(new)}/task").iterdir()
+        tasks = Path(f"/proc/{process_of(new)}/task").iterdir()
         allowed = [os.sched_getaffinity(int(task.name)) for task in tasks]
 
     assert 1 < len(allowed)

@@ -1,4 +1,4 @@
-"""Errors: one tree, and a hint at the nearest word."""
+"""Errors: their classes, and hints at the nearest word."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from convharness.errors import Mistake, did_you_mean
 
 
 @pytest.mark.parametrize("error", [PluginError, ProblemError, ResultsError, SelectionError, SuiteError])
-def test_what_a_user_can_put_right_is_one_tree(error: type) -> None:
-    """Who catches `HarnessError` catches every mistake of a user."""
+def test_all_errors_of_users_have_one_base_class(error: type) -> None:
+    """Every error that a user can correct is a `HarnessError`."""
     assert issubclass(error, HarnessError)
 
 
@@ -21,20 +21,20 @@ def test_what_a_user_can_put_right_is_one_tree(error: type) -> None:
         ("q", [f"word{i}" for i in range(13)], ""),
     ],
 )
-def test_a_wrong_word_is_answered_with_the_near_one(word: str, known: list[str], hint: str) -> None:
-    """The nearest word, else all of them if they are few, else nothing."""
+def test_the_hint_at_a_wrong_word_names_the_nearest_one(word: str, known: list[str], hint: str) -> None:
+    """The hint is the nearest word, else all words if they are few, else nothing."""
     assert hint == did_you_mean(word, known)
 
 
 def test_a_suite_error_holds_every_mistake() -> None:
-    """Mistakes are a line each."""
+    """A suite error has one line for each mistake."""
     error = SuiteError(["one", "two"])
 
     assert ("one\ntwo", ("one", "two")) == (str(error), tuple(map(str, error.mistakes)))
 
 
-def test_a_mistake_knows_its_place() -> None:
-    """The places are values that only the text joins, and what is wrong may look like a place itself."""
+def test_a_mistake_has_its_place() -> None:
+    """A mistake has its place as values, which only its text joins."""
     mistake = Mistake("case 'b': is an odd word", ("case 'a'",)).within("mine.toml")
 
     assert ("mine.toml", "case 'a'") == mistake.where

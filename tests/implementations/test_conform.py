@@ -1,4 +1,4 @@
-"""Every implementation that comes along, on every parameter alone and on pairs of them, in 1-, 2- and 3-D."""
+"""Each implementation of convharness, on each parameter alone and on pairs, in 1-, 2- and 3-D."""
 
 from functools import cache
 from typing import Any
@@ -25,7 +25,7 @@ UNEVEN = {
 
 
 def _table() -> list[str]:
-    """Return small problems: each parameter alone, then pairs, of each number of axes."""
+    """Return small problems: each parameter alone, then pairs, for each number of axes."""
     found = []
     for ndim, size in SIZES.items():
         stride, pads, crop, dilation = UNEVEN[ndim]
@@ -77,12 +77,12 @@ TABLE = _table()
 
 
 THOROUGHLY = frozenset(TABLE[::-5])
-"""What the level after the quick one adds is about values, state and layouts: not about geometry."""
+"""Problems for the standard level, which adds values, state and layouts to the geometry of the quick one."""
 
 
 @cache
 def oracle(level: str = "standard") -> Oracle:
-    """Return the oracle that all tests share, so that data and true results are made once."""
+    """Return the oracle that all tests share, so that data and references are computed once."""
     return Oracle(level=level)
 
 
@@ -97,7 +97,7 @@ def status_of(name: str, text: str) -> tuple[str, str | None]:
 
 @pytest.mark.parametrize("text", TABLE)
 def test_every_implementation_is_right_or_says_what_it_needs(text: str) -> None:
-    """No third way: on a small problem all that support it pass."""
+    """Each implementation passes on a problem or is unsupported with a reason."""
     outcomes = {name: status_of(name, text) for name in BY_NAME}
 
     assert {} == {
@@ -108,14 +108,14 @@ def test_every_implementation_is_right_or_says_what_it_needs(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", TABLE)
-def test_every_problem_of_the_table_is_somebody_s(text: str) -> None:
-    """A problem that nobody supports would test nobody."""
+def test_every_problem_of_the_table_is_supported(text: str) -> None:
+    """Each problem of the table is passed by an implementation."""
     assert "passed" in {status_of(name, text)[0] for name in BY_NAME}
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_implementation_passes_somewhere(name: str) -> None:
-    """What is unsupported everywhere is not there at all."""
+    """Each implementation passes on a problem."""
     texts = (
         *TABLE,
         "n1c1h5w5-o1k3-float32",
@@ -127,8 +127,8 @@ def test_every_implementation_passes_somewhere(name: str) -> None:
     assert "passed" in {status_of(name, text)[0] for text in texts}
 
 
-def test_every_family_is_there() -> None:
-    """Nothing that comes along is broken or, with everything installed, missing."""
+def test_no_family_is_broken_or_unavailable() -> None:
+    """No family of convharness is broken, or unavailable with all libraries installed."""
     assert ((), ()) == (REGISTRY.broken, REGISTRY.unavailable)
 
 
@@ -142,7 +142,7 @@ WORKED = {
 
 
 def output(one: Implementation, problem: Problem, x: Any, weight: Any) -> np.ndarray:
-    """Return what an implementation makes of given numbers."""
+    """Return the output of an implementation for given numbers."""
     operands = reals(problem, 0)
     operands.x[...] = np.reshape(x, problem.input_shape)
     operands.weight[...] = np.reshape(weight, problem.weight_shape)
@@ -157,7 +157,7 @@ def supporting(problem: Problem) -> list[Implementation]:
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_the_worked_figures_come_out_of_every_implementation(channels: int) -> None:
-    """56, 72, 104, 120 and what follows them; transforms round in the seventh digit, nobody else does."""
+    """The outputs of the tutorials are exact, or within 10⁻⁵ for classes that round."""
     problem = Problem(in_channels=2, input_size=3, out_channels=channels, kernel_size=2)
     weight = [K + o for o in range(channels)]
     outputs = [(one, output(one, problem, X, weight)) for one in supporting(problem)]
@@ -179,7 +179,7 @@ def test_the_worked_figures_come_out_of_every_implementation(channels: int) -> N
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_matrix_product_is_the_1x1_convolution(seed: int) -> None:
-    """Σ|Y_matmul − Y_loops| < 1e-6 in float32, as in the tutorials."""
+    """Σ|Y_matmul − Y_loops| is below 10⁻⁶ in float32, as in the tutorials."""
     problem = Problem(in_channels=3, input_size=3, out_channels=2, kernel_size=1)
     random = np.random.default_rng(seed)
     x, weight = random.normal(size=problem.input_shape), random.normal(size=problem.weight_shape)
@@ -202,7 +202,7 @@ def test_the_matrix_product_is_the_1x1_convolution(seed: int) -> None:
     ],
 )
 def test_outputs_have_the_tutorials_shapes(text: str, shape: tuple[int, ...]) -> None:
-    """`nn.Conv2d` on 4×4, the window by hand on 5×5, and the channel transforms."""
+    """The outputs of all implementations have the shapes of the tutorials."""
     problem = Problem.parse(text)
     operands = reals(problem, 0)
     found = {output(one, problem, operands.x, operands.weight).shape for one in supporting(problem)}
@@ -211,7 +211,7 @@ def test_outputs_have_the_tutorials_shapes(text: str, shape: tuple[int, ...]) ->
 
 
 def test_the_convolution_by_hand_is_there_for_square_images() -> None:
-    """N − K + 1 outputs on each axis, and a reason where there is more than one channel or no square."""
+    """The convolution by hand supports square images of one channel, and has a reason for others."""
     manual = BY_NAME["tutorial.manual_convolution"]
     reasons = [manual.refuses(Problem.parse(text)) for text in ("c1h5w5-o1k3", "c2h5w5-o1k3", "c1h5w6-o1k3")]
 
@@ -221,7 +221,7 @@ def test_the_convolution_by_hand_is_there_for_square_images() -> None:
 
 
 def test_the_bottleneck_is_right_layer_by_layer() -> None:
-    """The chain of the tutorials, by whoever supports all of its layers, and by the baseline for one."""
+    """The bottleneck of the tutorials passes, or is unsupported because of one of its layers."""
     case = next(case for case in find_suite("seeds") if case.label == "bottleneck")
     statuses = {
         name: oracle().judge(one, case).status
@@ -234,9 +234,9 @@ def test_the_bottleneck_is_right_layer_by_layer() -> None:
 
 
 def test_every_implementation_is_right_on_the_suites_of_features() -> None:
-    """Every case of the suites that are made to find mistakes, in processes as a user's run has them.
+    """No implementation fails on the suites of features, in worker processes as in a user's run.
 
-    Parameters and corners are geometry, which the quick layers see; the table above has the next level.
+    The quick level is enough for geometry; the table above has the standard one.
     """
     suites = [find_suite(name) for name in ("seeds", "features", "corner")]
     records = list(run(suites, REGISTRY.implementations, Settings(level="quick", jobs=2)))

@@ -1,1 +1,1 @@
-"""The oracle from outside."""
+"""The oracle as a whole, on kernels that are right and wrong."""

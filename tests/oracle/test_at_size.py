@@ -1,4 +1,4 @@
-"""The check at size: weighted sums and single elements, of outputs too large for another convolution."""
+"""The check at size: weighted sums and single elements of outputs too large to compute again."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ PROBLEMS = (
 
 
 def made(text: str) -> tuple[Problem, Operands, np.ndarray]:
-    """Return a problem, its timed numbers, and the output that belongs to them."""
+    """Return a problem, its timed operands, and their output."""
     problem = Problem.parse(text)
     operands = timed_integers(problem, 0)
     y = convolve(problem, operands.x, operands.weight, operands.bias)
@@ -27,7 +27,7 @@ def made(text: str) -> tuple[Problem, Operands, np.ndarray]:
 
 @pytest.mark.parametrize("text", PROBLEMS)
 def test_a_right_output_has_no_complaint(text: str) -> None:
-    """Both sides are equal to the last bit."""
+    """A right output has no complaint, since both sides are exact."""
     problem, operands, y = made(text)
 
     assert AtSize(problem, operands, 0).complaint(y) is None
@@ -35,7 +35,7 @@ def test_a_right_output_has_no_complaint(text: str) -> None:
 
 @pytest.mark.parametrize("text", PROBLEMS)
 def test_any_single_wrong_element_is_seen(text: str) -> None:
-    """Off by one, wherever it is."""
+    """An output with any single element off by one has a complaint."""
     problem, operands, y = made(text)
     check = AtSize(problem, operands, 0)
 
@@ -49,16 +49,16 @@ def test_any_single_wrong_element_is_seen(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_is_wrong(value: float) -> None:
-    """No comparison with it is true."""
+def test_an_element_that_is_not_finite_is_wrong(value: float) -> None:
+    """An output with a NaN or an infinity is wrong."""
     problem, operands, y = made(PROBLEMS[-1])
     y[3, 7, 11, 11] = value
 
     assert "wrong" in (AtSize(problem, operands, 0).complaint(y) or "")
 
 
-def test_two_channels_exchanged_are_seen() -> None:
-    """The coefficients of channels differ."""
+def test_exchanged_channels_are_seen() -> None:
+    """An output with its channels exchanged has a complaint, since their coefficients differ."""
     problem, operands, y = made(PROBLEMS[-1])
 
     assert AtSize(problem, operands, 0).complaint(y[:, ::-1].copy()) is not None
@@ -75,6 +75,6 @@ def test_two_channels_exchanged_are_seen() -> None:
         ("n0c1h3w3-o1k1-float32", "direct", False),
     ],
 )
-def test_only_exact_outputs_are_decided_so(text: str, accuracy: str, expected: bool) -> None:
-    """What rounds is compared element by element."""
+def test_only_exact_outputs_are_decided_exactly(text: str, accuracy: str, expected: bool) -> None:
+    """An output is decided exactly only if its data type and accuracy class do not round."""
     assert expected == is_decided_exactly(Problem.parse(text), parse(accuracy))

@@ -1,4 +1,4 @@
-"""Layers: which there are, what each is told apart by, and what a kernel is free to do."""
+"""Layers: their order, what each finds, and the traits of a kernel."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,19 +17,19 @@ PLAIN = "n2c3h6w7-o4k3-float32"
 
 
 def verdict_of(body: Any, text: str = PLAIN, level: str = "thorough", **keywords: Any) -> Any:
-    """Return the verdict on a body."""
+    """Return the verdict on the implementation that calls a body."""
     return Oracle(level=level).judge(made(body, **keywords), case_of(text))
 
 
 def test_layers_are_asked_from_the_cheapest_on() -> None:
-    """The order in which a verdict names them."""
+    """The layers are asked in a fixed order, from the cheapest on."""
     expected = "contract exact precision bound values non-finite layout state memory"
 
     assert LAYERS == tuple(expected.split())
 
 
 def test_every_layer_can_be_asked_alone() -> None:
-    """A wrong sign is seen by all that compare numbers."""
+    """A kernel with the wrong sign is refused by each layer that compares numbers."""
 
     def negative(asked: Asked) -> Any:
         """Return the opposite."""
@@ -42,14 +42,14 @@ def test_every_layer_can_be_asked_alone() -> None:
 
 @pytest.mark.parametrize(("level", "count"), [("quick", 4), ("standard", 9), ("thorough", 9)])
 def test_a_level_asks_the_layers_that_are_part_of_it(level: str, count: int) -> None:
-    """The quick one those that call a kernel once or twice, the others all."""
+    """The quick level asks four layers, and the others all."""
     seen = Oracle(level=level).seen_by(made(convolve), Problem.parse(PLAIN))
 
     assert LAYERS[:count] == tuple(seen)
 
 
-def test_traits_say_what_a_kernel_is_free_to_do() -> None:
-    """How far a NaN spreads, what becomes of an infinity and of subnormals, how many bits there are."""
+def test_the_traits_of_a_verdict() -> None:
+    """A verdict that passed has the traits: determinism, bits, subnormals, locality, infinity, threads."""
     expected = {
         "deterministic": True,
         "significand_bits": 24,
@@ -62,8 +62,8 @@ def test_traits_say_what_a_kernel_is_free_to_do() -> None:
     assert expected == dict(verdict_of(convolve).traits)
 
 
-def test_a_kernel_that_lets_other_threads_work_is_found_out() -> None:
-    """Whatever it was told about how many it may use."""
+def test_a_kernel_that_uses_other_threads_is_found() -> None:
+    """A kernel that computes in another thread has the trait `several` threads."""
 
     def handing_on(asked: Asked) -> Any:
         """Let another thread do it."""
@@ -74,7 +74,7 @@ def test_a_kernel_that_lets_other_threads_work_is_found_out() -> None:
 
 
 def test_a_claim_that_is_too_modest_is_a_trait() -> None:
-    """A direct kernel that is declared a transform is exact all the same."""
+    """A direct kernel that is declared as `fft` has the trait of being exact on integers."""
     traits = verdict_of(convolve, accuracy="fft").traits
 
     assert (True, 24) == (traits["exact_on_integers"], traits["significand_bits"])
@@ -85,7 +85,7 @@ def test_a_claim_that_is_too_modest_is_a_trait() -> None:
     [({}, "wrong"), ({"locality": "sample"}, "passed"), ({"accuracy": "fft"}, "passed")],
 )
 def test_a_nan_may_spread_as_far_as_is_declared(keywords: dict, status: str) -> None:
-    """Through a whole sample for who says so, or says that it transforms."""
+    """A NaN may spread over its sample if the kernel declares that, or a transform."""
 
     def spreading(asked: Asked) -> Any:
         """Spoil a sample with a NaN in it."""
@@ -97,8 +97,8 @@ def test_a_nan_may_spread_as_far_as_is_declared(keywords: dict, status: str) -> 
 
 
 @pytest.mark.parametrize(("keywords", "status"), [({}, "wrong"), ({"flushes_subnormals": True}, "passed")])
-def test_subnormals_may_be_flushed_by_who_says_so(keywords: dict, status: str) -> None:
-    """It is a trait of processors, and not of every one."""
+def test_subnormals_may_be_flushed_if_declared(keywords: dict, status: str) -> None:
+    """A kernel may flush subnormals if it declares that."""
 
     def flushing(asked: Asked) -> Any:
         """Clear what is subnormal."""
@@ -111,8 +111,8 @@ def test_subnormals_may_be_flushed_by_who_says_so(keywords: dict, status: str) -
     assert status == "wrong" or verdict.traits["subnormals"] == "flushed"
 
 
-def test_padding_that_is_all_there_is_proves_nothing() -> None:
-    """Zeros are right, and anybody can return them."""
+def test_an_output_of_padding_alone_proves_nothing() -> None:
+    """A problem whose outputs read nothing but padding is mistrusted."""
     verdict = verdict_of(convolve, "n1c1h1w1-o1k1x1s3p2x2-float32")
 
     assert verdict.status in ("passed", "mistrusted")
@@ -120,7 +120,7 @@ def test_padding_that_is_all_there_is_proves_nothing() -> None:
 
 
 def test_a_kernel_that_refuses_an_empty_batch_is_not_wrong() -> None:
-    """It cannot be declared, and there is nothing to be wrong about."""
+    """A kernel that raises on an empty batch is unsupported there and passes otherwise."""
 
     def at_least_one(asked: Asked) -> Any:
         """Refuse to do nothing."""
@@ -148,8 +148,8 @@ def test_a_kernel_that_refuses_an_empty_batch_is_not_wrong() -> None:
     ],
 )
 @pytest.mark.parametrize("given", ["always", "a large input"])
-def test_what_is_no_output_is_told(returned: Any, words: str, given: str) -> None:
-    """Whether it comes at once, or only when one layer asks."""
+def test_an_invalid_output_is_a_breach_of_contract(returned: Any, words: str, given: str) -> None:
+    """An invalid output breaks the contract, whether always or only for the data of one layer."""
 
     def odd(asked: Asked) -> Any:
         """Return something else."""
@@ -166,7 +166,7 @@ def test_what_is_no_output_is_told(returned: Any, words: str, given: str) -> Non
 
 
 def test_a_kernel_that_raises_in_one_layer_only_is_an_error_there() -> None:
-    """The verdict says where."""
+    """A kernel that raises in one layer is an error, and the verdict names the layer."""
 
     @implementation(ndim=2)
     def picky(x, weight):
@@ -193,7 +193,7 @@ def test_a_kernel_that_raises_in_one_layer_only_is_an_error_there() -> None:
     ],
 )
 def test_a_smaller_problem_is_of_the_same_kind(text: str) -> None:
-    """Kernel, stride, padding, dilation, mode, bias and type stay; the rest shrinks."""
+    """A smaller problem keeps kernel, stride, padding, dilation, mode, bias and data type."""
     large = Problem.parse(text)
     small = smaller(large)
 
@@ -204,14 +204,14 @@ def test_a_smaller_problem_is_of_the_same_kind(text: str) -> None:
 
 
 def test_a_small_problem_stays_as_it_is() -> None:
-    """There is nothing to gain."""
+    """A small problem is not made smaller."""
     problem = Problem.parse(PLAIN)
 
     assert problem is smaller(problem)
 
 
-def test_a_stride_that_is_misread_says_how_the_inputs_lay() -> None:
-    """Both operands, in words."""
+def test_a_misread_stride_is_reported_with_the_layouts() -> None:
+    """The reason of a misread stride has the layouts of both operands."""
 
     def misreading(asked: Asked) -> Any:
         """Take every x for contiguous."""
@@ -235,7 +235,7 @@ def _transformed(asked: Asked, dtype: type) -> Any:
 
 
 def test_a_transform_in_a_narrower_type_is_imprecise() -> None:
-    """At every level, whatever the size of the outputs over which its errors spread."""
+    """A float64 transform computed in complex64 is imprecise at each level."""
 
     def narrow(asked: Asked) -> Any:
         """Transform in complex64 what is float64."""
@@ -249,7 +249,7 @@ def test_a_transform_in_a_narrower_type_is_imprecise() -> None:
 
 
 def test_one_element_that_is_a_little_off_is_wrong() -> None:
-    """Lower precision would be everywhere."""
+    """A single element off by a thousandth is wrong, since low precision would affect all."""
 
     def little(asked: Asked) -> Any:
         """Move one element by a thousandth."""
@@ -262,8 +262,8 @@ def test_one_element_that_is_a_little_off_is_wrong() -> None:
     }
 
 
-def test_a_mistake_that_only_later_layers_see_is_not_a_matter_of_precision() -> None:
-    """How precise a kernel is has been settled before they ask."""
+def test_low_precision_on_another_problem_is_wrong() -> None:
+    """A kernel that is coarse on another problem is wrong, since its precision is settled before."""
 
     def coarse_on_three_samples(asked: Asked) -> Any:
         """Round what three samples give, and what two give not."""
@@ -275,8 +275,8 @@ def test_a_mistake_that_only_later_layers_see_is_not_a_matter_of_precision() -> 
     assert "with n3c3h8w9-o4k3-float32, called in between: " in verdict.reason
 
 
-def test_what_is_raised_on_another_problem_says_on_which() -> None:
-    """The state layer asks about others, too."""
+def test_an_exception_on_another_problem_names_it() -> None:
+    """The reason of an exception on another problem names that problem."""
 
     def raising_on_three_samples(asked: Asked) -> Any:
         """Take two at most."""

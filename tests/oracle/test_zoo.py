@@ -1,4 +1,4 @@
-"""The oracle refuses every wrong kernel of the zoo, names what it saw, and refuses nothing that is right."""
+"""The oracle refuses each mutant with status, layer and reason, and no right kernel."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ TWIN = made(convolve, "twin")
 
 SHOWING = sorted({str(mutant.problem) for mutant in WRONG})
 
-# Seen by more than a few calls, by more than one thread, or by a page that may not be read.
+# Mutants that only many calls, several threads or a guard page show.
 ONLY_THOROUGHLY = ("one_call_in_ninety", "scratch_shared_by_threads", "peeks_beyond_its_input")
 
 
@@ -27,7 +27,7 @@ def judge(
 
 @pytest.mark.parametrize("mutant", WRONG, ids=str)
 def test_a_wrong_kernel_is_refused(mutant: Mutant) -> None:
-    """Each way to be wrong gets the status that it deserves from the layer that can see it."""
+    """Each mutant gets the expected status from the expected layer."""
     verdict = judge(mutant.implementation, mutant.problem, "thorough")
 
     assert verdict.status in ({mutant.status} if mutant.status else FAILURES)
@@ -36,8 +36,8 @@ def test_a_wrong_kernel_is_refused(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("mutant", [one for one in WRONG if str(one) not in ONLY_THOROUGHLY], ids=str)
-def test_a_wrong_kernel_is_refused_at_the_usual_level_on_any_data(mutant: Mutant, seed: int) -> None:
-    """Whatever numbers are drawn."""
+def test_a_wrong_kernel_is_refused_at_the_standard_level_on_any_data(mutant: Mutant, seed: int) -> None:
+    """Each mutant but a few is refused at the standard level with any seed."""
     assert judge(mutant.implementation, mutant.problem, "standard", seed).failed
 
 
@@ -53,12 +53,12 @@ def test_a_refusal_says_why_in_one_line_and_how_to_see_it_again(mutant: Mutant) 
 
 @pytest.mark.parametrize("one", [*(mutant.implementation for mutant in WRONG), *RIGHT], ids=str)
 def test_every_kernel_says_what_it_is(one: Implementation) -> None:
-    """The zoo is labelled: one sentence each."""
+    """Each mutant and each unusual kernel has a description of one sentence."""
     assert one.description.endswith(".")
 
 
-def test_no_two_kernels_bear_one_name() -> None:
-    """A name in the kill matrix means one kernel."""
+def test_no_two_kernels_have_the_same_name() -> None:
+    """The names of mutants and unusual kernels are unique."""
     names = [*(mutant.implementation.name for mutant in WRONG), *(one.name for one in RIGHT)]
 
     assert sorted(set(names)) == sorted(names)
@@ -66,23 +66,23 @@ def test_no_two_kernels_bear_one_name() -> None:
 
 @pytest.mark.parametrize("problem", SHOWING)
 def test_the_twin_passes_where_others_fail(problem: str) -> None:
-    """It is the mistake that is refused, not the problem that shows it."""
+    """The right kernel passes on each problem that shows a mutant's mistake."""
     assert "passed" == judge(TWIN, Problem.parse(problem), "thorough").status
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("problem", PROBLEMS)
 @pytest.mark.parametrize("implementation", RIGHT, ids=lambda one: one.name.removeprefix("zoo."))
-def test_what_is_right_passes(implementation: Implementation, problem: str, level: str) -> None:
-    """No order of summation, memory layout or honestly declared algorithm is held against a kernel."""
+def test_a_right_kernel_passes(implementation: Implementation, problem: str, level: str) -> None:
+    """Each unusual kernel passes at each level, or is unsupported."""
     verdict = judge(implementation, Problem.parse(problem), level)
 
     assert verdict.status in ("passed", "unsupported"), verdict.reason
 
 
 @pytest.mark.parametrize("implementation", RIGHT, ids=lambda one: one.name.removeprefix("zoo."))
-def test_what_is_right_stays_within_the_bound(implementation: Implementation) -> None:
-    """The error that is reported is never above the bound that is reported beside it."""
+def test_the_error_of_a_right_kernel_is_within_the_bound(implementation: Implementation) -> None:
+    """The error of a right kernel is at most the bound beside it."""
     verdict = judge(implementation, Problem.parse(PROBLEMS[0]))
 
     assert verdict.status == "unsupported" or verdict.error_u <= verdict.error_bound_u
@@ -90,7 +90,7 @@ def test_what_is_right_stays_within_the_bound(implementation: Implementation) ->
 
 @pytest.mark.parametrize("operand", ["x", "weight"])
 def test_one_operand_that_lost_its_last_bit_is_refused(operand: str) -> None:
-    """An input or a weight that is rounded to 23 bits is not float32."""
+    """A kernel that rounds an operand to 23 bits is refused."""
 
     def one_bit_less(asked: Asked) -> object:
         """Return what 23 bits give."""
@@ -100,7 +100,7 @@ def test_one_operand_that_lost_its_last_bit_is_refused(operand: str) -> None:
 
 
 def test_tf32_is_refused_quickly_on_many_channels() -> None:
-    """Eleven bits are not float32, however many products there are."""
+    """A kernel with inputs of eleven bits is refused at the quick level on many channels."""
 
     def tf32(asked: Asked) -> object:
         """Return what 11 bits give."""
@@ -111,7 +111,7 @@ def test_tf32_is_refused_quickly_on_many_channels() -> None:
 
 @pytest.mark.parametrize("place", [(0, 0, 0, 0), (1, 2, 3, 4), (0, 3, 2, 1)])
 def test_one_wrong_element_is_named(place: tuple[int, ...]) -> None:
-    """A verdict says which element is wrong, what it is and what it should be."""
+    """A verdict names the wrong element, its value and the right one."""
 
     def off_by_one_bit(asked: Asked) -> object:
         """Return one element that is off by its last bit."""

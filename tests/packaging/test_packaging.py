@@ -1,4 +1,4 @@
-"""What is installed: one import package from three folders, and other people's plugins beside it."""
+"""Packaging: one import package from three folders, and plugins from other packages."""
 
 import json
 import os
@@ -13,14 +13,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def pip(*words):
-    """Run pip without an index: what is built here needs nothing from elsewhere."""
+    """Run pip without an index."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words, "--no-deps"]
     done = subprocess.run([*map(str, command), "--no-index"], capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stderr
 
 
 def convharness(folder, *words):
-    """Run convharness as it is installed in a folder, from within that folder."""
+    """Run convharness as installed in a folder, and return its stdout."""
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from convharness.cli.main import main; sys.exit(main())", *words],
         cwd=folder,
@@ -35,14 +35,14 @@ def convharness(folder, *words):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Build the wheel of this working tree."""
+    """Return the path of the wheel of this working tree."""
     folder = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--quiet", "--no-build-isolation", "--wheel-dir", folder, ROOT)
     return next(folder.glob("convharness-*.whl"))
 
 
-def test_wheel_holds_one_import_package_with_its_data(wheel):
-    """The wheel holds `convharness` alone, with its suites, templates, styles and type marker."""
+def test_the_wheel_has_one_import_package_with_its_data(wheel):
+    """The wheel has `convharness` alone, with suites, templates, styles and the type marker."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     data = {name for name in names if not name.endswith(".py") and ".dist-info/" not in name}
@@ -58,8 +58,8 @@ def test_wheel_holds_one_import_package_with_its_data(wheel):
     } == data
 
 
-def test_wheel_has_its_licence(wheel):
-    """The wheel holds the text of the licence and names it by its SPDX expression."""
+def test_the_wheel_has_its_licence(wheel):
+    """The wheel has the text of the licence and its SPDX expression."""
     with zipfile.ZipFile(wheel) as file:
         (folder,) = {name.split("/")[0] for name in file.namelist() if ".dist-info/" in name}
         text = file.read(f"{folder}/licenses/LICENSE").decode()
@@ -69,8 +69,8 @@ def test_wheel_has_its_licence(wheel):
     assert "License-Expression: BSD-3-Clause" in facts
 
 
-def test_installed_wheel_runs_away_from_its_sources(wheel, tmp_path):
-    """Installed as a wheel, a run finds the built-in implementations and suites and writes its report."""
+def test_an_installed_wheel_runs_without_its_sources(wheel, tmp_path):
+    """A run of an installed wheel finds implementations and suites and writes its reports."""
     pip("install", "--quiet", "--target", tmp_path, wheel)
 
     chosen = ("--suite", "seeds", "-c", "corr2d", "-k", "tutorial.*", "-k", "numpy_arrays.im2col")
@@ -82,8 +82,8 @@ def test_installed_wheel_runs_away_from_its_sources(wheel, tmp_path):
     assert {".html", ".md", ".csv"} == reports
 
 
-def test_installed_plugin_package_is_found_by_its_entry_point(tmp_path):
-    """A package with an entry point is listed, verified and named after the entry point."""
+def test_an_installed_plugin_package_is_found_by_its_entry_point(tmp_path):
+    """An installed package with an entry point is found and named after it."""
     pip(
         "install",
         "--quiet",

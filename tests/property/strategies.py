@@ -1,4 +1,4 @@
-"""Strategies that draw problems: valid ones over all fields, and ones valid but for a field or two."""
+"""Strategies that draw problems: valid ones, and ones with one or two invalid fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,14 +29,14 @@ NONSENSE: tuple[Any, ...] = (
 
 @st.composite
 def padding_of_axis(draw: st.DrawFn) -> int | tuple[int, int]:
-    """Draw the padding of one axis: as much on both sides, one-sided, or cropped at the end."""
+    """Draw the padding of one axis: symmetric, one-sided, or cropped at the end."""
     before = draw(st.integers(0, 3))
     return draw(st.just(before) | st.tuples(st.just(before), st.integers(-3, 3)))
 
 
 @st.composite
 def arguments(draw: st.DrawFn, *, ndim: int | None = None, least_batch: int = 0, **fixed: Any) -> Arguments:
-    """Draw the arguments of a problem that can be; `fixed` fields are as given."""
+    """Draw the arguments of a valid problem, with `fixed` fields as given."""
     ndim = ndim or draw(st.integers(1, 3))
 
     def axes(values: st.SearchStrategy[Any]) -> tuple[Any, ...]:
@@ -73,7 +73,7 @@ def arguments(draw: st.DrawFn, *, ndim: int | None = None, least_batch: int = 0,
 def _fitting(
     kernel_size: tuple[int, ...], dilation: tuple[int, ...], padding: Any, spare: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Return input sizes on which the kernel fits, and which every padding mode can pad."""
+    """Return input sizes that the kernel fits and that every padding mode can pad."""
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel_size, strict=True)]
     if isinstance(padding, str):
         return tuple(span + more for span, more in zip(spans, spare, strict=True))
@@ -90,7 +90,7 @@ def problems(**fixed: Any) -> st.SearchStrategy[Problem]:
 
 @st.composite
 def nearly_valid(draw: st.DrawFn) -> Arguments:
-    """Draw the arguments of a problem of which one or two fields were replaced by nonsense."""
+    """Draw the arguments of a problem with one or two fields replaced by nonsense."""
     drawn = draw(arguments())
     for name in draw(st.lists(st.sampled_from(sorted(drawn)), min_size=1, max_size=2)):
         drawn[name] = draw(st.sampled_from(NONSENSE))
@@ -99,7 +99,7 @@ def nearly_valid(draw: st.DrawFn) -> Arguments:
 
 @st.composite
 def nearly_canonical(draw: st.DrawFn) -> str:
-    """Draw a canonical string in which a piece was replaced."""
+    """Draw a canonical string with a part replaced."""
     text = str(draw(problems()))
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 4)))

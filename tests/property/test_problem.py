@@ -1,4 +1,4 @@
-"""Rules of `Problem` and of the reference, as the definition of a convolution states them."""
+"""Properties of `Problem` and of the reference, from the definition of a convolution."""
 
 from itertools import product
 from math import prod
@@ -16,21 +16,21 @@ from tests.property.strategies import NONSENSE, arguments, nearly_canonical, nea
 
 
 class TestCanonicalString:
-    """A problem prints to one line, and the line reads back to an equal problem."""
+    """A problem has a canonical string of one line, which is read back as an equal problem."""
 
     @given(problems())
-    def test_it_parses_back(self, problem: Problem) -> None:
-        """What is printed is read as the same value."""
+    def test_a_canonical_string_is_read_back(self, problem: Problem) -> None:
+        """A canonical string is read back as an equal problem."""
         assert problem == Problem.parse(str(problem))
 
     @given(problems())
-    def test_it_is_a_fixed_point(self, problem: Problem) -> None:
-        """Printing what was read gives the very same text."""
+    def test_a_canonical_string_is_a_fixed_point(self, problem: Problem) -> None:
+        """The canonical string of a problem that was read is the same text."""
         assert str(problem) == str(Problem.parse(str(problem)))
 
     @given(arguments())
     def test_equal_problems_have_one_string_and_one_hash(self, drawn: dict) -> None:
-        """Two ways to say the same padding are one problem, one hash and one key."""
+        """Two ways to write the same padding are one problem, with one hash and one string."""
         first = Problem(**drawn)
         second = Problem(**{**drawn, "padding": first.pads, "stride": list(first.stride)})
 
@@ -38,21 +38,21 @@ class TestCanonicalString:
 
     @given(problems(), problems())
     def test_different_problems_have_different_strings(self, one: Problem, other: Problem) -> None:
-        """The line is a key: it is the same exactly where the problems are."""
+        """Two canonical strings are equal exactly if the problems are."""
         assert (one == other) == (str(one) == str(other))
 
     @given(problems())
-    def test_it_holds_no_white_space(self, problem: Problem) -> None:
-        """The line is one word, so that a shell, a file name and a test id can hold it."""
+    def test_a_canonical_string_has_no_white_space(self, problem: Problem) -> None:
+        """A canonical string is one word, for shells, file names and test ids."""
         assert [str(problem)] == str(problem).split()
 
 
 class TestOutputSize:
-    """An output stands wherever the dilated kernel fits into the padded input, `stride` apart."""
+    """An output is at each place where the dilated kernel fits the padded input, `stride` apart."""
 
     @given(problems())
-    def test_it_counts_the_windows(self, problem: Problem) -> None:
-        """The size of each axis is the number of window positions, counted one by one."""
+    def test_the_output_size_is_the_number_of_windows(self, problem: Problem) -> None:
+        """The output size of an axis is the number of window positions, counted one by one."""
         counts = tuple(len(_starts(problem, axis)) for axis in range(problem.ndim))
 
         assert counts == problem.output_size
@@ -63,17 +63,17 @@ class TestOutputSize:
         assert problem.input_size == problem.output_size
 
     @given(arguments(padding="valid"))
-    def test_valid_is_no_padding(self, drawn: dict) -> None:
-        """`padding='valid'` is another word for 0."""
+    def test_valid_is_a_padding_of_0(self, drawn: dict) -> None:
+        """`padding='valid'` is equal to a padding of 0."""
         assert Problem(**{**drawn, "padding": 0}) == Problem(**drawn)
 
 
 class TestWork:
-    """A multiply-add is a pair of an output and a tap that reads an element, not a zero around them."""
+    """A multiply-add is a pair of an output and a tap that reads an element, not a padded zero."""
 
     @given(problems(padding_mode="zeros"))
     def test_macs_count_the_pairs_inside(self, problem: Problem) -> None:
-        """The formula agrees with a count of every pair of window position and tap."""
+        """The multiply-adds are the pairs of window position and tap that read an element."""
         pairs = 0
         for starts in product(*(_starts(problem, axis) for axis in range(problem.ndim))):
             for taps in product(*map(range, problem.kernel_size)):
@@ -89,31 +89,31 @@ class TestWork:
         | problems(padding_mode="replicate")
     )
     def test_padding_with_elements_costs_as_much_as_elements(self, problem: Problem) -> None:
-        """Only zeros can be skipped: with any other padding every tap reads an element."""
+        """The multiply-adds with any other padding than zeros are the dense ones."""
         assert problem.dense_macs == problem.macs
 
     @given(problems())
     def test_macs_are_at_most_the_dense_ones(self, problem: Problem) -> None:
-        """Padding saves work and never makes any."""
+        """The multiply-adds are at most the dense ones."""
         assert problem.macs <= problem.dense_macs
 
     @given(problems())
     def test_dense_macs_are_outputs_times_products(self, problem: Problem) -> None:
-        """Padding counted, each output takes one product per tap and channel of its group."""
+        """The dense multiply-adds are outputs times taps times channels per group."""
         assert prod(problem.output_shape) * prod(problem.weight_shape[1:]) == problem.dense_macs
 
     @given(problems(padding=0))
     def test_without_padding_all_work_is_dense(self, problem: Problem) -> None:
-        """Without padding every tap reads the input."""
+        """The multiply-adds without padding are the dense ones."""
         assert problem.dense_macs == problem.macs
 
 
 class TestRefusal:
-    """What cannot be is refused on construction as a `ProblemError` of one line, and as nothing else."""
+    """An impossible problem is refused on construction by a `ProblemError` of one line."""
 
     @given(nearly_valid())
     def test_arguments_make_a_problem_or_one_line(self, drawn: dict) -> None:
-        """Arguments that are wrong in a field or two never raise anything else."""
+        """Arguments with one or two wrong fields make a problem or raise a `ProblemError`."""
         try:
             problem = Problem(**drawn)
         except ProblemError as error:
@@ -123,7 +123,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("field", FIELDS)
     def test_nonsense_in_one_field_is_refused_in_one_line(self, field: str) -> None:
-        """Each field, given each piece of nonsense, makes a problem or a refusal that names what is wrong."""
+        """Each field with each invalid value makes a problem or raises a `ProblemError` of one line."""
         fine = {"in_channels": 2, "input_size": (8, 8), "out_channels": 2, "kernel_size": (3, 3)}
         escaped = []
 
@@ -132,13 +132,13 @@ class TestRefusal:
                 Problem(**{**fine, field: value})
             except ProblemError as error:
                 escaped += [value] if len(str(error).splitlines()) != 1 else []
-            except Exception as error:  # noqa: BLE001 whatever else it is, is what is looked for
+            except Exception as error:  # noqa: BLE001 any other exception is the failure
                 escaped.append((value, error))
         assert [] == escaped
 
     @given(st.text() | nearly_canonical())
     def test_text_makes_a_problem_or_one_line(self, text: str) -> None:
-        """Any text is a problem, whose string is canonical, or refused in one line."""
+        """Any text is read as a problem or refused in one line."""
         try:
             problem = Problem.parse(text)
         except ProblemError as error:
@@ -147,8 +147,8 @@ class TestRefusal:
             assert problem == Problem.parse(str(problem))
 
     @given(problems())
-    def test_more_cropping_than_there_is_to_crop_is_refused(self, problem: Problem) -> None:
-        """An input cropped to less than the kernel reaches has no output, so it is no problem."""
+    def test_an_input_cropped_below_the_kernel_is_refused(self, problem: Problem) -> None:
+        """An input cropped to less than the kernel spans is refused."""
         gone = tuple((0, -size) for size in problem.input_size)
 
         with pytest.raises(ProblemError, match="does not fit"):
@@ -159,11 +159,11 @@ FORWARD = problems(least_batch=1, dtype="float64", direction="forward", bias=Fal
 
 
 class TestReference:
-    """Convolution is linear, moves with its input, and keeps samples and groups apart."""
+    """A convolution is linear, is shifted with its input, and separates samples and groups."""
 
     @given(FORWARD, st.integers(-3, 3))
-    def test_it_is_linear_in_the_input(self, problem: Problem, factor: int) -> None:
-        """The output of a·x + x' is a·y + y'; on whole numbers to the bit."""
+    def test_a_convolution_is_linear_in_the_input(self, problem: Problem, factor: int) -> None:
+        """The output of a·x + x' is a·y + y', exactly on integers."""
         one, other = small_integers(problem, 0), small_integers(problem, 1)
         both = convolve(problem, factor * one.x + other.x, one.weight, None)
 
@@ -171,8 +171,8 @@ class TestReference:
         assert np.array_equal(factor * parts[0] + parts[1], both)
 
     @given(FORWARD, st.integers(-3, 3))
-    def test_it_is_linear_in_the_weight(self, problem: Problem, factor: int) -> None:
-        """The output of a·w + w' is a·y + y'; on whole numbers to the bit."""
+    def test_a_convolution_is_linear_in_the_weight(self, problem: Problem, factor: int) -> None:
+        """The output of a·w + w' is a·y + y', exactly on integers."""
         one, other = small_integers(problem, 0), small_integers(problem, 1)
         both = convolve(problem, one.x, factor * one.weight + other.weight, None)
 
@@ -184,8 +184,8 @@ class TestReference:
             least_batch=1, dtype="float64", stride=1, padding="same", padding_mode="circular", bias=False
         )
     )
-    def test_it_moves_with_the_input_around_a_circle(self, problem: Problem) -> None:
-        """With circular padding that keeps the size, a turned input gives a turned output."""
+    def test_a_circular_convolution_is_shifted_with_its_input(self, problem: Problem) -> None:
+        """A cyclic shift of the input shifts the output if circular padding keeps the size."""
         data = small_integers(problem, 0)
         y = convolve(problem, data.x, data.weight, None)
 
@@ -194,8 +194,8 @@ class TestReference:
         assert np.array_equal(np.roll(y, 1, axes), turned)
 
     @given(problems(least_batch=1, dtype="float64", padding=0, padding_mode="zeros", bias=False))
-    def test_it_moves_by_one_output_per_stride(self, problem: Problem) -> None:
-        """Zeros put before the input, a stride of them on each axis, move the output by one."""
+    def test_a_convolution_is_shifted_by_one_output_per_stride(self, problem: Problem) -> None:
+        """Zeros before the input, as many as the stride, shift the output by one."""
         data = small_integers(problem, 0)
         y = convolve(problem, data.x, data.weight, None)
 
@@ -205,7 +205,7 @@ class TestReference:
 
     @given(FORWARD)
     def test_groups_are_separate_convolutions(self, problem: Problem) -> None:
-        """A grouped convolution is its groups' convolutions, side by side."""
+        """A grouped convolution is the concatenation of its groups' convolutions."""
         data = small_integers(problem, 0)
         g = problem.groups
         one = problem.replace(
@@ -217,8 +217,8 @@ class TestReference:
         assert np.array_equal(np.concatenate(separate, axis=1), convolve(problem, data.x, data.weight, None))
 
     @given(FORWARD)
-    def test_samples_do_not_meet(self, problem: Problem) -> None:
-        """Each sample of a batch is convolved as if it were alone."""
+    def test_samples_are_separate_convolutions(self, problem: Problem) -> None:
+        """Each sample of a batch is convolved by itself."""
         data = small_integers(problem, 0)
         one = problem.replace(batch_size=1)
 
@@ -227,7 +227,7 @@ class TestReference:
 
 
 def _starts(problem: Problem, axis: int) -> list[int]:
-    """Return where the windows of an axis begin, in the input's own coordinates, by trying all of them."""
+    """Return the starts of all windows of an axis, in the input's coordinates, found by trying."""
     before, after = problem.pads[axis]
     end = problem.input_size[axis] + after
     span = problem.dilation[axis] * (problem.kernel_size[axis] - 1) + 1

@@ -1,4 +1,4 @@
-"""The tester tested: wrong implementations that the oracle must refuse, unusual ones that it must not.
+"""Mutants, which the oracle must refuse, and unusual kernels, which it must not refuse.
 
 Every kernel is one function whose docstring says what is wrong, or unusual, about it.
 """

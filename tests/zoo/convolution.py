@@ -1,4 +1,4 @@
-"""The correct convolution that the zoo is made of: plain enough to be believed, and to be broken."""
+"""The correct convolution of which all mutants and unusual kernels are variations, and their lists."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ NUMPY_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "
 
 @dataclass(frozen=True)
 class Asked:
-    """What an implementation is asked for."""
+    """The arguments of one call of an implementation."""
 
     x: Any
     weight: Any
@@ -28,7 +28,7 @@ class Asked:
     padding_mode: str
 
     def but(self, **changes: Any) -> "Asked":
-        """Return the same with something changed."""
+        """Return the same arguments with some changed."""
         return replace(self, **changes)
 
 
@@ -37,9 +37,9 @@ Body = Callable[[Asked], Any]
 
 @dataclass(frozen=True)
 class Mutant:
-    """An implementation, the problem that shows what is wrong with it, and what the oracle must say.
+    """A wrong implementation, the problem that shows its mistake, and the expected status and layer.
 
-    None where more than one status would be right, or more than one layer may be the first to see it.
+    The status or layer is None where more than one is right.
     """
 
     implementation: Implementation
@@ -58,7 +58,7 @@ RIGHT: list[Implementation] = []
 def wrong(
     problem: str, status: str | None = "wrong", layer: str | None = "exact", **keywords: Any
 ) -> Callable[[Body], Body]:
-    """Put a body among the wrong ones, with the problem that shows its mistake."""
+    """Return a decorator that adds a body to the mutants, with the problem that shows its mistake."""
 
     def put(body: Body) -> Body:
         WRONG.append(Mutant(made(body, **keywords), Problem.parse(problem), status, layer))
@@ -70,7 +70,7 @@ def wrong(
 def wrong_plan(
     problem: str, status: str | None = "wrong", layer: str | None = "exact", **keywords: Any
 ) -> Callable[[Body], Body]:
-    """Put a plan among the wrong ones: a body that is asked without x and returns a function of it."""
+    """Return a decorator that adds a plan to the mutants: a body without `x` returns a function of `x`."""
 
     def put(body: Body) -> Body:
         WRONG.append(Mutant(planned(body, **keywords), Problem.parse(problem), status, layer))
@@ -80,7 +80,7 @@ def wrong_plan(
 
 
 def right(**keywords: Any) -> Callable[[Body], Body]:
-    """Put a body among the right ones, with what it declares."""
+    """Return a decorator that adds a body to the unusual kernels, with what it declares."""
 
     def put(body: Body) -> Body:
         RIGHT.append(made(body, **keywords))
@@ -90,7 +90,7 @@ def right(**keywords: Any) -> Callable[[Body], Body]:
 
 
 def planned(body: Body, name: str | None = None, **keywords: Any) -> Implementation:
-    """Return the implementation that plans with `body`."""
+    """Return the plan that `body` makes."""
     keywords = {"ndim": (1, 2, 3), "dtype": ALL_FLOATS, **keywords}
 
     @plan(name=f"zoo.{name or body.__name__}", **keywords)
@@ -102,7 +102,7 @@ def planned(body: Body, name: str | None = None, **keywords: Any) -> Implementat
 
 
 def made(body: Body, name: str | None = None, **keywords: Any) -> Implementation:
-    """Return the implementation whose whole work is `body`."""
+    """Return the implementation that calls `body`."""
     keywords = {"ndim": (1, 2, 3), "dtype": ALL_FLOATS, **keywords}
 
     @implementation(name=f"zoo.{name or body.__name__}", **keywords)
@@ -120,7 +120,7 @@ def _declared(function: Callable[..., Any]) -> Implementation:
 
 
 def padded(asked: Asked, **how: Any) -> Any:
-    """Return the input padded, then cropped."""
+    """Return the input, padded and then cropped."""
     sizes = asked.x.shape[2:]
     grown = [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in asked.pads)]
     x = np.pad(asked.x, grown, **(how or {"mode": NUMPY_MODES[asked.padding_mode]}))
@@ -129,7 +129,7 @@ def padded(asked: Asked, **how: Any) -> Any:
 
 
 def convolve(asked: Asked, *, x: Any = None, work: type | None = None) -> Any:
-    """Return the output: a sum over the taps, in float32 or wider; `x` is the padded input if it is given."""
+    """Return the output as a sum over the taps, in float32 or wider; `x`, if given, is the padded input."""
     dtype = asked.x.dtype
     work = work or (np.float64 if dtype == np.float64 else np.float32)
     x = (padded(asked) if x is None else x).astype(work)
@@ -148,14 +148,14 @@ def convolve(asked: Asked, *, x: Any = None, work: type | None = None) -> Any:
 
 
 def with_bias(y: Any, bias: Any) -> Any:
-    """Return the output with one bias per channel."""
+    """Return the output with the bias of each channel added."""
     if bias is None:
         return y
     return y + bias.astype(y.dtype).reshape(-1, *(1,) * (y.ndim - 2))
 
 
 def rounded(array: Any, bits: int) -> Any:
-    """Return float32 or float64 values rounded to so many significant bits, exponents kept."""
+    """Return float32 or float64 values rounded to `bits` significant bits, with their exponents."""
     word, significand = (np.uint32, 24) if array.dtype == np.float32 else (np.uint64, 53)
     dropped = significand - bits
     raw = np.ascontiguousarray(array).view(word)

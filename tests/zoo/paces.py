@@ -1,7 +1,7 @@
-"""Kernels whose relative cost is known exactly: the same convolution, so many times over.
+"""Kernels whose relative cost is known exactly: each repeats the same convolution a given number of times.
 
-A kernel of 102 units takes 102/100 times as long as one of 100, whatever the machine does. All are
-1×1 convolutions, since these need no more than one line a unit; `again` is the same kernel once more.
+A kernel of 102 units takes 102/100 times as long as one of 100, on any machine. All are 1×1 convolutions,
+since a unit then takes one line; a name that ends in `again` is a second copy of the same kernel.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ def _loops(x, weight):
 
 
 def _paced(unit, units):
-    """Return a kernel that does the whole work so many times, each time from the start."""
+    """Return a kernel that repeats the whole work `units` times, each time from the start."""
 
     def kernel(x, weight, groups):
         for _ in range(units):
@@ -52,7 +52,7 @@ KINDS = {
 
 
 def names_of(kind, base):
-    """Return the kernels of a kind and a base: itself, itself again, and every slowdown that it can show."""
+    """Return the units of the kernels of a kind and a base, by name: the base twice, and each slow-down."""
     slower = {step: round(base * step) for step in SLOWDOWNS}
     shown = {step: extra for step, extra in slower.items() if extra and abs(extra - base * step) < 1e-9}
     return {

@@ -1,4 +1,4 @@
-"""Convolutions that are right in an unusual way: other orders of summation, other memory, more precision."""
+"""Unusual kernels: right convolutions with other orders of summation, other memory, more precision."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from .convolution import Asked, convolve, padded, right, rounded, with_bias
 
 @right()
 def the_twin(asked: Asked) -> Any:
-    """What every mutant is made of, unbroken."""
+    """The convolution of which all mutants are made, without a mistake."""
     return convolve(asked)
 
 
@@ -38,7 +38,7 @@ def bias_first(asked: Asked) -> Any:
 
 @right()
 def compensated(asked: Asked) -> Any:
-    """Kahan's sum, which carries the lost bits along."""
+    """Kahan's compensated sum, which keeps the lost bits."""
 
     def kahan(products: Any) -> Any:
         total = np.zeros_like(products[..., 0])
@@ -55,7 +55,7 @@ def compensated(asked: Asked) -> Any:
 
 @right()
 def one_after_the_other(asked: Asked) -> Any:
-    """The worst order there is: one running sum."""
+    """One running sum, the order with the largest error bound."""
     return _summed(asked, lambda products: np.cumsum(products, axis=-1, dtype=products.dtype)[..., -1])
 
 
@@ -126,7 +126,7 @@ def read_only(asked: Asked) -> Any:
 
 @right()
 def negative_zeros(asked: Asked) -> Any:
-    """Nought is sometimes minus nought."""
+    """Zeros of the output are negative zeros."""
     y = convolve(asked)
     y[y == 0] = -0.0
     return y
@@ -134,14 +134,14 @@ def negative_zeros(asked: Asked) -> Any:
 
 @right()
 def warns_nobody(asked: Asked) -> Any:
-    """It divides by zero on the way and throws the result away."""
+    """The input is divided by zero, with warnings off, and the result is not used."""
     with np.errstate(divide="ignore", invalid="ignore"):
         np.divide(asked.x, 0)
     return convolve(asked)
 
 
 def _summed(asked: Asked, total: Callable[[Any], Any], *, bias_last: bool = True) -> Any:
-    """Return the output whose sums of products are made by `total`, over the last axis."""
+    """Return the output whose sums of products, over the last axis, `total` makes."""
     dtype = asked.x.dtype
     work = np.float64 if dtype == np.float64 else np.float32
     x, weight = padded(asked).astype(work), asked.weight.astype(work)
@@ -171,7 +171,7 @@ def _summed(asked: Asked, total: Callable[[Any], Any], *, bias_last: bool = True
 
 @right(accuracy="fft")
 def spectra(asked: Asked) -> Any:
-    """Products of Fourier transforms, in float64 of which the half is used."""
+    """Products of real Fourier transforms, in float64."""
     x, weight = padded(asked).astype(np.float64), asked.weight.astype(np.float64)
     o, channels, *kernel = weight.shape
     spans = [d * (k - 1) + 1 for d, k in zip(asked.dilation, kernel, strict=True)]
@@ -192,7 +192,7 @@ def spectra(asked: Asked) -> Any:
 
 
 def _winograd(asked: Asked, matrices: tuple[Any, Any, Any]) -> Any:
-    """Return F(m, 3) on the last axis where that has three taps, stride and dilation 1."""
+    """Return F(m, 3) on the last axis where it has three taps, stride 1 and dilation 1."""
     a, g, b = (np.array(matrix, np.float64) for matrix in matrices)
     fits = (asked.weight.shape[-1], asked.stride[-1], asked.dilation[-1]) == (3, 1, 1)
     if not fits:
@@ -253,7 +253,7 @@ def winograd_f4(asked: Asked) -> Any:
 
 @right(accuracy="strassen(1)", groups=1)
 def strassen(asked: Asked) -> Any:
-    """One step of Strassen's on the matrices of im2col."""
+    """One step of Strassen's algorithm on the matrices of im2col."""
     work = np.float64 if asked.x.dtype == np.float64 else np.float32
     x, weight = padded(asked).astype(work), asked.weight.astype(work)
     o, _, *kernel = weight.shape
@@ -279,7 +279,7 @@ def strassen(asked: Asked) -> Any:
 
 
 def _strassen_product(a: Any, b: Any) -> Any:
-    """Return a @ b by seven products of halves, odd sizes filled up with zeros."""
+    """Return a @ b by seven products of halves, with odd sizes padded with zeros."""
     rows, columns = a.shape[0], b.shape[1]
     a = np.pad(a, [(0, size % 2) for size in a.shape])
     b = np.pad(b, [(0, size % 2) for size in b.shape])
@@ -293,7 +293,7 @@ def _strassen_product(a: Any, b: Any) -> Any:
     return product[:rows, :columns]
 
 
-# Fewer bits, said so.
+# Fewer bits, as declared.
 
 
 @right(accuracy="low(8)", dtype="float32")
@@ -324,11 +324,11 @@ def _to_bfloat16(array: Any) -> Any:
 
 
 def _rounded(array: Any, bits: int) -> Any:
-    """Return finite numbers rounded to so many bits, the others as they are."""
+    """Return finite numbers rounded to `bits` significant bits, and all others unchanged."""
     return np.where(np.isfinite(array), rounded(array, bits), array).astype(array.dtype)
 
 
-# Traits, said so.
+# Traits, as declared.
 
 
 @right(deterministic=False)
@@ -371,14 +371,14 @@ def groups_filled(asked: Asked) -> Any:
 
 @right()
 def all_positions_first(asked: Asked) -> Any:
-    """Stride is a choice among the outputs of stride 1."""
+    """All positions are computed at stride 1, and the stride selects among them."""
     y = convolve(asked.but(stride=(1,) * len(asked.stride)))
     return np.ascontiguousarray(y[(..., *(slice(None, None, s) for s in asked.stride))])
 
 
 @right()
 def tables_by_shape(asked: Asked, _tables: dict[Any, Any] = {}) -> Any:  # noqa: B006 it depends on shapes alone
-    """Index tables are kept from call to call, and numbers are not."""
+    """Index tables are kept from call to call, and data is not."""
     key = (asked.x.shape, asked.pads, asked.padding_mode)
     if key not in _tables:
         size = int(np.prod(asked.x.shape))
@@ -389,7 +389,7 @@ def tables_by_shape(asked: Asked, _tables: dict[Any, Any] = {}) -> Any:  # noqa:
 
 @right()
 def threads_inside(asked: Asked) -> Any:
-    """Samples are shared out among threads that end with the call."""
+    """Samples are computed by threads that end with the call."""
     if len(asked.x) == 0:
         return convolve(asked)
     with ThreadPoolExecutor(2) as pool:

@@ -1,4 +1,4 @@
-"""Wrong in what any data shows: geometry, channels, single elements, precision, the contract."""
+"""Mutants whose mistake shows with any data: geometry, channels, single elements, precision, the contract."""
 
 from itertools import permutations
 from typing import Any
@@ -21,7 +21,7 @@ DEPTHWISE = "n1c4h5w5-o4k3g4-float32"
 
 @wrong(PLAIN)
 def kernel_flipped(asked: Asked) -> Any:
-    """The kernel is flipped: convolution in the mathematician's sense."""
+    """The kernel is flipped: convolution as in mathematics."""
     return convolve(asked.but(weight=asked.weight[..., ::-1, ::-1]))
 
 
@@ -64,7 +64,7 @@ def dilation_axes_swapped(asked: Asked) -> Any:
 
 @wrong("n1c2h7w7-o3k3d2-float32")
 def dilation_ignored(asked: Asked) -> Any:
-    """The taps are neighbours, whatever the dilation says."""
+    """The taps are neighbours, for any dilation."""
     y = convolve(asked.but(dilation=(1, 1)))
     return np.ascontiguousarray(y[:, :, :3, :3])
 
@@ -89,13 +89,13 @@ def pad_off_by_one(asked: Asked) -> Any:
 
 @wrong("n1c2h6w6-o3k3p0:2x2:1-float32")
 def before_and_after_exchanged(asked: Asked) -> Any:
-    """What belongs before the input is put after it."""
+    """The padding before the input and the padding after it are exchanged."""
     return convolve(asked.but(pads=tuple((after, before) for before, after in asked.pads)))
 
 
 @wrong("n1c2h6w6-o3k3p1:-1-float32", "error", "contract")
 def crop_refused(asked: Asked) -> Any:
-    """A negative padding reaches a function that knows none."""
+    """A negative padding is passed to a function that accepts none."""
     grown = [(0, 0), (0, 0), *asked.pads]
     return convolve(asked, x=np.pad(asked.x, grown))
 
@@ -109,7 +109,7 @@ def crop_at_the_wrong_end(asked: Asked) -> Any:
 
 @wrong("n1c2h6w6-o3k3p1-float32")
 def padded_with_ones(asked: Asked) -> Any:
-    """The border is of ones."""
+    """The padding is of ones."""
     return convolve(asked, x=padded(asked, mode="constant", constant_values=1))
 
 
@@ -123,7 +123,7 @@ def _pads_by(used: str) -> Body:
     def body(asked: Asked) -> Any:
         return convolve(asked.but(padding_mode=used))
 
-    body.__doc__ = f"Whatever is asked for, the padding is of {used}."
+    body.__doc__ = f"The padding mode is always {used}."
     return body
 
 
@@ -153,7 +153,7 @@ def groups_interleaved(asked: Asked) -> Any:
 
 @wrong(GROUPED)
 def outputs_interleaved(asked: Asked) -> Any:
-    """The outputs of the groups are dealt like cards, instead of stacked."""
+    """The outputs of the groups are interleaved instead of stacked."""
     y = convolve(asked)
     n, o, *size = y.shape
     return y.reshape(n, asked.groups, -1, *size).swapaxes(1, 2).reshape(n, o, *size)
@@ -174,7 +174,7 @@ def depthwise_of_the_first_channel(asked: Asked) -> Any:
 
 @wrong("n1c5h5w5-o3k3-float32")
 def channel_tail_dropped(asked: Asked) -> Any:
-    """Channels come four at a time, and what is left over is dropped."""
+    """Channels are read in blocks of four, and the rest is dropped."""
     whole = asked.x.shape[1] // 4 * 4
     return convolve(asked.but(x=asked.x[:, :whole], weight=asked.weight[:, :whole]))
 
@@ -215,13 +215,13 @@ def batch_reversed(asked: Asked) -> Any:
 
 @wrong("n3c2h5w5-o3k3-float32")
 def samples_leak(asked: Asked) -> Any:
-    """A sample adds up on what the one before has left in the accumulator."""
+    """The accumulator is not cleared between the samples."""
     return np.cumsum(convolve(asked), axis=0, dtype=np.float32)
 
 
 @wrong(BIASED, "wrong", "bound")
 def bias_ignored(asked: Asked) -> Any:
-    """The bias is asked for and left out."""
+    """The bias is left out."""
     return convolve(asked.but(bias=None))
 
 
@@ -259,7 +259,7 @@ def bias_for_the_first_sample(asked: Asked) -> Any:
 
 @wrong("n1c2h5w5-o3k3p1b-float32")
 def bias_inside_only(asked: Asked) -> Any:
-    """Outputs at the border, where the window reaches the padding, get no bias."""
+    """Outputs whose window reaches the padding get no bias."""
     y = convolve(asked.but(bias=None))
     y[..., 1:-1, 1:-1] += asked.bias.reshape(-1, 1, 1)
     return y
@@ -270,13 +270,13 @@ def bias_inside_only(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def zeros(asked: Asked) -> Any:
-    """Nothing is computed."""
+    """Every element is zero."""
     return np.zeros_like(convolve(asked))
 
 
 @wrong(PLAIN)
 def not_a_number(asked: Asked) -> Any:
-    """Every element is not a number, which is neither too large nor too small."""
+    """Every element is NaN, which compares as neither too large nor too small."""
     return np.full_like(convolve(asked), np.nan)
 
 
@@ -288,7 +288,7 @@ def infinite(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def last_row_zero(asked: Asked) -> Any:
-    """The last row is never written; the allocator gave zeros."""
+    """The last row is never written, and its memory holds zeros."""
     y = convolve(asked)
     y[..., -1, :] = 0
     return y
@@ -296,7 +296,7 @@ def last_row_zero(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def last_column_nan(asked: Asked) -> Any:
-    """The last column is never written; the allocator gave garbage."""
+    """The last column is never written, and its memory holds NaN."""
     y = convolve(asked)
     y[..., -1] = np.nan
     return y
@@ -320,7 +320,7 @@ def first_tap_dropped(asked: Asked) -> Any:
 
 @wrong("n1c40h4w4-o2k3-float32", None, None)
 def one_product_twice(asked: Asked) -> Any:
-    """Of 360 products one is counted twice, which moves the sum no more than a low precision would."""
+    """One of 360 products is counted twice, which changes the sum no more than a low precision would."""
     weight = asked.weight.copy()
     weight[:, 20, 1, 1] *= 2
     return convolve(asked.but(weight=weight))
@@ -328,7 +328,7 @@ def one_product_twice(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def one_element_off_by_one_percent(asked: Asked) -> Any:
-    """One element is one percent too large: a low precision would have made most of them so."""
+    """One element is 1 % too large, while a low precision would make most of them so."""
     y = convolve(asked)
     y[0, 0, 0, 0] *= 1.01
     return y
@@ -336,7 +336,7 @@ def one_element_off_by_one_percent(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def one_element_off_by_a_tenth(asked: Asked) -> Any:
-    """One element is too large by a tenth of its products' sum."""
+    """One element is too large by a tenth of the sum of its products' magnitudes."""
     y = convolve(asked)
     y[0, 0, 0, 0] += 0.1 * convolve(asked.but(x=np.abs(asked.x), weight=np.abs(asked.weight)))[0, 0, 0, 0]
     return y
@@ -344,7 +344,7 @@ def one_element_off_by_a_tenth(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def one_bit_off(asked: Asked) -> Any:
-    """One element is off by its last bit, on sums that cannot round."""
+    """One element is off by its last bit, on sums that are exact."""
     y = convolve(asked)
     y[1, 2, 3, 4] = np.nextafter(y[1, 2, 3, 4], np.float32(np.inf))
     return y
@@ -352,7 +352,7 @@ def one_bit_off(asked: Asked) -> Any:
 
 @wrong(PLAIN)
 def negative_values_cut(asked: Asked) -> Any:
-    """A ReLU was fused in that nobody asked for."""
+    """A ReLU is applied to the output."""
     return np.maximum(convolve(asked), 0)
 
 
@@ -393,7 +393,7 @@ def weight_rounded(asked: Asked) -> Any:
 
 @wrong(PLAIN, "imprecise")
 def output_rounded(asked: Asked) -> Any:
-    """The sums are right, and stored in half the bits."""
+    """The sums are right, and are stored with half of the bits."""
     return rounded(convolve(asked), 11)
 
 
@@ -442,7 +442,7 @@ def batch_axis_dropped(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def border_not_cropped(asked: Asked) -> Any:
-    """The output is as large as the input, as other conventions have it."""
+    """The output is as large as the input."""
     return convolve(asked.but(pads=((1, 1), (1, 1))))
 
 
@@ -454,7 +454,7 @@ def wider_dtype(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def other_byte_order(asked: Asked) -> Any:
-    """The output is stored the other way round."""
+    """The output has the other byte order."""
     y = convolve(asked)
     return y.astype(y.dtype.newbyteorder())
 
@@ -467,24 +467,24 @@ def a_list(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def nothing(asked: Asked) -> Any:
-    """The return statement was forgotten."""
+    """The output is None."""
     convolve(asked)
 
 
 @wrong(PLAIN, "contract", "contract")
 def a_generator(asked: Asked) -> Any:
-    """The output is still to be computed."""
+    """The output is a generator, which has not computed anything yet."""
     return (row for row in convolve(asked))
 
 
 @wrong(PLAIN, "contract", "contract")
 def all_masked(asked: Asked) -> Any:
-    """Every element is masked, so that no comparison ever says that it is wrong."""
+    """Every element is masked, so that no comparison says that it is wrong."""
     return np.ma.masked_all(convolve(asked).shape, np.float32)
 
 
 class _AgreesWithAll(np.ndarray):
-    """An array whose differences to anything are nought."""
+    """An array whose difference from anything is zero."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         plain = [np.asarray(one) if isinstance(one, np.ndarray) else one for one in inputs]
@@ -497,7 +497,7 @@ class _AgreesWithAll(np.ndarray):
 
 @wrong(PLAIN, "contract", "contract")
 def an_array_that_agrees(asked: Asked) -> Any:
-    """The output is a subclass of an array that answers every comparison as its author likes."""
+    """The output is a subclass of an array whose comparisons always agree."""
     return np.zeros_like(convolve(asked)).view(_AgreesWithAll)
 
 
@@ -508,7 +508,7 @@ def _writable(array: Any) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def input_overwritten(asked: Asked) -> Any:
-    """The input is cleared after use, its protection lifted."""
+    """The input is made writable and cleared after use."""
     y = convolve(asked)
     _writable(asked.x)[...] = 0
     return y
@@ -516,7 +516,7 @@ def input_overwritten(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def one_bit_of_input_overwritten(asked: Asked) -> Any:
-    """One zero of the input has changed its sign, which compares as equal."""
+    """The last bit of one element of the input is changed."""
     y = convolve(asked)
     x = _writable(asked.x)
     x[0, 0, 0, 0] = np.nextafter(x[0, 0, 0, 0], np.float32(0))
@@ -534,7 +534,7 @@ def weight_overwritten(asked: Asked) -> Any:
 
 @wrong(BIASED, "contract", "contract")
 def bias_overwritten(asked: Asked) -> Any:
-    """The bias is where the sums are made."""
+    """The bias is used as an accumulator."""
     y = convolve(asked)
     _writable(asked.bias)[...] += 1
     return y
@@ -550,26 +550,26 @@ def view_of_its_input(asked: Asked) -> Any:
 
 @wrong("n1c1h3w3-o1k3-float32", "contract", "contract")
 def view_of_its_weight(asked: Asked) -> Any:
-    """The output is a piece of the weights."""
+    """The output is a view of the weights."""
     return asked.weight[:, :, 1:2, 1:2]
 
 
 @wrong(PLAIN, "error", "contract")
 def writes_what_is_read_only(asked: Asked) -> Any:
-    """The input is written to, which its protection refuses."""
+    """The input, which is read-only, is written to."""
     asked.x[...] = 0
     return convolve(asked)
 
 
 @wrong(PLAIN, "error", "contract")
 def raises(asked: Asked) -> Any:
-    """It raises."""
+    """An exception with two lines of text is raised."""
     raise ValueError("not today\nnor tomorrow")
 
 
 @wrong(PLAIN, "error", "contract")
 def raises_without_a_word(asked: Asked) -> Any:
-    """It raises something that says nothing."""
+    """An exception without text is raised."""
     raise RuntimeError
 
 
@@ -580,29 +580,29 @@ class _UnprintableError(Exception):
 
 @wrong(PLAIN, "error", "contract")
 def raises_what_cannot_be_printed(asked: Asked) -> Any:
-    """It raises an exception whose text raises."""
+    """An exception whose text raises another one is raised."""
     raise _UnprintableError
 
 
 @wrong(PLAIN, "error", "contract")
 def exits(asked: Asked) -> Any:
-    """It leaves the program."""
+    """SystemExit is raised."""
     raise SystemExit(0)
 
 
 @wrong(PLAIN, "error", "contract")
 def stops_an_iteration(asked: Asked) -> Any:
-    """It raises the one exception that loops take for their end."""
+    """StopIteration is raised, which a loop would take for its end."""
     raise StopIteration
 
 
 @wrong(PLAIN, "error", "contract")
 def recurses(asked: Asked) -> Any:
-    """It calls itself for ever."""
+    """The implementation calls itself without end."""
     return recurses(asked)
 
 
 @wrong(PLAIN, "memory", "contract")
 def out_of_memory(asked: Asked) -> Any:
-    """It asks for more memory than there is."""
+    """MemoryError is raised."""
     raise MemoryError("Unable to allocate 8 EiB")

@@ -1,4 +1,4 @@
-"""Wrong about memory: layouts misread, neighbours read or written, buffers used unwritten."""
+"""Mutants that misuse memory: layouts misread, neighbours read or written, buffers read before writing."""
 
 import ctypes
 from typing import Any
@@ -12,7 +12,7 @@ PLAIN = "n2c3h6w7-o4k3-float32"
 
 
 def _raw(array: Any) -> Any:
-    """Return an array as it would be if its memory were contiguous, which C code assumes."""
+    """Return an array read as if its memory were contiguous, which C code assumes."""
     pointer = ctypes.cast(array.ctypes.data, ctypes.POINTER(ctypes.c_uint8))
     raw = np.ctypeslib.as_array(pointer, (array.nbytes,))
     return raw.view(array.dtype).reshape(array.shape)
@@ -20,24 +20,24 @@ def _raw(array: Any) -> Any:
 
 @wrong(PLAIN, "wrong", "layout")
 def input_taken_for_contiguous(asked: Asked) -> Any:
-    """The input's address goes to code that knows no strides."""
+    """The input's address is passed to code that ignores strides."""
     return convolve(asked.but(x=_safely(asked.x)))
 
 
 @wrong(PLAIN, "wrong", "layout")
 def weight_taken_for_contiguous(asked: Asked) -> Any:
-    """The weight's address goes to code that knows no strides."""
+    """The weight's address is passed to code that ignores strides."""
     return convolve(asked.but(weight=_safely(asked.weight)))
 
 
 @wrong("n2c3h6w7-o4k3b-float32", "wrong", "layout")
 def bias_taken_for_contiguous(asked: Asked) -> Any:
-    """The bias's address goes to code that knows no strides."""
+    """The bias's address is passed to code that ignores strides."""
     return convolve(asked.but(bias=_safely(asked.bias)))
 
 
 def _safely(array: Any) -> Any:
-    """Misread strides without leaving the array's own memory."""
+    """Return an array with its strides misread, without reading outside its memory."""
     if min(array.strides, default=0) < 0:
         return np.ascontiguousarray(array[(slice(None, None, -1),) * array.ndim])
     return _raw(array).copy()
@@ -45,7 +45,7 @@ def _safely(array: Any) -> Any:
 
 @wrong(PLAIN, "wrong", "layout")
 def fortran_as_c(asked: Asked) -> Any:
-    """The input's elements are taken in the order of memory."""
+    """The input's elements are read in the order of memory."""
     order = "K" if asked.x.flags.c_contiguous or asked.x.flags.f_contiguous else "C"
     return convolve(asked.but(x=asked.x.ravel(order).reshape(asked.x.shape)))
 
@@ -60,7 +60,7 @@ def negative_strides_forgotten(asked: Asked) -> Any:
 
 @wrong(PLAIN, "error", "layout")
 def alignment_demanded(asked: Asked) -> Any:
-    """An input off its alignment is refused."""
+    """An input that is not aligned is refused."""
     if not asked.x.flags.aligned:
         raise ValueError("x is not aligned")
     return convolve(asked)
@@ -68,7 +68,7 @@ def alignment_demanded(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", None)
 def reads_one_row_too_many(asked: Asked) -> Any:
-    """Beyond the last row of the last image the next row of memory is read, and weighs nothing."""
+    """The row of memory after the last row of the last image is read, and multiplied by zero."""
     x = np.ascontiguousarray(asked.x) if not asked.x.flags.c_contiguous else asked.x
     n, c, h, w = x.shape
     longer = as_strided(x, (n, c, h + 1, w), x.strides)
@@ -79,7 +79,7 @@ def reads_one_row_too_many(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", None)
 def reads_before_its_start(asked: Asked) -> Any:
-    """The element before the first is read, and weighs nothing."""
+    """The element before the input is read, and multiplied by zero."""
     if not asked.x.flags.c_contiguous:
         return convolve(asked)
     pointer = ctypes.cast(asked.x.ctypes.data - asked.x.itemsize, ctypes.POINTER(ctypes.c_float))
@@ -90,7 +90,7 @@ def reads_before_its_start(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "memory")
 def writes_beyond_its_input(asked: Asked) -> Any:
-    """One element behind the input is overwritten."""
+    """The element after the input is overwritten."""
     if asked.x.flags.c_contiguous:
         pointer = ctypes.cast(asked.x.ctypes.data + asked.x.nbytes, ctypes.POINTER(ctypes.c_float))
         pointer[0] = 0.0
@@ -99,7 +99,7 @@ def writes_beyond_its_input(asked: Asked) -> Any:
 
 @wrong("n2c40h9w9-o4k3-float32", "crashed", "memory")
 def peeks_beyond_its_input(asked: Asked) -> Any:
-    """The element behind the input is read and never used, which only a page's end shows."""
+    """The element after the input is read and not used, which only a guard page shows."""
     if asked.x.flags.c_contiguous:
         pointer = ctypes.cast(asked.x.ctypes.data + asked.x.nbytes, ctypes.POINTER(ctypes.c_float))
         _ = pointer[0]
@@ -108,7 +108,7 @@ def peeks_beyond_its_input(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "values")
 def output_not_initialised(asked: Asked) -> Any:
-    """Sums are added to memory that nobody has cleared, where that happens to be small."""
+    """Sums are added to memory that was not cleared, if its values are large."""
     y = convolve(asked)
     dirt = np.empty_like(y)
     return y + np.where(np.abs(dirt) < 1e20, 0, dirt).astype(y.dtype)
@@ -116,7 +116,7 @@ def output_not_initialised(asked: Asked) -> Any:
 
 @wrong("n2c3h6w7-o4k3p1-float32", "wrong", None)
 def border_not_initialised(asked: Asked) -> Any:
-    """The border of the padded image is what the allocator left there; small dirt is cleaned."""
+    """The border of the padded image is memory that was not cleared, if its values are large."""
     good = padded(asked)
     image = np.empty_like(good)
     dirty = ~(np.abs(image) < 1e20)

@@ -1,4 +1,4 @@
-"""Wrong where a number is none: NaN and infinity swallowed, spread or turned round."""
+"""Mutants that mistreat NaN and infinity: they drop, spread or change them."""
 
 from typing import Any
 
@@ -35,13 +35,13 @@ def nan_in_bias_swallowed(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "non-finite")
 def outputs_cleaned(asked: Asked) -> Any:
-    """What is not finite is made so at the end."""
+    """Outputs that are not finite are replaced by finite numbers."""
     return _cleaned(convolve(asked))
 
 
 @wrong(PLAIN, "wrong", None)
 def infinity_cut(asked: Asked) -> Any:
-    """Infinite inputs become the largest number there is."""
+    """Infinite inputs are replaced by a large finite number."""
     return convolve(asked.but(x=np.clip(asked.x, -1e30, 1e30)))
 
 
@@ -55,20 +55,20 @@ def infinity_turned_round(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "non-finite")
 def negative_infinity_as_nan_free_zero(asked: Asked) -> Any:
-    """Minus infinity is taken for a mask, and counts as zero."""
+    """Minus infinity in the input counts as zero, as if it were a mask."""
     return convolve(asked.but(x=np.where(np.isneginf(asked.x), 0, asked.x).astype(asked.x.dtype)))
 
 
 @wrong(PLAIN, "wrong", "non-finite")
 def nan_everywhere(asked: Asked) -> Any:
-    """A single NaN spoils the whole output."""
+    """A single NaN makes the whole output NaN."""
     y = convolve(asked)
     return np.full_like(y, np.nan) if np.isnan(y).any() else y
 
 
 @wrong(PLAIN, "wrong", "non-finite")
 def nan_spoils_its_sample(asked: Asked) -> Any:
-    """A NaN spoils all outputs of its sample."""
+    """A NaN makes all outputs of its sample NaN."""
     y = convolve(asked)
     y[np.isnan(y).any(axis=(1, 2, 3))] = np.nan
     return y
@@ -76,14 +76,14 @@ def nan_spoils_its_sample(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "non-finite")
 def nan_spoils_its_row(asked: Asked) -> Any:
-    """A NaN spoils the rest of its row."""
+    """A NaN makes the rest of its row NaN."""
     y = convolve(asked)
     return np.where(np.logical_or.accumulate(np.isnan(y), axis=-1), np.nan, y).astype(y.dtype)
 
 
 @wrong(GROUPED, "wrong", "non-finite")
 def groups_by_zeros(asked: Asked) -> Any:
-    """Groups are a dense product with zeros, through which a NaN reaches the others."""
+    """Groups are a dense product with zeros, by which a NaN reaches other groups."""
     groups, (o, c, *kernel) = asked.groups, asked.weight.shape
     weight = np.zeros((o, c * groups, *kernel), asked.weight.dtype)
     for group in range(groups):
@@ -94,7 +94,7 @@ def groups_by_zeros(asked: Asked) -> Any:
 
 @wrong("n2c3h9w9-o4k3d2-float32", "wrong", "non-finite")
 def dilation_by_zeros(asked: Asked) -> Any:
-    """Dilation is a larger kernel with zeros, through which a NaN reaches outputs in between."""
+    """Dilation is a larger kernel with zeros, by which a NaN reaches outputs in between."""
     o, c, *kernel = asked.weight.shape
     spans = [d * (k - 1) + 1 for d, k in zip(asked.dilation, kernel, strict=True)]
     weight = np.zeros((o, c, *spans), asked.weight.dtype)
@@ -104,7 +104,7 @@ def dilation_by_zeros(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "non-finite")
 def a_transform_undeclared(asked: Asked) -> Any:
-    """A Fourier transform in float64, exact enough for any bound, in which a NaN reaches everything."""
+    """An undeclared Fourier transform in float64, within any bound, spreads a NaN over its sample."""
     y = convolve(asked)
     spoilt = ~np.isfinite(asked.x).all(axis=(1, 2, 3))
     y[spoilt] = np.nan
@@ -113,7 +113,7 @@ def a_transform_undeclared(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "non-finite")
 def neighbours_moved_by_nan(asked: Asked) -> Any:
-    """Where a NaN is about, a slow path is taken that forgets the first tap."""
+    """An input with a NaN is computed by other code, which drops the first tap."""
     if np.isfinite(asked.x).all():
         return convolve(asked)
     weight = asked.weight.copy()
@@ -123,7 +123,7 @@ def neighbours_moved_by_nan(asked: Asked) -> Any:
 
 @wrong("n2c3h6w7-o4k3-float16", "wrong", "non-finite")
 def overflow_saturates(asked: Asked) -> Any:
-    """Sums that are too large for float16 become its largest number."""
+    """Sums too large for float16 become its largest number."""
     y = convolve(asked.but(x=asked.x.astype(np.float32), weight=asked.weight.astype(np.float32)))
     finite = np.isfinite(y)
     y[finite] = np.clip(y[finite], -65504, 65504)
@@ -132,6 +132,6 @@ def overflow_saturates(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "non-finite")
 def maximum_through_comparison(asked: Asked) -> Any:
-    """Outputs pass a comparison that is false for a NaN, which leaves zero."""
+    """Outputs pass a comparison that is false for NaN, which becomes zero."""
     y = convolve(asked)
     return np.where(np.abs(y) >= 0, y, 0).astype(y.dtype)

@@ -1,4 +1,4 @@
-"""Wrong after the first call: what was kept is stale, shared, counted, raced for, or left behind."""
+"""Mutants that are wrong after the first call: stale caches, shared buffers, races, global changes."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ BIASED = "n2c3h6w7-o4k3b-float32"
 
 
 def _remembered(key: Callable[[Asked], Any]) -> Body:
-    """Return a body that computes once per key."""
+    """Return a body that computes once for each key."""
     known: dict[Any, Any] = {}
 
     def body(asked: Asked) -> Any:
@@ -51,19 +51,19 @@ _kept(
 )
 _kept(
     "memo_by_input_only",
-    "The result is remembered by the input, whatever the weights are.",
+    "The result is remembered by the input alone.",
     lambda asked: asked.x.tobytes(),
 )
 _kept(
     "memo_by_weight_only",
-    "The result is remembered by the weights, whatever the input is.",
+    "The result is remembered by the weights alone.",
     lambda asked: asked.weight.tobytes(),
 )
 
 
 @wrong(PLAIN)
 def weights_packed_once(asked: Asked, _packed: dict[Any, Any] = {}) -> Any:  # noqa: B006 that is the mistake
-    """Packed weights are kept by the address of the originals, and go stale."""
+    """Packed weights are kept by the address of the original weights."""
     key = (asked.weight.ctypes.data, asked.weight.shape)
     weight = _packed.setdefault(key, asked.weight.copy())
     return convolve(asked.but(weight=weight))
@@ -71,14 +71,14 @@ def weights_packed_once(asked: Asked, _packed: dict[Any, Any] = {}) -> Any:  # n
 
 @wrong(BIASED, "wrong", None)
 def bias_kept(asked: Asked, _known: dict[Any, Any] = {}) -> Any:  # noqa: B006 that is the mistake
-    """The bias of the first call with these weights is used for ever."""
+    """The bias of the first call with these weights is used for all later calls."""
     bias = _known.setdefault((asked.weight.tobytes(), len(asked.bias)), asked.bias.copy())
     return convolve(asked.but(bias=bias))
 
 
 @wrong(PLAIN, "contract", "state")
 def one_output_for_all(asked: Asked, _buffers: dict[Any, Any] = {}) -> Any:  # noqa: B006 that is the mistake
-    """The output is always the same buffer, so the last result is overwritten by the next."""
+    """The output is always the same buffer, so that each call overwrites the last result."""
     y = convolve(asked)
     buffer = _buffers.setdefault((y.shape, y.dtype), np.empty_like(y))
     buffer[...] = y
@@ -87,7 +87,7 @@ def one_output_for_all(asked: Asked, _buffers: dict[Any, Any] = {}) -> Any:  # n
 
 @wrong(PLAIN, "contract", "state")
 def two_outputs_in_turn(asked: Asked, _ring: dict[Any, list[Any]] = {}) -> Any:  # noqa: B006 that is the mistake
-    """Two buffers take turns, so the result lasts for one more call."""
+    """Two buffers take turns, so that a result lasts for one more call."""
     y = convolve(asked)
     ring = _ring.setdefault((y.shape, y.dtype), [np.empty_like(y), np.empty_like(y)])
     ring.append(ring.pop(0))
@@ -131,7 +131,7 @@ def repeats_are_wrong(asked: Asked, _last: list[Any] = [None]) -> Any:  # noqa: 
 
 @wrong("n2c3h6w7-o4k3p1-float32", "wrong", None)
 def padding_of_another_shape(asked: Asked, _scratch: list[Any] = []) -> Any:  # noqa: B006 that is the mistake
-    """A padded scratch image is reused for smaller inputs, with the last one's rest at its border."""
+    """A padded scratch image is reused for smaller inputs, and its border keeps values of the last one."""
     sizes = [size + sum(pads) for size, pads in zip(asked.x.shape[2:], asked.pads, strict=True)]
     shape = (*asked.x.shape[:2], *sizes)
     fits = _scratch and all(old >= new for old, new in zip(_scratch[0].shape, shape, strict=False))
@@ -157,7 +157,7 @@ def adds_noise(asked: Asked) -> Any:
 
 @wrong("n1c12h6w7-o4k3-float32", "wrong", "state")
 def order_at_random(asked: Asked) -> Any:
-    """The channels are summed in an order drawn anew, which is not declared."""
+    """The channels are summed in an order drawn for each call, which is not declared."""
     order = np.random.default_rng().permutation(asked.weight.shape[1])
     return convolve(asked.but(x=asked.x[:, order], weight=asked.weight[:, order]))
 
@@ -167,7 +167,7 @@ _LOCAL: dict[str, Any] = {}
 
 @wrong(PLAIN, "wrong", "state")
 def scratch_shared_by_threads(asked: Asked) -> Any:
-    """The input is put into a global, and read from there after other threads had their turn."""
+    """The input is stored in a global, and read again after other threads may have changed it."""
     _LOCAL["asked"] = asked
     time.sleep(0)
     convolve(asked)
@@ -176,7 +176,7 @@ def scratch_shared_by_threads(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def finished_later(asked: Asked) -> Any:
-    """The output is filled by a thread after it was returned."""
+    """A thread fills the output after it was returned."""
     y = convolve(asked)
     late = np.zeros_like(y)
 
@@ -198,21 +198,21 @@ def errors_silenced_for_all(asked: Asked) -> Any:
 
 @wrong(PLAIN, "contract", "contract")
 def dice_thrown(asked: Asked) -> Any:
-    """Python's random numbers are seeded for the whole process."""
+    """Python's random generator is seeded for the whole process."""
     random.seed(len(asked.x))
     return convolve(asked)
 
 
 @wrong(PLAIN, "contract", "contract")
 def numpy_dice_thrown(asked: Asked) -> Any:
-    """NumPy's shared random numbers are used up."""
+    """A number of NumPy's shared random generator is drawn."""
     np.random.rand()  # noqa: NPY002 that is the mistake
     return convolve(asked)
 
 
 @wrong(PLAIN, "contract", "contract")
 def comparison_replaced(asked: Asked) -> Any:
-    """The function that tests compare with is replaced by one that always agrees."""
+    """NumPy's comparison for tests is replaced by one that always agrees."""
     np.testing.assert_allclose = lambda *_, **__: None
     return convolve(asked)
 
@@ -226,7 +226,7 @@ def clock_replaced(asked: Asked) -> Any:
 
 @wrong_plan(PLAIN, "contract", "state")
 def plan_with_one_output(asked: Asked) -> Any:
-    """The plan allocates its output once."""
+    """The plan allocates its output once, for all calls."""
     buffers: dict[Any, Any] = {}
 
     def run(x: Any) -> Any:
@@ -240,7 +240,7 @@ def plan_with_one_output(asked: Asked) -> Any:
 
 @wrong_plan(PLAIN, "wrong", "state")
 def plan_remembers(asked: Asked) -> Any:
-    """The plan computes for the first input, and copies the result for all others."""
+    """The plan computes for the first input, and returns the result for all others."""
     known: list[Any] = []
 
     def run(x: Any) -> Any:

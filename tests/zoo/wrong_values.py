@@ -1,4 +1,4 @@
-"""Wrong for some numbers only: large, small, zero, repeated; and right on the ones that tests like."""
+"""Mutants that are wrong for some numbers only: large, small, zero or repeated ones."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def inputs_saturated_at_a_trillion(asked: Asked) -> Any:
 
 @wrong(DOUBLE)
 def inputs_through_32_bit_integers(asked: Asked) -> Any:
-    """Whole numbers travel as 32-bit integers, which saturate."""
+    """Whole numbers are converted to 32-bit integers, which saturate."""
     whole = asked.x == np.rint(asked.x)
     return convolve(asked.but(x=np.where(whole, np.clip(asked.x, -(2.0**31), 2.0**31 - 1), asked.x)))
 
@@ -48,13 +48,13 @@ def output_saturated(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "values")
 def small_inputs_flushed(asked: Asked) -> Any:
-    """Inputs below 10⁻¹⁵ count as nothing."""
+    """Inputs below 10⁻¹⁵ count as zero."""
     return convolve(asked.but(x=np.where(np.abs(asked.x) < 1e-15, 0, asked.x).astype(asked.x.dtype)))
 
 
 @wrong(PLAIN, "wrong", "values")
 def small_outputs_flushed(asked: Asked) -> Any:
-    """Outputs below 10⁻³⁰ count as nothing."""
+    """Outputs below 10⁻³⁰ become zero."""
     y = convolve(asked)
     y[np.abs(y) < 1e-30] = 0
     return y
@@ -62,7 +62,7 @@ def small_outputs_flushed(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "values")
 def subnormal_inputs_flushed(asked: Asked) -> Any:
-    """Subnormal inputs count as nothing, which is not declared."""
+    """Subnormal inputs count as zero, which is not declared."""
     return convolve(asked.but(x=np.where(np.abs(asked.x) < 1.1754944e-38, 0, asked.x).astype(asked.x.dtype)))
 
 
@@ -84,7 +84,7 @@ def small_weights_pruned(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "precision")
 def weights_of_low_rank(asked: Asked) -> Any:
-    """Real weights are replaced by their best approximation with one rank less than they have."""
+    """Real weights are replaced by an approximation with a smaller last singular value."""
     if np.array_equal(asked.weight, np.rint(asked.weight)):
         return convolve(asked)
     matrix = asked.weight.reshape(len(asked.weight), -1).astype(np.float64)
@@ -114,14 +114,14 @@ def quantised_to_eight_bits(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "precision")
 def zeros_end_the_row(asked: Asked) -> Any:
-    """A zero in the input is taken for the end of its row."""
+    """A zero in the input ends its row: all elements after it count as zero."""
     ended = np.logical_and.accumulate(asked.x != 0, axis=-1)
     return convolve(asked.but(x=np.where(ended, asked.x, 0).astype(asked.x.dtype)))
 
 
 @wrong(PLAIN, "wrong", "precision")
 def empty_channels_skip_the_next(asked: Asked) -> Any:
-    """A channel of zeros is skipped, and its neighbour with it."""
+    """A channel of zeros is skipped together with its neighbour."""
     empty = ~asked.x.any(axis=(0, *range(2, asked.x.ndim)))
     skipped = np.roll(empty, 1)
     x = asked.x.copy()
@@ -131,14 +131,14 @@ def empty_channels_skip_the_next(asked: Asked) -> Any:
 
 @wrong(PLAIN, "imprecise", "precision")
 def offset_removed_carelessly(asked: Asked) -> Any:
-    """The mean of the input is subtracted and put back, which costs the small differences."""
+    """A multiple of the mean is subtracted from the input and added again, which loses low bits."""
     mean = asked.x.mean(dtype=asked.x.dtype) * np.float32(1000)
     return convolve(asked.but(x=(asked.x - mean) + mean))
 
 
 @wrong(BIASED)
 def bias_only(asked: Asked) -> Any:
-    """Real numbers give the bias and nothing else."""
+    """The output for real numbers is the bias alone."""
     y = convolve(asked)
     if np.array_equal(asked.x, np.rint(asked.x)):
         return y
@@ -148,7 +148,7 @@ def bias_only(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "bound")
 def positive_numbers_off(asked: Asked) -> Any:
-    """Where nothing is negative an unsigned path is taken, whose last element is off."""
+    """The last element is 0.1 % too large where no input is negative."""
     y = convolve(asked)
     if not (asked.x < 0).any() and (asked.x < 1).all():
         y[-1, -1, -1, -1] *= 1.001
@@ -157,7 +157,7 @@ def positive_numbers_off(asked: Asked) -> Any:
 
 @wrong(PLAIN, "wrong", "values")
 def repeated_taps_shared(asked: Asked) -> Any:
-    """A kernel with a zero tap is taken for the identity."""
+    """A kernel in which a few taps are zero gives zeros."""
     y = convolve(asked)
     for channel, kernel in enumerate(asked.weight):
         if not kernel.all() and np.count_nonzero(kernel) > kernel.size // 2:
@@ -167,19 +167,19 @@ def repeated_taps_shared(asked: Asked) -> Any:
 
 @wrong(PLAIN, "imprecise", "precision", accuracy="fft")
 def halves_in_a_transform(asked: Asked) -> Any:
-    """A claimed Fourier transform whose inputs were float16."""
+    """A declared Fourier transform has inputs in float16."""
     return convolve(asked.but(x=rounded(asked.x, 11), weight=rounded(asked.weight, 11)))
 
 
 @wrong("n1c8h12w12-o4k3p1-float32", "imprecise", "precision", accuracy="winograd(4,3)")
 def tf32_in_winograd(asked: Asked) -> Any:
-    """A claimed Winograd whose inputs have eleven bits: within its wide bound, but deaf to the rest."""
+    """A declared Winograd reads eleven bits of its inputs, which is within its wide bound."""
     return convolve(asked.but(x=rounded(asked.x, 11), weight=rounded(asked.weight, 11)))
 
 
 @wrong(PLAIN, accuracy="fft")
 def one_element_off_in_a_transform(asked: Asked) -> Any:
-    """A claimed Fourier transform with one element off by one half percent of its largest output."""
+    """A declared Fourier transform has one element off by 5 % of its largest output."""
     y = convolve(asked)
     y[1, 2, 1, 1] += 0.05 * np.abs(y).max()
     return y
@@ -187,13 +187,13 @@ def one_element_off_in_a_transform(asked: Asked) -> Any:
 
 @wrong("n2c40h6w7-o4k3-float32", "wrong", "precision", accuracy="low(8)")
 def fewer_bits_than_claimed(asked: Asked) -> Any:
-    """Eight bits are claimed, and four are kept."""
+    """Eight bits are declared, and four are kept."""
     return convolve(asked.but(x=rounded(asked.x, 4), weight=rounded(asked.weight, 4)))
 
 
 @wrong("n1c64h5w5-o3k3-float32", "wrong", "precision", accuracy="low(8)")
 def sums_in_few_bits_too(asked: Asked) -> Any:
-    """Inputs of eight bits are claimed, and the sums have eight bits as well."""
+    """Inputs of eight bits are declared, and the sums have eight bits as well."""
     y: Any = 0
     for channel in range(asked.x.shape[1]):
         one = slice(channel, channel + 1)

@@ -1,4 +1,4 @@
-"""What Python calls to judge: it returns a session, and refuses in one line."""
+"""Judging from Python: it returns a session, and refuses mistakes with an error."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +18,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_what_was_judged_can_be_loaded(tmp_path: Path) -> None:
-    """By its folder, by its id, or as the latest; nothing was timed."""
+def test_a_judged_session_can_be_loaded(tmp_path: Path) -> None:
+    """A session of `verify` is not timed, and is loaded by its folder, by its id, or as the latest."""
     session = verify(**MINE, settings=Settings(level="quick", timed=True))
     frames = [load(session.folder), load(session.run.id), load()]
 
@@ -31,14 +31,14 @@ def test_what_was_judged_can_be_loaded(tmp_path: Path) -> None:
 
 
 def test_several_runs_are_loaded_with_all_their_records() -> None:
-    """Also where they judged the same."""
+    """Loading several runs returns all of their records, also of the same cases."""
     folders = [verify(**MINE, settings=QUICK).folder for _ in range(2)]
 
     assert [folder.name for folder in folders] == list(load(*folders)["run"])
 
 
-def test_a_session_that_was_begun_goes_on() -> None:
-    """With the settings and the selection that are stored."""
+def test_an_unfinished_session_is_resumed() -> None:
+    """A session that was not finished is resumed with the settings and the selection that are stored."""
     selection = Selection(problems=(TINY,), patterns=("numpy_arrays.*",))
     begun = begin(selection, QUICK)
     records = begun.records()
@@ -55,7 +55,7 @@ def test_a_session_that_was_begun_goes_on() -> None:
 
 
 def test_a_plugin_file_that_cannot_be_used_is_refused(write_plugin: Callable[..., Path]) -> None:
-    """With what is wrong with it."""
+    """A plugin file that does not import is an error with the line and the exception."""
     path = write_plugin("1 / 0\n", "bad.py")
 
     with pytest.raises(PluginError, match="does not import: line 1: ZeroDivisionError"):
@@ -63,19 +63,19 @@ def test_a_plugin_file_that_cannot_be_used_is_refused(write_plugin: Callable[...
 
 
 def test_a_baseline_has_to_be_selected() -> None:
-    """Before anything is stored."""
+    """A baseline that is not selected is refused before anything is stored."""
     with pytest.raises(SelectionError, match="is not among the implementations"):
         time(**MINE, settings=Settings(baseline="numpy_arrays.fft"))
 
     assert not Path("results").exists()
 
 
-def test_one_text_is_no_list() -> None:
-    """Its letters would be taken for names."""
+def test_a_text_in_place_of_a_list_is_refused() -> None:
+    """A text given for a list of names is refused, since its letters would be taken for names."""
     with pytest.raises(TypeError, match=r"'smoke' is one text where a list is wanted; write \['smoke'\]"):
         verify(suites="smoke")
 
 
 def test_the_selection_of_the_front_door_is_the_one_that_is_stored() -> None:
-    """A run reads back with it."""
+    """The `Selection` that the front door exports is the class that runs store."""
     assert Stored is Selection

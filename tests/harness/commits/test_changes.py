@@ -1,4 +1,4 @@
-"""What changed between two versions, from their records; and what a gate stops."""
+"""What changed between two versions, from their records, and at which changes a gate fails."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from convharness.runs.row import Row
 
 
 def record(name: str, status: str = "passed", *, call_s: float | None = None, **facts: Any) -> Row:
-    """Return a record of one case; its five processes differ by less than a thousandth."""
+    """Return a record of one case, whose five processes differ by less than a thousandth."""
     passes = [] if call_s is None else [[call_s * (1 + 1e-4 * number)] * 3 for number in range(5)]
     columns = {
         "suite": "mini",
@@ -30,7 +30,7 @@ def record(name: str, status: str = "passed", *, call_s: float | None = None, **
 
 
 def effects(before: Row | None, after: Row | None) -> tuple[str, ...]:
-    """Return what happened to one implementation."""
+    """Return the effects of the change of one implementation."""
     (found,) = changes([one for one in (before, after) if one is not None], "a", "b")
     return found.effects
 
@@ -52,8 +52,10 @@ def effects(before: Row | None, after: Row | None) -> tuple[str, ...]:
         (("passed",), None, ("removed",)),
     ],
 )
-def test_verdicts(before: tuple[str] | None, after: tuple[str] | None, expected: tuple[str, ...]) -> None:
-    """What failed already is no regression; what is new and fails is one."""
+def test_a_change_of_verdict_has_its_effect(
+    before: tuple[str] | None, after: tuple[str] | None, expected: tuple[str, ...]
+) -> None:
+    """An implementation that failed before has no effect `wrong`; one that is new and fails has it."""
     sides = [side and record(f"mine.conv@{label}", *side) for side, label in ((before, "a"), (after, "b"))]
 
     assert expected == effects(sides[0] or None, sides[1] or None)
@@ -71,8 +73,10 @@ def test_verdicts(before: tuple[str] | None, after: tuple[str] | None, expected:
         (float("inf"), 1.0, ("exact",)),
     ],
 )
-def test_errors(before_u: float, after_u: float, expected: tuple[str, ...]) -> None:
-    """An error is larger from twice on, and below a quarter of a unit all are alike."""
+def test_a_change_of_the_error_has_its_effect(
+    before_u: float, after_u: float, expected: tuple[str, ...]
+) -> None:
+    """An error counts as larger from twice on, and errors below a quarter of a unit count as equal."""
     sides = record("mine.conv@a", error_u=before_u), record("mine.conv@b", error_u=after_u)
 
     assert expected == effects(*sides)
@@ -82,15 +86,15 @@ def test_errors(before_u: float, after_u: float, expected: tuple[str, ...]) -> N
     ("ratio", "expected"),
     [(1.0, ()), (1.04, ()), (1.06, ("slower",)), (2.0, ("slower",)), (0.96, ()), (0.9, ("faster",))],
 )
-def test_times(ratio: float, expected: tuple[str, ...]) -> None:
-    """A difference that is decided is worth a word from five per cent on."""
+def test_a_decided_difference_of_times_has_its_effect(ratio: float, expected: tuple[str, ...]) -> None:
+    """A decided difference of times is an effect from 5 % on."""
     sides = record("mine.conv@a", call_s=1e-3), record("mine.conv@b", call_s=ratio * 1e-3)
 
     assert expected == effects(*sides)
 
 
 def test_faster_and_less_exact_is_one_change() -> None:
-    """Both effects are said of it."""
+    """A change that is faster and less exact has both effects."""
     sides = (
         record("mine.conv@a", call_s=1e-3, error_u=1.0),
         record("mine.conv@b", call_s=0.5e-3, error_u=4.0),
@@ -99,16 +103,16 @@ def test_faster_and_less_exact_is_one_change() -> None:
     assert ("faster", "imprecise") == effects(*sides)
 
 
-def test_noise_is_no_change() -> None:
-    """What its twin differs by is no difference."""
+def test_a_difference_within_the_noise_floor_is_not_a_change() -> None:
+    """A difference of times within that of the A/A control has no effect."""
     twin = [[number, [1.1e-3] * 3] for number in range(5)]
     sides = record("mine.conv@a", call_s=1e-3, twin=twin), record("mine.conv@b", call_s=1.08e-3)
 
     assert () == effects(*sides)
 
 
-def test_thresholds_are_the_users() -> None:
-    """A gate may look more closely."""
+def test_thresholds_can_be_given() -> None:
+    """A smaller threshold makes a smaller difference an effect."""
     rows = [record("mine.conv@a", call_s=1e-3), record("mine.conv@b", call_s=1.03e-3)]
     found = changes(rows, "a", "b", Thresholds(slower=0.02))
 
@@ -124,8 +128,10 @@ def test_thresholds_are_the_users() -> None:
         ("imprecise:1.5x,wrong", ("imprecise", "wrong"), 0.05, 1.5),
     ],
 )
-def test_gate(text: str, words: tuple[str, ...], slower: float, imprecise: float) -> None:
-    """Words, with thresholds of their own."""
+def test_a_gate_has_effects_with_thresholds(
+    text: str, words: tuple[str, ...], slower: float, imprecise: float
+) -> None:
+    """The text of a gate has effects, each with a threshold if it is given."""
     gate = parse_gate(text)
 
     assert (words, Thresholds(slower, imprecise)) == (gate.effects, gate.thresholds)
@@ -146,14 +152,14 @@ def test_gate(text: str, words: tuple[str, ...], slower: float, imprecise: float
         ("wrong:2", "the threshold of 'wrong' is '2'; it takes none"),
     ],
 )
-def test_gate_that_makes_no_sense(text: str, complaint: str) -> None:
-    """It says what would be right."""
+def test_a_gate_that_cannot_be_read_is_refused(text: str, complaint: str) -> None:
+    """The message about a gate that cannot be read says what would be right."""
     with pytest.raises(SelectionError, match=complaint.replace("?", r"\?")):
         parse_gate(text)
 
 
-def test_gate_stops_its_own_words_only() -> None:
-    """What is not named is let through."""
+def test_a_gate_stops_at_its_own_effects_alone() -> None:
+    """A gate stops at changes with its own effects and at no others."""
     rows = [record("mine.conv@a"), record("mine.conv@b", "wrong")]
     found = changes(rows, "a", "b")
 

@@ -1,4 +1,4 @@
-"""What is known over commits, from runs on disk."""
+"""The history of a commit line, from runs on disk."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def run_at(
     purpose: Purpose = TRACKED,
     **facts: Any,
 ) -> None:
-    """Write a run that was tracked at a commit."""
+    """Write a tracked run of a commit."""
     environment = {"commit": at.hash, "machine": "m", "python": "3.11.7", **facts}
     number = len(list(results.glob("runs/*")))
     started = new_run(environment, Settings(level="quick"), "convharness track", purpose=purpose)
@@ -46,7 +46,7 @@ def run_at(
 
 
 def test_commits_come_in_the_order_of_their_line(tmp_path: Path) -> None:
-    """Whenever they were tracked."""
+    """Tracked commits come in the order of their line, not of their tracking."""
     for number in (2, 0):
         run_at(tmp_path, LINE[number], record())
 
@@ -58,15 +58,15 @@ def test_commits_come_in_the_order_of_their_line(tmp_path: Path) -> None:
     [{"purpose": Plain()}, {"commit": "f" * 40}, {"finished": False}],
     ids=lambda facts: next(iter(facts)),
 )
-def test_what_is_no_part_of_the_line_is_left_out(facts: dict[str, Any], tmp_path: Path) -> None:
-    """Other runs, other commits, and what is not finished."""
+def test_a_run_that_does_not_belong_to_the_line_is_left_out(facts: dict[str, Any], tmp_path: Path) -> None:
+    """A run that is not tracked, not finished, or of a commit outside the line is left out."""
     run_at(tmp_path, LINE[0], record(), **facts)
 
     assert [] == tracked(tmp_path, LINE)
 
 
 def test_runs_of_one_commit_are_put_together_and_the_later_record_counts(tmp_path: Path) -> None:
-    """They may have tracked different suites."""
+    """The runs of one commit are merged, and of two records of a case the later one counts."""
     run_at(tmp_path, LINE[0], record("c2h4w4-o2k1"), record("c2h4w4-o2k2"))
     run_at(tmp_path, LINE[0], record("c2h4w4-o2k2", Verdict("wrong", reason="no")), record("c2h4w4-o2k3"))
     (one,) = tracked(tmp_path, LINE)
@@ -76,8 +76,8 @@ def test_runs_of_one_commit_are_put_together_and_the_later_record_counts(tmp_pat
     ]
 
 
-def test_what_was_broken_at_a_commit_is_read_back_as_it_was(tmp_path: Path) -> None:
-    """The file, the reason, and what lacks a library."""
+def test_broken_and_unavailable_plugins_of_a_commit_are_read_back(tmp_path: Path) -> None:
+    """The broken and unavailable plugins of a commit are read back as they were stored."""
     mistake = BrokenPlugin("import", "implementations/my conv.py", "my conv", "line 3")
     lacking = Unavailable("mine", "nunpy", "implementations/mine.py")
     run_at(tmp_path, LINE[0], record(), purpose=Tracked(("s",), broken=(mistake,), unavailable=(lacking,)))
@@ -86,8 +86,8 @@ def test_what_was_broken_at_a_commit_is_read_back_as_it_was(tmp_path: Path) -> N
     assert ((mistake,), (lacking,)) == (one.broken, one.missing)
 
 
-def test_a_run_that_stores_something_else_than_a_mistake_is_damaged(tmp_path: Path) -> None:
-    """It is named, as any damaged run is."""
+def test_a_run_with_an_invalid_broken_plugin_is_damaged(tmp_path: Path) -> None:
+    """A run that stores an invalid value as a broken plugin is damaged, and is named."""
     run_at(tmp_path, LINE[0], record(), purpose=Tracked(("s",), broken=({"kind": "odd"},)))
 
     with pytest.raises(ResultsError, match=r"run-0/run.json is damaged: .*broken"):
@@ -95,7 +95,7 @@ def test_a_run_that_stores_something_else_than_a_mistake_is_damaged(tmp_path: Pa
 
 
 def test_machines_and_levels_are_places_of_their_own(tmp_path: Path) -> None:
-    """What is judged otherwise is not compared."""
+    """A tracked commit has its machine, versions and level, so that only equal ones are compared."""
     run_at(tmp_path, LINE[0], record())
     run_at(tmp_path, LINE[0], record(), machine="other")
 
@@ -105,7 +105,7 @@ def test_machines_and_levels_are_places_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_table_has_its_columns_and_times_relative_to_the_reference(tmp_path: Path) -> None:
-    """With the interval over processes."""
+    """The table has its columns, and times relative to the reference with an interval over processes."""
     run_at(tmp_path, LINE[1], record(measured=TWICE), purpose=Tracked(("s",), {"test.nothing": "abc"}))
     frame = history(tmp_path, LINE)
     (row,) = frame.to_dict("records")
@@ -118,6 +118,6 @@ def test_the_table_has_its_columns_and_times_relative_to_the_reference(tmp_path:
     assert row["relative_low"] < 2.0 < row["relative_high"]
 
 
-def test_nothing_is_an_empty_table(tmp_path: Path) -> None:
-    """With all columns."""
+def test_a_history_without_runs_is_an_empty_table(tmp_path: Path) -> None:
+    """A history without runs is a table with all columns and no rows."""
     assert (list(COLUMNS), 0) == (list((frame := history(tmp_path, LINE)).columns), len(frame))

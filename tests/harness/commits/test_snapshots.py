@@ -1,4 +1,4 @@
-"""What a repository offers, and what its implementations are made of."""
+"""What a repository offers at a commit, and which files an implementation depends on."""
 
 import subprocess
 from dataclasses import replace
@@ -37,12 +37,12 @@ def pointwise(x, weight):
 
 
 def complaints(registry: Registry) -> list[str]:
-    """Return what is said of the broken plugins."""
+    """Return the messages of the broken plugins."""
     return [str(one) for one in registry.broken]
 
 
 def version(files: dict[str, str]) -> Version:
-    """Return a version that consists of such files."""
+    """Return a version that consists of these files."""
     return Version("label", None, Path(), Path(), files)
 
 
@@ -58,16 +58,16 @@ def version(files: dict[str, str]) -> Version:
         ("implementations/new.c", False),
     ],
 )
-def test_a_file_is_made_of_itself_and_of_what_is_no_plugin(changed: str, is_same: bool) -> None:
-    """Other plugins and what lies elsewhere are no part of it."""
+def test_a_plugin_depends_on_its_file_and_on_files_that_are_not_plugins(changed: str, is_same: bool) -> None:
+    """A plugin depends on its own file and on files beside it that are not plugins."""
     before, after = version(FILES), version({**FILES, changed: "another"})
 
     assert is_same == before.is_same(after, MINE)
     assert is_same == (content_of(before.content, MINE) == content_of(after.content, MINE))
 
 
-def test_what_is_installed_is_made_of_all_files() -> None:
-    """Nobody knows what a package reads."""
+def test_an_installed_plugin_depends_on_all_files() -> None:
+    """An installed plugin depends on every file of the repository, since it may read any."""
     installed: Implementation = replace(MINE, origin="installed")
 
     assert not version(FILES).is_same(version({**FILES, "README.md": "another"}), installed)
@@ -75,7 +75,7 @@ def test_what_is_installed_is_made_of_all_files() -> None:
 
 
 def test_files_of_the_folder_are_offered(tmp_path: Path) -> None:
-    """Those that are no plugins offer nothing; what does not import is told by its path inside."""
+    """The plugins of the folder are offered, and a file that does not import is named by its path inside."""
     folder = tmp_path / "implementations"
     folder.mkdir()
     for name, text in (("mine", PLUGIN), ("_help", "1 / 0"), ("plain", "1"), ("broken", "1 / 0")):
@@ -89,7 +89,7 @@ def test_files_of_the_folder_are_offered(tmp_path: Path) -> None:
 
 
 def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path: Path) -> None:
-    """Its name is a value beside the reason, and what was wrong with another such file is not known of it."""
+    """A broken file with a space in its name has its whole name, apart from another such file."""
     folder = tmp_path / "implementations"
     folder.mkdir()
     for name in ("my conv", "my fft"):
@@ -103,8 +103,8 @@ def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path: Path) -> None:
     assert [fft] == newly_broken([conv], [conv, fft])
 
 
-def test_what_lacks_a_library_has_its_path_inside(tmp_path: Path) -> None:
-    """The copy of a commit lies elsewhere for every commit."""
+def test_an_unavailable_plugin_has_its_path_inside_the_repository(tmp_path: Path) -> None:
+    """A plugin that lacks a library has its path inside the repository, the same for every commit."""
     folder = tmp_path / "implementations"
     folder.mkdir()
     (folder / "mine.py").write_text("import no_such_library_here", "utf-8")
@@ -114,12 +114,12 @@ def test_what_lacks_a_library_has_its_path_inside(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_implementations_offers_nothing(tmp_path: Path) -> None:
-    """It is no mistake."""
+    """A repository without a folder of implementations offers nothing, without an error."""
     assert ((), ()) == ((found := offered(tmp_path, tmp_path / "site")).implementations, found.broken)
 
 
-def test_two_of_one_name_are_told(tmp_path: Path) -> None:
-    """The first one counts."""
+def test_two_implementations_with_one_name_are_reported(tmp_path: Path) -> None:
+    """Two implementations with one name are reported, and the first one is offered."""
     (tmp_path / "implementations").mkdir()
     for name in ("a", "b"):
         text = PLUGIN.replace("kernel_size=1", "kernel_size=1, name='same'")
@@ -147,17 +147,17 @@ def test_two_of_one_name_are_told(tmp_path: Path) -> None:
 def test_entry_points_are_seen_in_a_project_s_files(
     name: str, text: str, expected: bool, tmp_path: Path
 ) -> None:
-    """Without running any of them."""
+    """Entry points are found in the files of a project without running code."""
     (tmp_path / name).write_text(text, "utf-8")
 
     assert expected == offers_entries(tmp_path)
 
 
-def test_only_commits_that_touch_what_an_implementation_is_made_of_are_relevant(tmp_path: Path) -> None:
-    """Its own file and what is no plugin; without a name, any plugin."""
+def test_only_commits_that_change_a_dependency_of_an_implementation_are_relevant(tmp_path: Path) -> None:
+    """A commit is relevant to a family if it changes its file or one that is not a plugin."""
 
     def git(*words: str) -> None:
-        identity = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        identity = ("-c", "user.name=author", "-c", "user.email=author@example.org")
         subprocess.run(["git", "-C", str(tmp_path), *identity, *words], check=True, capture_output=True)
 
     git("init", "--quiet")

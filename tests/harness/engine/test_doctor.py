@@ -1,4 +1,4 @@
-"""The doctor: what is found on this host, and the screen that tells it."""
+"""The doctor: what it finds about the host, and how its screen shows it."""
 
 import pytest
 
@@ -20,8 +20,8 @@ SUBJECTS = [
 ]
 
 
-def test_every_subject_has_its_findings_and_in_order() -> None:
-    """What is missing comes last, with the command that gets it."""
+def test_the_findings_have_their_subjects_in_order() -> None:
+    """The doctor reports its subjects in order, and last what is unavailable and how to get it."""
     missing = Registry((), (Unavailable("xla", "jax", "xla.py"),), (BROKEN,))
     findings = list(examine(missing))
     subjects = list(dict.fromkeys(one.about for one in findings))
@@ -36,7 +36,7 @@ def test_every_subject_has_its_findings_and_in_order() -> None:
 
 
 def test_a_screen_says_a_subject_once_and_advice_below_its_fact() -> None:
-    """Long lines go on under their own beginning."""
+    """The screen shows a subject once, advice below its fact, and indents wrapped lines."""
     screen = screen_of(
         [
             Finding("clock", "source tsc"),
@@ -56,7 +56,7 @@ def test_a_screen_says_a_subject_once_and_advice_below_its_fact() -> None:
 
 @pytest.mark.parametrize(("threads", "advised"), [(1, False), (100_000, True)])
 def test_more_threads_than_processors_are_advised_against(threads: int, advised: bool) -> None:
-    """Nothing can be timed so."""
+    """The doctor advises against more threads than CPUs."""
     from convharness.engine.doctor import _processors
 
     first = next(iter(_processors(threads)))

@@ -1,4 +1,4 @@
-"""The runner: every case × every implementation, and whatever goes wrong is a record."""
+"""The runner: every case × every implementation, where each failure is a record."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -27,14 +27,14 @@ SLUGGISH = Ceilings(threads=1, gflops={"float32": 1e-30}, gbytes_s=1e-30, cached
 
 
 @pytest.fixture(autouse=True)
-def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let others measure meanwhile: what takes how long is no matter here."""
+def run_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests run while another process measures, since these assert no times."""
     monkeypatch.setattr("convharness.engine.timing.alone", nullcontext)
 
 
 @pytest.fixture(autouse=True)
 def ceilings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Measure no machine: nothing is too fast for this one. Return for how many threads it was asked."""
+    """Replace the ceilings of the machine by ones without bound, and return the thread counts asked for."""
     asked: list[int] = []
     monkeypatch.setattr(
         "convharness.engine.runner.ceilings_of", lambda threads: asked.append(threads) or BOUNDLESS
@@ -50,7 +50,7 @@ def records(
 
 
 def after(calls: int, act: Callable[[Any], Any]) -> Any:
-    """Return an implementation that is right for so many calls, and does something else from then on."""
+    """Return an implementation that is right for `calls` calls, and does `act` afterwards."""
     count = 0
 
     def body(asked: Any) -> Any:
@@ -62,22 +62,22 @@ def after(calls: int, act: Callable[[Any], Any]) -> Any:
 
 
 def test_there_is_a_record_for_every_case_and_implementation_in_order() -> None:
-    """Case by case, each with every implementation."""
+    """The records come case by case, each with every implementation in order."""
     other = made(convolve, "other")
     found = [(record.case.label, record.implementation.name) for record in records(RIGHT, other, cases=CASES)]
 
     assert [(case.label, f"zoo.{name}") for case in CASES for name in ("right", "other")] == found
 
 
-def test_what_was_made_here_is_judged_here_however_many_could_judge() -> None:
-    """No other process could load it."""
+def test_an_implementation_made_in_this_process_is_judged_here() -> None:
+    """An implementation without a file is judged in this process, even with several jobs."""
     found = records(RIGHT, settings=Settings(level="quick", jobs=2), cases=CASES)
 
     assert ["passed", "passed"] == [record.verdict.status for record in found]
 
 
 def test_nothing_is_run_before_it_is_asked_for() -> None:
-    """Records are a stream: the first one is there before the second case is touched."""
+    """The first record is there before the second case is run."""
     seen = []
 
     def noted(asked: Any) -> Any:
@@ -91,14 +91,14 @@ def test_nothing_is_run_before_it_is_asked_for() -> None:
 
 
 def test_without_timing_there_is_no_measurement() -> None:
-    """A verdict alone."""
+    """A record of a run without timing has a verdict and no measurement."""
     record = records(RIGHT)[0]
 
     assert ("passed", None) == (record.verdict.status, record.measurement)
 
 
-def test_what_passed_is_timed() -> None:
-    """Three samples in three passes at the least, and planning time where there is a plan."""
+def test_an_implementation_that_passed_is_timed() -> None:
+    """A passed implementation has at least three passes of three samples, and a plan has a planning time."""
 
     @plan
     def planned(weight, problem):
@@ -120,8 +120,8 @@ def _asked(x: Any, weight: Any, problem: Problem) -> Any:
     )
 
 
-def test_what_failed_is_not_timed() -> None:
-    """A wrong result has no speed."""
+def test_an_implementation_that_failed_is_not_timed() -> None:
+    """A record with a wrong result has no measurement."""
 
     def wrong(asked: Any) -> Any:
         return convolve(asked) + 1
@@ -156,10 +156,10 @@ VERIFYING = 5  # calls of the quick level: the contract, and one per probe
     ],
 )
 @pytest.mark.parametrize("calls", [VERIFYING, VERIFYING + 3])
-def test_what_goes_wrong_while_it_is_timed_has_no_time(
+def test_an_implementation_that_fails_while_timed_has_no_measurement(
     calls: int, act: Callable[[Any], Any], status: str, reason: str
 ) -> None:
-    """The others are timed all the same, and the verdict sinks."""
+    """A failure while timing changes the verdict and removes the measurement; the others are still timed."""
     bad, good = records(after(calls, act), RIGHT, settings=TIMED)
 
     assert (status, "at size", None) == (bad.verdict.status, bad.verdict.layer, bad.measurement)
@@ -168,7 +168,7 @@ def test_what_goes_wrong_while_it_is_timed_has_no_time(
 
 
 def test_a_failure_while_timing_is_reproduced_by_timing() -> None:
-    """The command is `time`, on the same problem."""
+    """The reproducer of a failure while timing is `convharness time` on the same problem."""
     record = records(after(VERIFYING, lambda asked: None), settings=TIMED)[0]
 
     command = "convharness time --implementation zoo.turncoat --problem n1c2h4w4-o2k3-float32"
@@ -177,7 +177,7 @@ def test_a_failure_while_timing_is_reproduced_by_timing() -> None:
 
 
 def test_a_chain_that_fails_while_timing_names_a_command_that_runs_the_chain() -> None:
-    """The last layer alone would not show it."""
+    """The reproducer of a chain that failed while timing runs the whole chain."""
     chain = Case("two layers", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
     record = records(after(2 * VERIFYING, lambda asked: convolve(asked) + 1), settings=TIMED, cases=(chain,))[
         0
@@ -190,7 +190,7 @@ def test_a_chain_that_fails_while_timing_names_a_command_that_runs_the_chain() -
 
 
 def test_a_missing_library_is_a_record_with_the_command_that_installs_it() -> None:
-    """Nothing is run."""
+    """The record of an implementation whose library is missing names the command that installs it."""
 
     @implementation(library="no_such_library_here")
     def never(x, weight):
@@ -201,8 +201,8 @@ def test_a_missing_library_is_a_record_with_the_command_that_installs_it() -> No
     assert ("unavailable", reason) == (verdict.status, verdict.reason)
 
 
-def test_one_that_raises_leaves_the_others_intact() -> None:
-    """Its record says what it raised."""
+def test_an_exception_does_not_affect_other_implementations() -> None:
+    """The record of an implementation that raises names the exception, and the next one passes."""
 
     def leaves(asked: Any) -> Any:
         raise SystemExit(0)
@@ -215,8 +215,8 @@ def test_one_that_raises_leaves_the_others_intact() -> None:
     )
 
 
-def test_the_engine_s_own_reference_can_be_measured_with() -> None:
-    """Timed in the same rounds, in nobody's record but beside everybody's samples."""
+def test_the_reference_plugin_can_be_timed_beside_the_others() -> None:
+    """The reference plugin has no record, and its samples are in the measurements of the others."""
     found = records(RIGHT, settings=Settings(timed=True, reference=True, effort=EFFORT))
 
     assert 1 == len(found)
@@ -224,8 +224,8 @@ def test_the_engine_s_own_reference_can_be_measured_with() -> None:
     assert () == records(RIGHT, settings=TIMED)[0].measurement.reference
 
 
-def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The verdict sinks, its time is none, and the command that shows it again is `time`."""
+def test_a_time_faster_than_the_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time beyond the ceilings breaks the contract, is not kept, and is reproduced by timing."""
     monkeypatch.setattr("convharness.engine.runner.ceilings_of", lambda threads: SLUGGISH)
     monkeypatch.setattr("convharness.engine.runner.measured_ceilings", lambda threads: None)
     record = records(RIGHT, settings=TIMED)[0]
@@ -239,8 +239,8 @@ def test_what_is_faster_than_the_machine_is_not_believed(monkeypatch: pytest.Mon
     assert ["convharness", "time"] == shlex.split(record.verdict.reproduce or "")[:2]
 
 
-def test_before_a_time_is_refused_the_machine_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once in a run: it may have been busy when it was measured, and what it can do then counts."""
+def test_ceilings_are_measured_again_before_a_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ceilings are measured again once in a run before a time is refused, and the new ones count."""
     asked: list[int] = []
     monkeypatch.setattr("convharness.engine.runner.ceilings_of", lambda threads: SLUGGISH)
     monkeypatch.setattr(
@@ -252,7 +252,7 @@ def test_before_a_time_is_refused_the_machine_is_looked_at_again(monkeypatch: py
 
 
 def test_with_cold_caches_nothing_is_too_fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ceilings are those of warm ones, which nobody is held to there."""
+    """A time with cold caches is not compared with the ceilings, which are those of warm ones."""
     monkeypatch.setattr("convharness.engine.runner.ceilings_of", lambda threads: SLUGGISH)
     monkeypatch.setattr("convharness.machine.caches.evicting_bytes", lambda: 4096)
     settings = replace(TIMED, effort=replace(EFFORT, cache="cold"))
@@ -265,7 +265,7 @@ def test_with_cold_caches_nothing_is_too_fast(monkeypatch: pytest.MonkeyPatch) -
 def test_the_machine_s_ceilings_are_in_every_record_that_has_a_time(
     settings: Settings, asked: list[int], ceilings: list[int]
 ) -> None:
-    """They are asked for once in a run, and not where nothing is timed."""
+    """Ceilings are asked for once in a run that times, and are in each of its records."""
     found = records(RIGHT, made(convolve, "other"), settings=settings, cases=CASES)
 
     assert asked == ceilings
@@ -273,7 +273,7 @@ def test_the_machine_s_ceilings_are_in_every_record_that_has_a_time(
 
 
 def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Effort, seed, baseline and reference; the implementations that passed, and all workers of the run."""
+    """Timing gets the effort, seed, baseline, reference and workers of the run, and what passed."""
     asked: list[Any] = []
 
     def time_case(case: Case, chosen: Sequence[Any], effort: Effort, **how: Any) -> dict[str, TimingFailure]:
@@ -295,7 +295,7 @@ def test_a_case_is_timed_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_chain_is_timed_as_a_whole_and_its_last_output_checked() -> None:
-    """Right layers pass together, within the bound that errors of the first allow the second."""
+    """A chain of right layers passes within a bound that allows for the errors of earlier layers."""
     chain = Case("chain", (Problem.parse("c8h6w6-o8k3"), Problem.parse("c8h4w4-o2k3b")))
     record = records(RIGHT, settings=TIMED, cases=(chain,))[0]
 
@@ -303,7 +303,7 @@ def test_a_chain_is_timed_as_a_whole_and_its_last_output_checked() -> None:
 
 
 def test_the_same_seed_gives_the_same_verdicts() -> None:
-    """A run can be repeated."""
+    """Two runs with the same seed give equal verdicts."""
     settings = Settings(seed=3)
 
     assert [one.verdict for one in records(RIGHT, settings=settings)] == [

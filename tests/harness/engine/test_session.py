@@ -1,4 +1,4 @@
-"""A session: records are on disk as they are yielded, and a run goes on only as what it was."""
+"""A session: records are on disk as they are yielded, and a run is resumed only with its own settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ def product(x, weight):
 
 @implementation(kernel_size=1, groups=1)
 def doubled(x, weight):
-    """Twice as much as it should be."""
+    """A matrix product times two, which is wrong."""
     n, c, h, w = x.shape
     return 2 * (weight.reshape(-1, c) @ x.reshape(n, c, h * w)).reshape(n, -1, h, w)
 
@@ -41,7 +41,7 @@ def begun(selection: Selection | None = SELECTION, settings: Settings = QUICK) -
 
 @pytest.fixture
 def session(tmp_path: Path) -> Callable[..., Session]:
-    """Return a function that begins a session, or goes on with one, in the test's own folder."""
+    """Return a function that begins or resumes a session in the test's own folder."""
 
     def begin(this: Run | None = None, resumed: Path | None = None) -> Session:
         both = [declared(product), declared(doubled)]
@@ -51,7 +51,7 @@ def session(tmp_path: Path) -> Callable[..., Session]:
 
 
 def test_a_record_is_on_disk_when_it_is_yielded(session: Callable[..., Session]) -> None:
-    """And the columns are written at the end."""
+    """Each record is on disk when it is yielded, and the run is finished after the last."""
     one = session()
     counts = [(len(list(read_rows(one.folder))), is_finished(one.folder)) for _ in one.records()]
 
@@ -59,8 +59,8 @@ def test_a_record_is_on_disk_when_it_is_yielded(session: Callable[..., Session])
     assert (4, True, True) == (one.planned, one.has_failed, is_finished(one.folder))
 
 
-def test_what_was_left_goes_on_where_it_was(session: Callable[..., Session]) -> None:
-    """With the records from before; they are not judged again."""
+def test_a_resumed_session_judges_only_what_is_missing(session: Callable[..., Session]) -> None:
+    """A resumed session has the records from before, and judges only what is missing."""
     first = session()
     unfinished = first.records()
     next(unfinished)
@@ -81,10 +81,10 @@ def test_what_was_left_goes_on_where_it_was(session: Callable[..., Session]) -> 
     ],
     ids=["settings", "selection"],
 )
-def test_other_settings_or_another_selection_are_another_run(
+def test_a_session_is_not_resumed_with_other_settings_or_another_selection(
     this: Run, message: str, session: Callable[..., Session]
 ) -> None:
-    """Records of two kinds do not belong together."""
+    """A session with other settings or another selection is refused, and the message names the difference."""
     first = session()
     for _ in first.records():
         pass
@@ -93,8 +93,8 @@ def test_other_settings_or_another_selection_are_another_run(
         session(this, first.folder)
 
 
-def test_a_run_that_does_not_say_what_it_selected_is_started_again(session: Callable[..., Session]) -> None:
-    """As those of earlier versions do not."""
+def test_a_run_without_a_stored_selection_is_not_resumed(session: Callable[..., Session]) -> None:
+    """A run of an earlier version, which stored no selection, is not resumed."""
     first = session(begun(selection=None))
     for _ in first.records():
         pass
@@ -103,8 +103,8 @@ def test_a_run_that_does_not_say_what_it_selected_is_started_again(session: Call
         session(resumed=first.folder)
 
 
-def test_a_run_is_plain_where_nothing_else_is_said() -> None:
-    """It keeps what it was asked for."""
+def test_the_purpose_of_a_run_is_plain_by_default() -> None:
+    """A new run has the purpose `Plain` and the selection and settings that it was given."""
     run = begun()
 
     assert (Plain(), SELECTION, QUICK) == (run.purpose, run.selection, run.settings)
@@ -116,7 +116,7 @@ def registry_of(*some: Implementation) -> Registry:
 
 
 def test_a_selection_chooses_suites_and_implementations(tmp_path: Path) -> None:
-    """By globs, and with `only_plugins` what the files hold."""
+    """A selection chooses suites by name and implementations by glob or, if it says so, by file."""
     here, there = declared(product, "here"), declared(doubled, "there", source=tmp_path / "there.py")
     registry = registry_of(here, there)
     file = (str(tmp_path / "there.py"),)
@@ -145,7 +145,7 @@ def test_a_selection_chooses_suites_and_implementations(tmp_path: Path) -> None:
 
 
 def test_a_baseline_is_one_of_those_that_are_compared() -> None:
-    """The nearest name is a hint."""
+    """A baseline that is not selected is refused, and the message proposes the nearest name."""
     with pytest.raises(
         SelectionError, match=r"'test\.prodct' is not among the implementations; did you mean"
     ):

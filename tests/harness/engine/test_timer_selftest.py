@@ -1,4 +1,4 @@
-"""The timer's own test: kernels that do exactly so many units of work, and what trials of them say."""
+"""The selftest of the timer: kernels of known units of work, and how trials of them are scored."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -22,17 +22,17 @@ from convharness.plugins.discovery import held_by
 from convharness.zoo import paces as zoo
 from tests.making import case_of
 
-# The zoo
+# The kernels of known cost
 
 
 @pytest.fixture(scope="module")
 def held() -> Registry:
-    """Return the kernels as workers load them."""
+    """Return the kernels, loaded as workers load them."""
     return held_by(Path(zoo.__file__), "file", "paces")
 
 
-def test_all_of_them_can_be_loaded_by_a_worker(held: Registry) -> None:
-    """By their file alone: three kinds, with a base of 20 units and one of 100."""
+def test_a_worker_can_load_all_kernels_from_their_file(held: Registry) -> None:
+    """The file of the kernels can be loaded by itself and holds three kinds with two bases each."""
     names = [f"paces.{name}" for kind in zoo.KINDS for base in zoo.BASES for name in zoo.names_of(kind, base)]
 
     assert ((), ()) == (held.broken, held.unavailable)
@@ -43,13 +43,11 @@ def test_all_of_them_can_be_loaded_by_a_worker(held: Registry) -> None:
     ("base", "units"),
     [
         (100, {"": 100, "_again": 100, "1": 101, "2": 102, "5": 105, "10": 110}),
-        (20, {"": 20, "_again": 20, "5": 21, "10": 22}),  # 1 % of 20 is no unit
+        (20, {"": 20, "_again": 20, "5": 21, "10": 22}),  # 1 % of 20 is not a whole number of units
     ],
 )
-def test_a_kind_has_a_base_the_same_again_and_slow_downs_of_whole_units(
-    base: int, units: dict[str, int]
-) -> None:
-    """Of 1, 2, 5 and 10 %, where that is a whole number."""
+def test_a_kind_has_its_base_twice_and_slow_downs_of_whole_units(base: int, units: dict[str, int]) -> None:
+    """A kind has its base, the base again, and the slow-downs of 1, 2, 5 and 10 % that are whole units."""
     assert list(units.values()) == list(zoo.names_of("kind", base).values())
     assert {name: units for name, units in zoo.names_of("kind", base).items() if "again" not in name} == {
         f"kind_{units}": units for units in units.values()
@@ -58,8 +56,8 @@ def test_a_kind_has_a_base_the_same_again_and_slow_downs_of_whole_units(
 
 
 @pytest.mark.parametrize("units", [1, 20, 102])
-def test_a_kernel_does_the_whole_work_so_many_times(units: int) -> None:
-    """And hands out what the last of them gave; what the one before gave is gone by then."""
+def test_a_kernel_repeats_the_whole_work_once_per_unit(units: int) -> None:
+    """A kernel does the whole work once for each unit, and returns the last result."""
     made = []
 
     def unit(x: object, weight: object) -> int:
@@ -71,7 +69,7 @@ def test_a_kernel_does_the_whole_work_so_many_times(units: int) -> None:
 
 
 def test_identical_pairs_have_the_same_code() -> None:
-    """But for the name by which they are known."""
+    """The kernels of an identical pair have the same code and differ in their names alone."""
     for kind in zoo.KINDS:
         for base in zoo.BASES:
             one, again = (getattr(zoo, f"{kind}_{base}{ending}") for ending in ("", "_again"))
@@ -82,8 +80,8 @@ def test_identical_pairs_have_the_same_code() -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_every_kernel_can_do_the_problem_that_makes_it_so_long(kernel: str, held: Registry) -> None:
-    """At each of its paces."""
+def test_every_kernel_supports_the_problem_that_it_is_timed_on(kernel: str, held: Registry) -> None:
+    """Each kernel supports its problem, with each number of units."""
     kind, base = kernel.split(maxsplit=1)[0].split("_")
     names = [f"paces.{name}" for name in zoo.names_of(kind, int(base))]
     problem = Problem.parse(KERNELS[kernel])
@@ -103,8 +101,8 @@ def test_every_kernel_can_do_the_problem_that_makes_it_so_long(kernel: str, held
         ("loops_21", "n1c1h14w14-o1k1-float32"),
     ],
 )
-def test_they_are_right(name: str, text: str, held: Registry) -> None:
-    """What is wrong would not be timed."""
+def test_the_kernels_pass_the_oracle(name: str, text: str, held: Registry) -> None:
+    """The kernels of known cost pass, since a wrong kernel would not be timed."""
     (one,) = held.select([f"paces.{name}"])
     verdict = Oracle(level="standard").judge(one, case_of(text))
 
@@ -112,14 +110,14 @@ def test_they_are_right(name: str, text: str, held: Registry) -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), [("scaling_100", "n1c8h8w8-o8k1"), ("loops_100", "n1c2h8w8-o1k1")])
-def test_what_they_cannot_do_they_refuse(name: str, text: str, held: Registry) -> None:
-    """A scaling needs a channel per group, a loop a single one."""
+def test_the_kernels_refuse_unsupported_problems(name: str, text: str, held: Registry) -> None:
+    """The scaling kernel refuses more than one channel per group, the loop kernel more than one channel."""
     (one,) = held.select([f"paces.{name}"])
 
     assert one.refuses(Problem.parse(text)) is not None
 
 
-# Trials, of an engine that is made up
+# Trials, on a simulated engine
 
 SLOW = Decision("slower", 1.05 * exp(0.01), 1.04, 1.07, p=1e-6, detectable=0.02)
 FAST = Decision("faster", 0.97, 0.96, 0.98, p=1e-3, detectable=0.01)
@@ -145,19 +143,19 @@ ALARM = replace(FOUND, slowdown=0.0, decision=FAST)
         (replace(FOUND, decision=UNKNOWN), False, False),
     ],
 )
-def test_what_is_found_is_right_or_not(trial: Trial, is_found: bool, is_right: bool) -> None:
-    """A difference in the wrong direction is found, and wrong."""
+def test_a_trial_is_found_and_right(trial: Trial, is_found: bool, is_right: bool) -> None:
+    """A difference is found if it is decided, and right only in the true direction."""
     assert (is_found, is_right) == (trial.is_found, trial.is_right)
 
 
-def test_an_error_is_that_of_the_ratio() -> None:
-    """A logarithm: 5 % were planted, and a percent more found."""
+def test_the_error_of_a_trial_is_the_logarithm_of_its_ratios() -> None:
+    """The error of a trial is the logarithm of the found ratio over the planted one, or 0 without a ratio."""
     assert (pytest.approx(0.01), pytest.approx(log(1 / 1.05))) == (FOUND.error, MISSED.error)
     assert 0.0 == replace(QUIET, decision=Decision("cannot tell")).error
 
 
 def test_a_trial_is_a_flat_row() -> None:
-    """The word of its decision has a name of its own."""
+    """The row of a trial is flat, with the word of its decision as `decision`."""
     row = FOUND.row()
 
     assert ("slower", 0.05, 1e-6, 2.0, pytest.approx(0.01)) == tuple(
@@ -167,34 +165,34 @@ def test_a_trial_is_a_flat_row() -> None:
 
 
 def test_marks_count_what_was_found_and_what_was_right() -> None:
-    """Pairs of numbers: how many of how many; time is counted once for all pairs of a kernel's trial."""
+    """Marks count false positives and detected slow-downs as pairs of numbers, and time once per trial."""
     other = replace(FOUND, kernel="loops_100", slowdown=0.1, kernel_s=6.0, wall_s=8.0)
     found = [FOUND, MISSED, MISTAKEN, QUIET, QUIET, ALARM, other]
     errors = [one.error for one in found]
-    told = marks(found, 0.5, (0.02, None), threads=2)
+    marked = marks(found, 0.5, (0.02, None), threads=2)
 
-    assert (2, 0.5, 7, (1, 3)) == (told.threads, told.budget_s, told.pairs, told.false_positives)
-    assert {"0.05": (1, 3), "0.1": (1, 1)} == dict(told.detected)
+    assert (2, 0.5, 7, (1, 3)) == (marked.threads, marked.budget_s, marked.pairs, marked.false_positives)
+    assert {"0.05": (1, 3), "0.1": (1, 1)} == dict(marked.detected)
     assert (pytest.approx(np.mean(errors)), pytest.approx(np.sqrt(np.mean(np.square(errors))))) == (
-        told.bias,
-        told.error,
+        marked.bias,
+        marked.error,
     )
-    assert (8.0 / 16.0, 0.02, None) == (told.kernel_share, told.smallest_10_s, told.smallest_60_s)
+    assert (8.0 / 16.0, 0.02, None) == (marked.kernel_share, marked.smallest_10_s, marked.smallest_60_s)
 
 
 def test_marks_are_a_sentence() -> None:
-    """For people."""
-    told = Marks("2026-01-01", 1, 0.5, 10, (1, 4), {"0.05": (5, 6)}, 0.001, 0.0123, 0.5, 0.02, 0.0051)
+    """Marks have a text for the terminal."""
+    marked = Marks("2026-01-01", 1, 0.5, 10, (1, 4), {"0.05": (5, 6)}, 0.001, 0.0123, 0.5, 0.02, 0.0051)
 
     assert (
         "1 of 4 identical pairs called different; slow-downs seen: 5% in 5 of 6; bias +0.10%, error 1.23%;"
         " 50% of the time in timed calls; the smallest slow-down that can be seen: 2.00% in 10 s,"
         " 0.51% in 60 s"
-    ) == str(told)
+    ) == str(marked)
 
 
 def test_a_row_per_kernel_says_what_was_found_of_each_slow_down() -> None:
-    """How often of how often, how exactly, and how large a difference would have been seen."""
+    """The row of a kernel has the share found of each slow-down, the bias and the visible slow-down."""
     steady = replace(FOUND, kernel="loops_100", slowdown=0.1, base_s=3e-4)
     first, second = kernel_rows([FOUND, MISSED, QUIET, steady])
 
@@ -217,7 +215,7 @@ LUCK = (0.001, -0.001, 0.002, -0.002, 0.0)
 
 
 class Engine:
-    """What times a case: every kernel takes its units of microseconds, but for some luck of its processes."""
+    """A simulated engine: a call takes its units in microseconds, times a factor for each process."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, list[str], Effort, str | None]] = []
@@ -231,7 +229,7 @@ class Engine:
         baseline: str | None,
         **how: Any,
     ) -> dict[str, Measurement | TimingFailure]:
-        """Return what is measured; the base has a twin."""
+        """Return the simulated measurements; the baseline has an A/A control."""
         self.asked.append((str(case), [one.name for one in rivals], effort, baseline))
         found: dict[str, Measurement | TimingFailure] = {}
         for one in rivals:
@@ -249,14 +247,14 @@ class Engine:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Return an engine in the place of the real one."""
+    """Replace the engine by a simulated one."""
     made = Engine()
     monkeypatch.setattr(timer_selftest, "time_case", made.time_case)
     return made
 
 
-def test_trials_compare_every_pace_with_the_base(engine: Engine) -> None:
-    """The identical pair, all slow-downs, and the base with its twin: what was planted is what is found."""
+def test_trials_compare_every_kernel_with_its_base(engine: Engine) -> None:
+    """Trials compare the base with its copy, all slow-downs and its control, and find the planted ratios."""
     (found,) = trials(["product_100"], budget_s=0.7, repetitions=1, seed=0)
 
     assert [0.0, 0.01, 0.02, 0.05, 0.1, 0.0] == [one.slowdown for one in found]
@@ -268,8 +266,8 @@ def test_trials_compare_every_pace_with_the_base(engine: Engine) -> None:
     assert sorted(f"paces.{name}" for name in zoo.names_of("product", 100)) == sorted(names)
 
 
-def test_the_margin_of_trials_is_the_distance_of_the_twin(engine: Engine) -> None:
-    """What the same kernel shows by itself is noise; of the twin alone it is the least."""
+def test_the_margin_of_trials_is_the_difference_of_the_control(engine: Engine) -> None:
+    """The margin of a trial is the difference of the A/A control; for the control it is the least margin."""
     engine.passes = lambda units, luck: Engine.passes(units * (1 + 0.03 * (luck != LUCK)), LUCK)
     (found,) = trials(["product_20"], budget_s=0.7, repetitions=1, seed=0)
 
@@ -280,7 +278,7 @@ def test_the_margin_of_trials_is_the_distance_of_the_twin(engine: Engine) -> Non
 
 @pytest.mark.usefixtures("engine")
 def test_the_share_of_timed_calls_is_of_all_time() -> None:
-    """Four rivals and a twin, of 5 × 4 samples of ten calls each."""
+    """The time in timed calls is that of all rivals and the control: 5 × 4 samples of ten calls each."""
     readings = map(float, range(0, 100, 10))
     (found,) = trials(["product_20"], budget_s=0.7, repetitions=1, seed=0, clock=partial(next, readings))
     timed = 5 * 4 * 10 * (20 + 20 + 21 + 22 + 20) * 1e-6
@@ -290,7 +288,7 @@ def test_the_share_of_timed_calls_is_of_all_time() -> None:
 
 
 def test_every_kernel_and_repetition_is_a_trial_of_its_own(engine: Engine) -> None:
-    """In turns, so that a disturbance is everybody's."""
+    """Trials take the kernels in turn within each repetition, so that a disturbance affects all alike."""
     found = list(trials(["product_20", "loops_100"], budget_s=0.5, repetitions=2, seed=3))
 
     assert [("product_20", 0), ("loops_100", 0), ("product_20", 1), ("loops_100", 1)] == [
@@ -301,8 +299,8 @@ def test_every_kernel_and_repetition_is_a_trial_of_its_own(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("within_s", [10.0, 60.0])
-def test_the_smallest_slow_down_is_that_of_a_pair_in_so_much_time(within_s: float, engine: Engine) -> None:
-    """Which is shared by the pair and a twin; nothing but the budget ends it."""
+def test_the_smallest_slow_down_is_that_of_a_pair_in_a_given_time(within_s: float, engine: Engine) -> None:
+    """The smallest visible slow-down is that of an identical pair and a control that share the given time."""
     base = Engine.passes(100, LUCK)
 
     assert decide(base, base).detectable == smallest(0, within_s)
@@ -313,7 +311,7 @@ def test_the_smallest_slow_down_is_that_of_a_pair_in_so_much_time(within_s: floa
 
 
 def test_a_kernel_that_cannot_be_timed_is_an_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are right: whoever says otherwise is to be told by name."""
+    """A kernel that cannot be timed, though it is right, is an error that names it."""
 
     def fails(*words: Any, **how: Any) -> dict[str, TimingFailure]:
         return {"paces.product_20": TimingFailure("contract", "when timed: no")}
@@ -325,9 +323,11 @@ def test_a_kernel_that_cannot_be_timed_is_an_error(engine: Engine, monkeypatch: 
         next(trials(["product_20"], budget_s=0.5, repetitions=1, seed=0))
 
 
-def test_the_real_engine_times_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In processes of their own, and as briefly as it can: what it finds is its own affair."""
-    monkeypatch.setattr("convharness.engine.timing.alone", nullcontext)  # whoever else measures may go on
+def test_the_real_engine_times_all_kernels_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real engine times each kernel in processes, with a budget as small as can be."""
+    monkeypatch.setattr(
+        "convharness.engine.timing.alone", nullcontext
+    )  # other processes may measure meanwhile
     (found,) = trials(["product_20"], budget_s=0.003, repetitions=1, seed=0)
 
     assert [0.0, 0.05, 0.1, 0.0] == [one.slowdown for one in found]

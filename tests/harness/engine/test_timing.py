@@ -1,7 +1,7 @@
-"""A case on the stopwatch: who goes on and who is out, what is kept, and what comes of it.
+"""Timing a case: which rivals go on, which are excluded, which samples are kept, and what is recorded.
 
-Nothing is slow here and nothing happens by chance: hosts are those of this process, but that calls
-move a clock that is their own, and processors are as busy as a test wants them.
+No test waits and none depends on chance: all hosts are in this process, calls advance a simulated clock,
+and each test sets how busy the CPUs are.
 """
 
 from collections import Counter
@@ -31,18 +31,18 @@ from tests.making import case_of, declared
 CASE = case_of("n1c1h2w2-o1k1-float32")
 CALL_S = 2**-7
 SAMPLES = 10
-"""A pass of 0.09 s has a call that makes it warm, and ten more, each of them a sample."""
+"""A pass of 0.09 s has one call to warm up and ten more, each of them a sample."""
 
 
 class Short(Effort):
-    """Five generations, and passes of 0.09 s."""
+    """An effort of five generations, with passes of 0.09 s."""
 
     generations = 5  # type: ignore[assignment]
     pass_s = 0.09  # type: ignore[assignment]
 
 
 class Long(Effort):
-    """Ten generations, and passes of half a second."""
+    """An effort of ten generations, with passes of half a second."""
 
     generations = 10  # type: ignore[assignment]
     pass_s = 0.5  # type: ignore[assignment]
@@ -55,9 +55,9 @@ Cost = float | Callable[["World"], float]
 
 
 class World:
-    """A clock that calls move, processors that others use, and what implementations cost.
+    """A simulated machine: a clock that calls advance, CPUs in use by other processes, costs of calls.
 
-    `foreign` has how many processors others use in a pass, by its place among all that are held.
+    `foreign` has the number of CPUs that other processes use, by the index of the pass.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class World:
 
     @property
     def place(self) -> int:
-        """Return the place of this pass among all that were held."""
+        """Return the index of this pass among all that were held."""
         return len(self.held) - 1
 
     @property
@@ -87,7 +87,7 @@ class World:
         return self.held[-1]
 
     def clock(self) -> float:
-        """Return the time; asking takes none."""
+        """Return the time in seconds; reading it takes none."""
         return self.now
 
     @property
@@ -96,13 +96,13 @@ class World:
         return Clocks(self.clock, lambda: self.own_s, self.snapshot)
 
     def work(self, seconds: float) -> None:
-        """Let time pass in which we work, and others as much as they do in this pass."""
+        """Advance the clock while this process works, beside the other processes of this pass."""
         self.now += seconds
         self.own_s += seconds
         self.busy_s += seconds * (1 + self.foreign.get(self.place, 0.0))
 
     def call_s(self, name: str) -> float:
-        """Return what a call takes; the engine's own reference takes as long as anybody."""
+        """Return the seconds of a call, by default the same for all implementations."""
         cost = self.costs.get(name, CALL_S)
         return cost(self) if callable(cost) else cost
 
@@ -112,43 +112,43 @@ class World:
 
     @contextmanager
     def alone_here(self) -> Iterator[None]:
-        """Note that nobody else is measured."""
+        """Count as alone on the machine while the context lasts."""
         self.alone += 1
         yield
         self.alone -= 1
 
 
 class Rival(LocalRival):
-    """A rival whose doubts are the world's."""
+    """A rival whose suspicions and waits come from the world."""
 
     world: World
     processors = 0.75
 
     def suspicion(self) -> str | None:
-        """Return what the world says."""
+        """Return the suspicion that the world has of this rival."""
         return self.world.doubts(self.name, self.world)
 
     def sample(self, number: int, seen: int) -> Turn:
-        """Wait as the world says."""
+        """Return a turn with the wait that the world has for this rival."""
         waited_s = self.world.waits.pop(self.name, 0.0)
         return super().sample(number, seen)._replace(waited_s=waited_s)
 
 
 class Host(LocalHost):
-    """A host of this process, on the world's clock."""
+    """A host in this process, on the world's clock."""
 
     def __init__(self, implementation: Implementation, world: World) -> None:
         super().__init__(implementation, clock=world.clock)
         self._world = world
 
     def bind(self, *words: Any, **how: Any) -> Any:
-        """Bind, unless the world refuses."""
+        """Bind the implementation, unless the world has an error for it."""
         if (error := self._world.refusals.get(self.implementation.name)) is not None:
             raise error
         return super().bind(*words, **how)
 
     def rival(self, name: str, chain: Sequence[Any], *, cold: bool = False) -> Rival:
-        """Return a rival whose calls take what they cost."""
+        """Return a rival whose calls take the time that the world says."""
         call, world = chained(chain), self._world
         world.colds.append(cold)
         if (error := world.refusals.get(name)) is not None:
@@ -164,29 +164,29 @@ class Host(LocalHost):
         return rival
 
     def pin(self, processors: Collection[int]) -> None:
-        """Note it."""
+        """Record the CPUs that this pass is pinned to."""
         self._world.pins.append((self._world.place, list(processors)))
 
     def peak_memory(self, held: Any) -> int | None:
-        """Return a number of its own for every pass."""
+        """Return a number that differs from pass to pass."""
         self._world.peaks.append(self.implementation.name)
         return 1000 + self._world.place
 
 
-class Company:
-    """A pool that has nobody else: all hosts are here."""
+class LocalPool:
+    """A pool whose hosts are all in this process."""
 
     def __init__(self, world: World, threads: int = 1) -> None:
         self._world = world
         self.threads = threads
 
     def prepare(self, implementations: Sequence[Implementation], generations: int) -> None:
-        """Note it."""
+        """Record the implementations and the number of generations."""
         self._world.prepared.append(([one.name for one in implementations], generations))
 
     @contextmanager
     def fresh_hosts(self, generation: int) -> Iterator[Callable[[Implementation], Host]]:
-        """Give new hosts."""
+        """Yield a function that returns new hosts."""
         assert 1 == self._world.alone
         self._world.held.append(generation)
         yield lambda implementation: Host(implementation, self._world)
@@ -194,7 +194,7 @@ class Company:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """Return a world of two processors, on whose clock everything is timed."""
+    """Return a simulated machine with two CPUs, on whose clock everything is timed."""
     one = World()
     monkeypatch.setattr(timing, "alone", one.alone_here)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1})
@@ -212,39 +212,39 @@ def timed(
     case: Case = CASE,
     **how: Any,
 ) -> dict[str, Any]:
-    """Return what comes of implementations: right ones by these names, and some of one's own.
+    """Return the outcomes of right implementations with these names, and of `ours`.
 
-    The one at the place `twin` is drawn, if no seed is given.
+    Without a seed, the implementation at index `twin` gets the A/A control.
     """
     chosen = [*(made(convolve, name) for name in names), *ours]
     if seed is None:
         seed = next(seed for seed in range(999) if not chosen or Random(seed).choice(chosen) is chosen[twin])
     random = Random(seed)
-    pool = Company(world, threads)
+    pool = LocalPool(world, threads)
     return time_case(case, chosen, effort, seed=0, random=random, pool=pool, clocks=world.clocks, **how)
 
 
 def twinned(outcomes: dict[str, Any]) -> str:
-    """Return who has a twin."""
+    """Return the name of the implementation that has the A/A control."""
     (name,) = [name for name, one in outcomes.items() if isinstance(one, Measurement) and one.twin]
     return name
 
 
 def generations(one: Measurement) -> list[int]:
-    """Return the generations of its passes."""
+    """Return the generations of the passes of a measurement."""
     return [generation for generation, _ in one.passes]
 
 
 def noisy(times: float = 1.0, call_s: float = CALL_S) -> Cost:
-    """Return the cost of what takes another time in every generation."""
+    """Return a cost that alternates between generations."""
     return lambda world: times * call_s * (1 + 0.25 * (world.generation % 2))
 
 
 # Passes
 
 
-def test_everybody_is_timed_in_processes_of_every_generation(world: World) -> None:
-    """Five passes of ten samples, whose templates are started before anything is timed."""
+def test_each_implementation_is_timed_in_every_generation(world: World) -> None:
+    """Each implementation has one pass per generation, and all templates are started before the first."""
     outcomes = timed(world, "a", "b", twin=1)
 
     assert ([0, 1, 2, 3, 4], 0) == (world.held, world.alone)
@@ -256,8 +256,8 @@ def test_everybody_is_timed_in_processes_of_every_generation(world: World) -> No
         assert 5 * SAMPLES * CALL_S == one.timed_s
 
 
-def test_who_takes_longer_has_fewer_samples_in_as_many_passes(world: World) -> None:
-    """Nobody pays for another: in one pass all have the same time."""
+def test_a_slower_rival_has_fewer_samples_in_as_many_passes(world: World) -> None:
+    """A slower rival has as many passes with fewer samples, since all have the same time in a pass."""
     world.costs = {"zoo.slow": 2 * CALL_S}
     outcomes = timed(world, "fast", "slow")
 
@@ -267,7 +267,7 @@ def test_who_takes_longer_has_fewer_samples_in_as_many_passes(world: World) -> N
 
 
 def test_samples_have_one_length_in_all_passes(world: World) -> None:
-    """That of the fastest pass so far, though later processes are slower: as many calls in each."""
+    """A sample has as many calls in all passes, the number from the fastest pass so far."""
     world.costs = {"zoo.a": lambda world: 2**-12 * (1 + 0.5 * (world.generation % 2))}
     found = timed(world, "a")["zoo.a"]
 
@@ -281,18 +281,18 @@ def test_samples_have_one_length_in_all_passes(world: World) -> None:
     ("threads", "processors"),
     [(1, [[0], [1], [0], [1], [0], [1]]), (2, [[0, 1]] * 6)],
 )
-def test_all_of_a_pass_share_their_processors_which_change_from_pass_to_pass(
+def test_the_rivals_of_a_pass_share_their_cpus_which_change_from_pass_to_pass(
     threads: int, processors: list[list[int]], world: World
 ) -> None:
-    """What disturbs one of them disturbs all alike; a pass that is taken again has others, too."""
+    """All rivals of a pass run on the same CPUs, and each pass, also a repeated one, uses the next ones."""
     world.foreign = {0: 2.0}
     timed(world, "a", "b", threads=threads)
 
     assert [(place, some) for place, some in enumerate(processors) for _ in range(3)] == world.pins
 
 
-def test_a_slow_rival_has_three_passes_whatever_the_budget(world: World) -> None:
-    """Of a sample each: with fewer there is no interval."""
+def test_a_slow_rival_has_three_passes_with_any_budget(world: World) -> None:
+    """A slow rival has three passes beyond any budget, since an interval needs them."""
     world.costs = {"zoo.slow": 8.0}
     found = timed(world, "slow", effort=Short(budget_s=0.01))["zoo.slow"]
 
@@ -300,7 +300,7 @@ def test_a_slow_rival_has_three_passes_whatever_the_budget(world: World) -> None
 
 
 def never_precise(budget_s: float) -> Effort:
-    """Return an effort that only its budget ends."""
+    """Return an effort that ends by its budget alone."""
     return Short(budget_s=budget_s, precision=1e-9)
 
 
@@ -315,15 +315,15 @@ def never_precise(budget_s: float) -> Effort:
         (0.47, 6),
     ],
 )
-def test_a_budget_pays_for_so_many_passes(budget_s: float, passes: int, world: World) -> None:
-    """As long as another one fits in, and a tenth more: here each has ten samples and a call before them."""
+def test_a_budget_limits_the_number_of_passes(budget_s: float, passes: int, world: World) -> None:
+    """Passes go on while another one, of a warm-up call and ten samples, fits into 110 % of the budget."""
     found = timed(world, "a", effort=never_precise(budget_s))["zoo.a"]
 
     assert passes == len(found.passes)
 
 
-def test_a_pass_that_is_taken_again_has_its_price(world: World) -> None:
-    """Of 0.47 s there would be six passes: with a seventh that is not kept they are four."""
+def test_a_repeated_pass_counts_towards_the_budget(world: World) -> None:
+    """A pass that is repeated takes its time from the budget, which leaves four passes of six."""
     world.foreign = {1: 1.0}
     found = timed(world, "a", effort=never_precise(0.47))["zoo.a"]
 
@@ -333,8 +333,8 @@ def test_a_pass_that_is_taken_again_has_its_price(world: World) -> None:
 # Precision
 
 
-def test_who_is_known_precisely_is_done_and_the_anchor_goes_on_for_the_others(world: World) -> None:
-    """Ten generations do where processes agree; where they do not, all of the time is used."""
+def test_a_rival_known_precisely_is_done_and_the_anchor_goes_on(world: World) -> None:
+    """A steady rival is done after ten generations, while a noisy one and the anchor use the whole budget."""
     world.costs = {"zoo.fast": 4 * CALL_S, "zoo.steady": 5 * CALL_S, "zoo.noisy": noisy(6)}
     outcomes = timed(world, "fast", "steady", "noisy", effort=LONG)
     passes = {name: len(one.passes) for name, one in outcomes.items()}
@@ -345,8 +345,8 @@ def test_who_is_known_precisely_is_done_and_the_anchor_goes_on_for_the_others(wo
     assert pytest.approx(1.25) == paired_ratio(outcomes["zoo.steady"].passes, outcomes["zoo.fast"].passes)
 
 
-def test_precision_is_looked_at_after_whole_rounds_of_generations(world: World) -> None:
-    """Each counts as often: what two passes made doubtful two others put right, and eight are waited for."""
+def test_precision_is_checked_after_whole_rounds_of_generations(world: World) -> None:
+    """Precision is checked only after whole rounds of generations, so that each counts as often."""
     odd = {0: 1.25, 1: 1.25, 10: 1 / 1.25, 11: 1 / 1.25}
     world.costs = {"zoo.a": 4 * CALL_S, "zoo.b": lambda world: 5 * CALL_S * odd.get(world.place, 1.0)}
     outcomes = timed(world, "a", "b", effort=LONG)
@@ -357,8 +357,8 @@ def test_precision_is_looked_at_after_whole_rounds_of_generations(world: World) 
 
 
 @pytest.mark.parametrize(("precision", "passes"), [(0.01, 10), (0.001, 20)])
-def test_as_precise_as_is_asked_for(precision: float, passes: int, world: World) -> None:
-    """Two equal rivals are known to 0.11 % at the best, since a standard error is never smaller."""
+def test_passes_go_on_until_the_precision_is_reached(precision: float, passes: int, world: World) -> None:
+    """Two equal rivals reach 1 % in ten passes, and 0.1 % not, since a standard error has a lower limit."""
     effort = Long(budget_s=10.0, precision=precision)
     outcomes = timed(world, "a", "b", effort=effort)
 
@@ -366,8 +366,8 @@ def test_as_precise_as_is_asked_for(precision: float, passes: int, world: World)
     assert [passes == 10] * 2 == [len(one.passes) == 10 for one in outcomes.values()]
 
 
-def test_who_is_many_times_slower_need_not_be_known_to_the_percent(world: World) -> None:
-    """A twentieth of the ratio's logarithm will do."""
+def test_a_much_slower_rival_need_not_be_known_to_one_percent(world: World) -> None:
+    """A rival that is many times slower is done once 5 % of the ratio's logarithm is reached."""
     wobble = lambda times: lambda world: times * 2**-5 * (1 + 0.04 * (world.generation % 2))  # noqa: E731
     world.costs = {"zoo.fast": 2**-5, "zoo.near": wobble(1.01), "zoo.far": wobble(8)}
     outcomes = timed(world, "fast", "near", "far", effort=LONG)
@@ -376,23 +376,23 @@ def test_who_is_many_times_slower_need_not_be_known_to_the_percent(world: World)
     assert 20 < len(outcomes["zoo.near"].passes)
 
 
-def test_ratios_are_known_to_the_baseline_if_there_is_one(world: World) -> None:
-    """Compared with one that varies, nobody is known; compared with the fastest, one is."""
+def test_precision_is_that_of_the_ratio_to_the_baseline(world: World) -> None:
+    """Precision is that of the ratio to the baseline, or to the fastest if the run has no baseline."""
     world.costs = {"zoo.fast": 4 * CALL_S, "zoo.steady": 5 * CALL_S, "zoo.noisy": noisy(6)}
     names = ("fast", "steady", "noisy")
     to_fastest = timed(world, *names, effort=LONG)
     to_noisy = timed(world, *names, effort=LONG, baseline="zoo.noisy")
-    to_nobody = timed(world, *names, effort=LONG, baseline="zoo.of_another_run")
+    to_absent = timed(world, *names, effort=LONG, baseline="zoo.of_another_run")
 
-    assert 10 == len(to_fastest["zoo.steady"].passes) == len(to_nobody["zoo.steady"].passes)
+    assert 10 == len(to_fastest["zoo.steady"].passes) == len(to_absent["zoo.steady"].passes)
     assert 20 < len(to_noisy["zoo.steady"].passes)
 
 
-def test_who_comes_back_is_in_the_same_pass_as_the_others(world: World) -> None:
-    """When the anchor fails another takes its place; pass p stays pass p, whose rounds are common."""
+def test_a_rival_that_replaces_the_anchor_is_timed_in_the_same_passes(world: World) -> None:
+    """A rival that replaces a failed anchor is timed again in the same passes and rounds as the others."""
 
     def drifting(times: float, luck: float = 0.0) -> Cost:
-        """All drift alike: a ratio is right where both were timed in the same pass, and nowhere else."""
+        """Return a cost that drifts over the passes, so that only ratios within a pass are right."""
         return lambda world: times * 2**-5 * (1 + 0.01 * world.place) * (1 + luck * (world.generation % 2))
 
     def anchor(world: World) -> float:
@@ -415,8 +415,8 @@ def test_who_comes_back_is_in_the_same_pass_as_the_others(world: World) -> None:
 # The A/A control and the reference
 
 
-def test_the_control_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
-    """Only it has one, timed in as many passes as itself; over some cases it is everybody's turn."""
+def test_the_control_is_a_rival_drawn_at_random(world: World) -> None:
+    """One rival, drawn at random, has an A/A control, with the generations of its own passes."""
     drawn = set()
     for seed in range(12):
         outcomes = timed(world, "a", "b", "c", seed=seed)
@@ -428,8 +428,8 @@ def test_the_control_is_one_of_the_rivals_drawn_by_lot(world: World) -> None:
     assert {"zoo.a", "zoo.b", "zoo.c"} == drawn
 
 
-def test_the_control_is_the_same_in_another_process(world: World) -> None:
-    """Its samples are its own."""
+def test_the_control_has_samples_of_its_own(world: World) -> None:
+    """The A/A control has as many samples as its rival, and shares none with it."""
     calls = iter(range(10**6))
     world.costs = {"zoo.a": lambda world: CALL_S + 2**-30 * next(calls)}
     found = timed(world, "a")["zoo.a"]
@@ -441,8 +441,8 @@ def test_the_control_is_the_same_in_another_process(world: World) -> None:
 
 
 @pytest.mark.parametrize("reference", [True, False])
-def test_the_reference_is_beside_everybody_s_samples(reference: bool, world: World) -> None:
-    """In the same rounds, and in nobody's outcome; it is there when it is asked for."""
+def test_the_samples_of_the_reference_are_in_every_measurement(reference: bool, world: World) -> None:
+    """Every measurement has the samples of the reference plugin, which has no outcome, if it is asked for."""
     world.costs = {"reference_plugin.reference": 2 * CALL_S}
     outcomes = timed(world, "a", "b", reference=reference)
     found = [one.reference for one in outcomes.values()]
@@ -457,7 +457,7 @@ def test_the_reference_is_beside_everybody_s_samples(reference: bool, world: Wor
 
 @pytest.mark.parametrize("name", ["zoo.a (again)", "reference_plugin.reference"])
 def test_the_control_and_the_reference_may_fail_alone(name: str, world: World) -> None:
-    """They have no outcome of their own: the implementations are measured without them."""
+    """A control or a reference that fails is left out, and the implementations are measured without it."""
     world.refusals = {name: KernelError("memory", "no room")}
     found = timed(world, "a", reference=True)["zoo.a"]
 
@@ -469,7 +469,7 @@ def test_the_control_and_the_reference_may_fail_alone(name: str, world: World) -
 
 
 def test_without_implementations_there_is_nothing_to_time(world: World) -> None:
-    """And nobody is started."""
+    """Timing no implementation returns no outcome and starts no process."""
     assert {} == timed(world)
     assert [] == world.held
 
@@ -478,7 +478,7 @@ def test_without_implementations_there_is_nothing_to_time(world: World) -> None:
 
 
 def after(calls: int, act: Callable[[Asked], Any], name: str = "bad") -> Implementation:
-    """Return an implementation that is right for so many calls, and then does something else."""
+    """Return an implementation that is right for `calls` calls, and does `act` afterwards."""
     count = 0
 
     def body(asked: Asked) -> Any:
@@ -490,7 +490,7 @@ def after(calls: int, act: Callable[[Asked], Any], name: str = "bad") -> Impleme
 
 
 def raises(error: BaseException) -> Callable[[Asked], Any]:
-    """Return what raises something."""
+    """Return a function that raises an error."""
 
     def act(asked: Asked) -> Any:
         raise error
@@ -523,10 +523,10 @@ def raises(error: BaseException) -> Callable[[Asked], Any]:
     ],
 )
 @pytest.mark.parametrize("calls", [0, 7, 24, 47])
-def test_who_fails_is_out_and_the_others_go_on(
+def test_a_rival_that_fails_is_excluded_and_the_others_go_on(
     calls: int, act: Callable[[Asked], Any], status: str, reason: str, world: World
 ) -> None:
-    """From the first call on, within a pass, or passes later: the reason is its outcome."""
+    """A rival that fails at any call has its reason as outcome, and the others have all of their samples."""
     outcomes = timed(world, "good", ours=[after(calls, act)])
     bad, good = outcomes["zoo.bad"], outcomes["zoo.good"]
 
@@ -535,8 +535,8 @@ def test_who_fails_is_out_and_the_others_go_on(
     assert {CALL_S} == set(good.samples_s)
 
 
-def test_who_fails_is_not_called_again(world: World) -> None:
-    """In no later pass."""
+def test_a_rival_that_fails_is_not_called_again(world: World) -> None:
+    """A rival that failed is not called in later passes."""
     calls = []
 
     def body(asked: Asked) -> Any:
@@ -555,10 +555,10 @@ def test_who_fails_is_not_called_again(world: World) -> None:
         (MemoryError("full"), TimingFailure("memory", "when timed: MemoryError: full")),
     ],
 )
-def test_who_cannot_be_handed_its_data_is_out(
+def test_a_rival_that_cannot_be_given_its_data_is_excluded(
     error: BaseException, failure: TimingFailure, world: World
 ) -> None:
-    """The others go on."""
+    """A rival whose host cannot take the data fails, and the others are timed."""
     world.refusals = {"zoo.bad": error}
     outcomes = timed(world, "good", "bad")
 
@@ -566,8 +566,8 @@ def test_who_cannot_be_handed_its_data_is_out(
     assert 5 == len(outcomes["zoo.good"].passes)
 
 
-def test_a_plan_that_raises_is_out(world: World) -> None:
-    """Before anything of it is timed."""
+def test_a_plan_that_raises_is_excluded(world: World) -> None:
+    """A plan that raises fails before it is timed, and the others are timed."""
 
     @plan
     def bad(weight):
@@ -579,14 +579,14 @@ def test_a_plan_that_raises_is_out(world: World) -> None:
     assert 5 == len(outcomes["zoo.good"].passes)
 
 
-def test_an_interrupt_is_nobody_s_failure(world: World) -> None:
-    """It ends the case."""
+def test_an_interrupt_is_not_a_failure(world: World) -> None:
+    """An interrupt during a call ends the case and is not held against the rival."""
     with pytest.raises(KeyboardInterrupt):
         timed(world, "good", ours=[after(7, raises(KeyboardInterrupt()))])
 
 
 def test_an_output_is_checked_in_every_pass(world: World) -> None:
-    """Whichever process is wrong: here that of the last generation."""
+    """A rival that is wrong only in its last pass fails."""
 
     def body(asked: Asked) -> Any:
         return convolve(asked) + (world.generation == 4)
@@ -597,14 +597,14 @@ def test_an_output_is_checked_in_every_pass(world: World) -> None:
     assert [0, 1, 2, 3, 4] == world.held
 
 
-# What is doubtful
+# Suspicions
 
 
 @pytest.mark.parametrize(
     ("places", "failed"), [([], False), ([0], False), ([4], False), ([0, 1], True), ([1, 4], True)]
 )
-def test_what_is_doubtful_twice_is_no_accident(places: list[int], failed: bool, world: World) -> None:
-    """Once it may be the machine's."""
+def test_a_suspicion_in_two_passes_is_a_failure(places: list[int], failed: bool, world: World) -> None:
+    """A rival fails if it is suspicious in two passes; once may be interference."""
     world.doubts = lambda name, world: (
         f"looked odd in pass {world.place}" if name == "zoo.odd" and world.place in places else None
     )
@@ -618,8 +618,8 @@ def test_what_is_doubtful_twice_is_no_accident(places: list[int], failed: bool, 
     assert 5 == len(outcomes["zoo.good"].passes)
 
 
-def test_what_is_doubtful_in_a_pass_that_is_taken_again_was_an_accident(world: World) -> None:
-    """Others had the processors then: twice is not twice."""
+def test_a_suspicion_in_a_repeated_pass_does_not_count(world: World) -> None:
+    """Suspicions in passes that are repeated because of other processes do not count."""
     world.foreign = {0: 1.0, 1: 1.0}
     world.doubts = lambda name, world: "looked odd" if world.place < 2 else None
     outcomes = timed(world, "a")
@@ -630,7 +630,7 @@ def test_what_is_doubtful_in_a_pass_that_is_taken_again_was_an_accident(world: W
 
 @pytest.mark.parametrize(("times", "failed"), [(2.9, False), (3.1, True)])
 def test_results_may_not_be_remembered(times: float, failed: bool, world: World) -> None:
-    """A call on new input may take three times as long, in the first pass and in the next one."""
+    """A rival fails if calls on new input take over three times as long, in two passes."""
     seen: dict[int, set[bytes]] = {}
 
     def body(asked: Asked) -> Any:
@@ -656,8 +656,8 @@ def test_results_may_not_be_remembered(times: float, failed: bool, world: World)
 
 
 @pytest.mark.parametrize(("slow", "failed"), [(0, False), (1, False), (2, False), (3, True)])
-def test_one_of_three_calls_on_new_input_that_is_quick_will_do(slow: int, failed: bool, world: World) -> None:
-    """The others may have been disturbed."""
+def test_one_quick_call_of_three_on_new_input_is_enough(slow: int, failed: bool, world: World) -> None:
+    """A rival passes if one of three calls on new input is quick, since others may be disturbed."""
     seen: dict[int, list[bytes]] = {}
 
     def body(asked: Asked) -> Any:
@@ -673,8 +673,8 @@ def test_one_of_three_calls_on_new_input_that_is_quick_will_do(slow: int, failed
     assert failed == isinstance(found, TimingFailure)
 
 
-def test_new_input_is_tried_in_the_first_pass_and_where_there_is_a_doubt(world: World) -> None:
-    """It costs calls; what was in order in the first pass is not tried again, a doubt that stays thrice."""
+def test_new_input_is_tried_in_the_first_pass_and_after_a_suspicion(world: World) -> None:
+    """New input is tried in the first pass, and up to three times in a pass with a suspicion."""
     seen: dict[int, set[bytes]] = {}
 
     def body(asked: Asked) -> Any:
@@ -688,8 +688,10 @@ def test_new_input_is_tried_in_the_first_pass_and_where_there_is_a_doubt(world: 
 
 
 @pytest.mark.parametrize(("lasts", "failed"), [(1, False), (2, False), (3, False), (4, True)])
-def test_a_doubt_that_new_input_dispels_is_none(lasts: int, failed: bool, world: World) -> None:
-    """Whatever took the processor away once has gone by the next call."""
+def test_a_suspicion_that_new_input_does_not_confirm_is_dropped(
+    lasts: int, failed: bool, world: World
+) -> None:
+    """A suspicion is dropped if it is gone after one of three calls on new input."""
     asked: Counter[int] = Counter()
 
     def doubts(name: str, world: World) -> str | None:
@@ -709,10 +711,10 @@ def test_a_doubt_that_new_input_dispels_is_none(lasts: int, failed: bool, world:
         (raises(ValueError("unknown")), "error", "when timed: ValueError: unknown"),
     ],
 )
-def test_what_fails_on_new_input_is_out(
+def test_a_rival_that_fails_on_new_input_is_excluded(
     act: Callable[[Asked], Any], status: str, reason: str, world: World
 ) -> None:
-    """Though it is right on what is timed."""
+    """A rival that is right on the timed input and fails on new input fails."""
     first: list[bytes] = []
 
     def body(asked: Asked) -> Any:
@@ -724,7 +726,7 @@ def test_what_fails_on_new_input_is_out(
     assert (status, True) == (found.status, found.reason.startswith(reason))
 
 
-# What others do meanwhile
+# Other processes
 
 
 @pytest.mark.parametrize(
@@ -739,10 +741,10 @@ def test_what_fails_on_new_input_is_out(
         (dict.fromkeys(range(9), 1.0), [0, 0, 0, 1, 2, 3, 4], 2, 5),
     ],
 )
-def test_a_pass_in_which_others_used_the_processors_is_taken_again_twice_at_most(
+def test_at_most_two_disturbed_passes_of_a_case_are_repeated(
     foreign: dict[int, float], held: list[int], repeated: int, disturbed: int, world: World
 ) -> None:
-    """In a case, not in a pass; what is left of that is told."""
+    """Passes that other processes disturbed are repeated, twice per case, and further ones are counted."""
     world.foreign = foreign
     found = timed(world, "a")["zoo.a"]
 
@@ -754,8 +756,8 @@ def test_a_pass_in_which_others_used_the_processors_is_taken_again_twice_at_most
     )
 
 
-def test_what_is_taken_again_is_not_kept(world: World) -> None:
-    """Its samples leave no trace."""
+def test_the_samples_of_a_repeated_pass_are_not_kept(world: World) -> None:
+    """The samples of a pass that is repeated are not in the measurement."""
     world.foreign = {0: 1.0}
     world.costs = {"zoo.a": lambda world: CALL_S * (1 + (world.place == 0))}
     found = timed(world, "a")["zoo.a"]
@@ -764,8 +766,8 @@ def test_what_is_taken_again_is_not_kept(world: World) -> None:
     assert (0.0, 1) == (found.conditions["foreign_processors"], found.conditions["repeated_blocks"])
 
 
-def test_what_takes_much_longer_than_a_pass_is_not_taken_again(world: World) -> None:
-    """It would take the time of everybody; the record says that it was disturbed."""
+def test_a_pass_much_longer_than_planned_is_not_repeated(world: World) -> None:
+    """A disturbed pass of a very slow rival is not repeated, and is recorded as disturbed."""
     world.foreign = {0: 1.0}
     world.costs = {"zoo.slow": 1.0}
     found = timed(world, "fast", "slow")["zoo.slow"]
@@ -774,8 +776,8 @@ def test_what_takes_much_longer_than_a_pass_is_not_taken_again(world: World) -> 
     assert (0, 1) == (found.conditions["repeated_blocks"], found.conditions["disturbed_blocks"])
 
 
-def test_what_fails_in_a_pass_that_is_taken_again_has_failed(world: World) -> None:
-    """A wrong result is no disturbance."""
+def test_a_failure_in_a_disturbed_pass_counts(world: World) -> None:
+    """A wrong output in a disturbed pass is a failure."""
     world.foreign = {0: 1.0}
     outcomes = timed(world, "good", ours=[after(0, lambda asked: convolve(asked) + 1)])
 
@@ -783,11 +785,11 @@ def test_what_fails_in_a_pass_that_is_taken_again_has_failed(world: World) -> No
     assert 5 == len(outcomes["zoo.good"].passes)
 
 
-# What is recorded
+# Records
 
 
-def test_a_measurement_says_what_could_not_be_controlled(world: World) -> None:
-    """Samples that were taken again, and processors that were used, by itself and by others."""
+def test_a_measurement_has_its_conditions(world: World) -> None:
+    """A measurement has its repeated samples, and the CPUs that the rival and other processes used."""
     world.waits = {"zoo.a": 1.0}
     world.foreign = {4: 0.1}
     found = timed(world, "a", "b")["zoo.a"].conditions
@@ -804,7 +806,7 @@ def test_a_measurement_says_what_could_not_be_controlled(world: World) -> None:
 
 
 def test_the_first_call_is_the_median_of_those_of_all_processes(world: World) -> None:
-    """One per pass."""
+    """The time of the first call is the median over the processes of all passes."""
     begun = set()
 
     def cost(world: World) -> float:
@@ -819,7 +821,7 @@ def test_the_first_call_is_the_median_of_those_of_all_processes(world: World) ->
 
 @pytest.mark.parametrize(("text", "plan_s"), [("c1h2w2-o1k1", 4.0), ("c1h2w2-o1k1 c1h2w2-o1k1", 8.0)])
 def test_planning_is_the_median_over_passes(text: str, plan_s: float, world: World) -> None:
-    """Of a chain the sum of its layers'; it is paid for, so here there are three. None without a plan."""
+    """The planning time is the median over passes, summed over a chain's layers, or None without a plan."""
 
     @plan
     def planned(weight):
@@ -832,8 +834,8 @@ def test_planning_is_the_median_over_passes(text: str, plan_s: float, world: Wor
     assert [None, plan_s] == found
 
 
-def test_memory_is_looked_at_once(world: World) -> None:
-    """In the first pass, for each that is judged; of a chain nobody could say whose it is."""
+def test_peak_memory_is_measured_once(world: World) -> None:
+    """Peak memory is measured in the first pass of each implementation, and not for a chain."""
     found = timed(world, "a", "b")
     assert (["zoo.a", "zoo.b"], {1000}) == (
         sorted(world.peaks),
@@ -845,15 +847,15 @@ def test_memory_is_looked_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize(("cache", "cold"), [("warm", False), ("cold", True)])
-def test_hosts_are_told_whether_caches_are_cold(cache: str, cold: bool, world: World) -> None:
-    """In every pass."""
+def test_hosts_get_whether_caches_are_cold(cache: str, cold: bool, world: World) -> None:
+    """A rival is made with cold caches in every pass if the effort says so."""
     timed(world, "a", effort=Short(budget_s=0.5, cache=cache))
 
     assert {cold} == set(world.colds)
 
 
 def test_a_chain_is_timed_as_a_whole_and_its_last_output_checked(world: World) -> None:
-    """Who is wrong in its second layer is out."""
+    """An implementation that is wrong in the last layer of a chain fails."""
     chain = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
 
     def body(asked: Asked) -> Any:

@@ -1,4 +1,4 @@
-"""Kernels: arguments by name, plans, and whatever a plugin's code raises in one line."""
+"""Calls of an implementation: arguments by name, plans, chains, and errors in one line."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ OPERANDS = reals(PROBLEM, 0)
 
 
 def bound(function: Any) -> Bound:
-    """Return a marked function bound to the problem of this file."""
+    """Return a marked function, bound to the problem of this file."""
     return bind(declared(function), PROBLEM, OPERANDS)
 
 
 def test_a_function_gets_what_its_signature_asks_for() -> None:
-    """By name and in any order, keyword-only ones too, as the problem has them."""
+    """A function gets the arguments that its signature names, in any order and kind."""
 
     @implementation
     def asks(problem, pads, /, weight, x, stride, *, groups, dilation, padding_mode, bias, padding):
@@ -31,8 +31,8 @@ def test_a_function_gets_what_its_signature_asks_for() -> None:
     assert expected == bound(asks).run()
 
 
-def test_operands_are_those_of_the_problem_in_buffers_of_their_own() -> None:
-    """Equal numbers, another memory, on cache lines, and read-only."""
+def test_operands_are_aligned_read_only_copies() -> None:
+    """A function gets copies of the operands that start on cache lines and are read-only."""
 
     @implementation
     def asks(bias, x, weight):
@@ -47,8 +47,8 @@ def test_operands_are_those_of_the_problem_in_buffers_of_their_own() -> None:
     ]
 
 
-def test_without_a_bias_it_is_none() -> None:
-    """Who asks for a bias is told that there is none."""
+def test_the_bias_is_none_if_the_problem_has_none() -> None:
+    """A function that asks for a bias gets None if the problem has none."""
 
     @implementation
     def asks(x, weight, bias):
@@ -59,7 +59,7 @@ def test_without_a_bias_it_is_none() -> None:
 
 
 def test_a_plan_is_made_once_and_called_often() -> None:
-    """It takes everything but the input; what it returns takes the input alone."""
+    """A plan is made once from everything but the input, and its function is called with the input."""
     made = []
 
     @plan
@@ -74,7 +74,7 @@ def test_a_plan_is_made_once_and_called_often() -> None:
 
 
 def test_a_function_has_no_planning_time() -> None:
-    """There is nothing to plan."""
+    """A function that is not a plan has no planning time."""
 
     @implementation
     def asks(x, weight): ...
@@ -104,8 +104,8 @@ RAISED = (
 
 
 @pytest.mark.parametrize(("raised", "text", "is_memory"), RAISED, ids=lambda value: type(value).__name__)
-def test_whatever_a_call_raises_is_one_line(raised: BaseException, text: str, is_memory: bool) -> None:
-    """Its type and the first line of what it says, and whether it is about memory."""
+def test_an_exception_of_a_call_becomes_one_line(raised: BaseException, text: str, is_memory: bool) -> None:
+    """An exception of a call becomes its type and the first line of its text, and its status."""
 
     @implementation
     def fails(x, weight):
@@ -118,8 +118,8 @@ def test_whatever_a_call_raises_is_one_line(raised: BaseException, text: str, is
 
 
 @pytest.mark.parametrize(("raised", "text", "is_memory"), RAISED, ids=lambda value: type(value).__name__)
-def test_whatever_a_plan_raises_is_one_line(raised: BaseException, text: str, is_memory: bool) -> None:
-    """A plan may fail as a call may."""
+def test_an_exception_of_a_plan_becomes_one_line(raised: BaseException, text: str, is_memory: bool) -> None:
+    """An exception of a plan becomes its type and the first line of its text, and its status."""
 
     @plan
     def fails(weight):
@@ -132,7 +132,7 @@ def test_whatever_a_plan_raises_is_one_line(raised: BaseException, text: str, is
 
 
 def test_a_plan_must_return_a_function() -> None:
-    """What cannot be called cannot be timed."""
+    """A plan that returns no function is an error that names what it returned."""
 
     @plan
     def fails(weight):
@@ -144,8 +144,8 @@ def test_a_plan_must_return_a_function() -> None:
     assert "TypeError: the plan returned ndarray, not a function of x" == str(refused.value)
 
 
-def test_a_person_s_interrupt_is_not_a_kernel_s_failure() -> None:
-    """Ctrl-C ends the run."""
+def test_an_interrupt_is_not_an_error_of_the_implementation() -> None:
+    """KeyboardInterrupt passes through a call and ends the run."""
 
     @implementation
     def fails(x, weight):
@@ -157,7 +157,7 @@ def test_a_person_s_interrupt_is_not_a_kernel_s_failure() -> None:
 
 @pytest.mark.parametrize("marked", ["positional", "keyword-only", "plan"])
 def test_a_chain_hands_each_output_on(marked: str) -> None:
-    """Each layer gets the output of the one before, wherever its signature has the input."""
+    """Each layer of a chain gets the output of the one before, at any place of its signature."""
 
     @implementation(name="positional")
     def positional(weight, x):
@@ -179,7 +179,7 @@ def test_a_chain_hands_each_output_on(marked: str) -> None:
 
 
 def test_a_chain_of_one_is_the_call_itself() -> None:
-    """A single layer costs no loop."""
+    """A chain of one layer is the call of that layer, without a loop."""
 
     @implementation
     def asks(x, weight): ...

@@ -1,4 +1,4 @@
-"""What calls share with the process: a change is seen, named and put back."""
+"""Process state: a change by a call is noticed, named and undone."""
 
 import decimal
 import os
@@ -19,8 +19,8 @@ def _replace_clock() -> None:
 
 CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
     "error handling": ("numpy's error handling", lambda: np.seterr(all="ignore")),
-    "numpy's dice": ("numpy's random generator", np.random.rand),
-    "Python's dice": ("Python's random generator", random.random),
+    "numpy's random numbers": ("numpy's random generator", np.random.rand),
+    "Python's random numbers": ("Python's random generator", random.random),
     "environment": ("the environment", lambda: os.environ.update(CONVHARNESS_TEST="1")),
     "folder": ("the working folder", lambda: os.chdir("/")),
     "printing": ("numpy's way to print", lambda: np.set_printoptions(precision=3)),
@@ -30,7 +30,7 @@ CHANGES: dict[str, tuple[str, Callable[[], Any]]] = {
 
 @pytest.mark.parametrize(("name", "change"), CHANGES.values(), ids=CHANGES)
 def test_a_change_is_named(name: str, change: Callable[[], Any]) -> None:
-    """By what was changed."""
+    """A change of the process state is reported by the name of what was changed."""
     with ProcessState() as state:
         change()
         found = state.changed()
@@ -39,8 +39,8 @@ def test_a_change_is_named(name: str, change: Callable[[], Any]) -> None:
 
 
 @pytest.mark.parametrize(("name", "change"), CHANGES.values(), ids=CHANGES)
-def test_a_change_is_put_back(name: str, change: Callable[[], Any]) -> None:
-    """The next one finds everything as it was."""
+def test_a_change_is_undone(name: str, change: Callable[[], Any]) -> None:
+    """A change of the process state is undone after the call."""
     with ProcessState() as before, np.errstate():
         with ProcessState():
             change()
@@ -49,8 +49,8 @@ def test_a_change_is_put_back(name: str, change: Callable[[], Any]) -> None:
     assert found in (None, "numpy's error handling")
 
 
-def test_nothing_is_found_where_nothing_was_changed() -> None:
-    """Looking changes nothing."""
+def test_no_change_is_reported_without_one() -> None:
+    """No change is reported if the call only reads the process state."""
     with ProcessState() as state:
         decimal.getcontext()
         found = state.changed()
@@ -59,7 +59,7 @@ def test_nothing_is_found_where_nothing_was_changed() -> None:
 
 
 def test_a_plan_may_draw_random_numbers() -> None:
-    """Modules do that when they are built."""
+    """Drawing random numbers is allowed while a plan is made."""
     with ProcessState() as state:
         random.random()
         found = state.changed(but_random=True)

@@ -1,4 +1,4 @@
-"""Files are whole or not there: what stands is kept until what takes its place is complete."""
+"""Files are written whole or not at all: the old file is kept until the new one is complete."""
 
 import os
 from contextlib import suppress
@@ -11,18 +11,18 @@ from convharness.files.atomic import making_folder, replacing, rewriting, write_
 
 
 class StoppedError(Exception):
-    """What ends the writing of a file in the middle."""
+    """An error that interrupts the writing of a file."""
 
 
-def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Nothing but the file is left."""
+def test_writing_a_report_leaves_no_other_file(tmp_path: Path) -> None:
+    """Writing a report leaves the report and no other file."""
     path = write_text(tmp_path / "report.md", "text ⋆\n")
 
     assert ("text ⋆\n", [path]) == (path.read_text("utf-8"), list(path.parent.iterdir()))
 
 
-def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """The old file stays as it was."""
+def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A report that cannot be written is an error with its path and reason, and keeps the old file."""
     (tmp_path / "taken").write_text("old", "utf-8")
 
     with pytest.raises(ResultsError, match=r"^cannot write .*taken/report\.md: Not a directory$"):
@@ -31,8 +31,8 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert "old" == (tmp_path / "taken").read_text("utf-8")
 
 
-def test_a_link_is_kept_and_what_it_points_at_replaced(tmp_path: Path) -> None:
-    """Whoever linked to a report goes on reading the newest."""
+def test_a_link_is_kept_and_its_target_replaced(tmp_path: Path) -> None:
+    """Writing through a link replaces the target and keeps the link."""
     (tmp_path / "real.md").write_text("old", "utf-8")
     (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
 
@@ -41,8 +41,8 @@ def test_a_link_is_kept_and_what_it_points_at_replaced(tmp_path: Path) -> None:
     assert (True, "new") == ((tmp_path / "link.md").is_symlink(), (tmp_path / "real.md").read_text("utf-8"))
 
 
-def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
-    """A pipe stays a pipe."""
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """A pipe is written to and stays a pipe."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -55,7 +55,7 @@ def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("write", [replacing, rewriting])
 def test_a_file_is_the_old_one_until_the_new_one_is_complete(write, tmp_path: Path) -> None:
-    """A process that reads in the meantime never sees a part."""
+    """Another process reads the old content until the new one is complete."""
     path = tmp_path / "file"
     path.write_text("old", "utf-8")
     with write(path) as file:
@@ -68,8 +68,8 @@ def test_a_file_is_the_old_one_until_the_new_one_is_complete(write, tmp_path: Pa
 
 
 @pytest.mark.parametrize("write", [replacing, rewriting])
-def test_what_was_stopped_leaves_the_old_file_alone(write, tmp_path: Path) -> None:
-    """Nor is there a part of the new one."""
+def test_an_interrupted_write_keeps_the_old_file(write, tmp_path: Path) -> None:
+    """An interrupted write keeps the old file and leaves no part of the new one."""
     path = tmp_path / "file"
     path.write_text("old", "utf-8")
     with suppress(StoppedError), write(path) as file:
@@ -79,8 +79,8 @@ def test_what_was_stopped_leaves_the_old_file_alone(write, tmp_path: Path) -> No
     assert ("old", [path]) == (path.read_text("utf-8"), list(tmp_path.iterdir()))
 
 
-def test_what_is_in_the_way_is_replaced(tmp_path: Path) -> None:
-    """A link that leads elsewhere, or a pipe, where a file has to be."""
+def test_a_link_or_pipe_is_replaced_by_a_file(tmp_path: Path) -> None:
+    """A link or a pipe in the place of a file is replaced, and the link's target is kept."""
     elsewhere, link, pipe = (tmp_path / name for name in ("elsewhere", "link", "pipe"))
     elsewhere.write_text("old", "utf-8")
     link.symlink_to(elsewhere)
@@ -94,7 +94,7 @@ def test_what_is_in_the_way_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_device_is_written_to(tmp_path: Path) -> None:
-    """By its own name or by that of a link, which some systems give to standard output."""
+    """A device is written to and not replaced, by its own name or through a link."""
     link = tmp_path / "link"
     link.symlink_to(os.devnull)
 
@@ -103,7 +103,7 @@ def test_a_device_is_written_to(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_made_whole(tmp_path: Path) -> None:
-    """With the folders above it."""
+    """A folder appears under its name when it is complete, with the folders above it."""
     path = tmp_path / "above" / "folder"
     with making_folder(path) as part:
         part.mkdir()
@@ -115,7 +115,7 @@ def test_a_folder_is_made_whole(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_could_not_be_made_leaves_nothing(tmp_path: Path) -> None:
-    """Neither under its own name nor beside it."""
+    """A folder whose making is interrupted leaves nothing under its name or beside it."""
     with suppress(StoppedError), making_folder(tmp_path / "folder") as part:
         part.mkdir()
         raise StoppedError

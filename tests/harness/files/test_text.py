@@ -1,4 +1,4 @@
-"""Text of foreign code can always be written."""
+"""Text from plugins can always be written as UTF-8."""
 
 import pytest
 
@@ -16,5 +16,5 @@ from convharness.files.text import as_unicode
     ],
 )
 def test_every_text_can_be_written_as_utf_8(value: object, expected: object) -> None:
-    """However deep it lies; what is not text stays as it is."""
+    """Text that cannot be encoded is escaped at any depth, and other values are unchanged."""
     assert expected == as_unicode(value)

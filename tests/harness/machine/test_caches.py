@@ -1,4 +1,4 @@
-"""Caches: how large they are, how much it takes to empty them, and that all of it is written."""
+"""Caches: their sizes, how many bytes evict them, and the writes that do so."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from convharness.machine.caches import Evictor, evicting_bytes
 KIB, MIB = 2**10, 2**20
 
 
-def told(folder: Path, *facts: tuple[str, str]) -> None:
-    """Write what a system tells of the caches of its first processor: type and size of each."""
+def write_caches(folder: Path, *facts: tuple[str, str]) -> None:
+    """Write the files in which the system lists the caches of its first CPU: type and size of each."""
     for index, (kind, size) in enumerate(facts):
         (folder / f"index{index}").mkdir()
         (folder / f"index{index}" / "type").write_text(f"{kind}\n", "utf-8")
@@ -32,21 +32,19 @@ def told(folder: Path, *facts: tuple[str, str]) -> None:
         ([], ()),
     ],
 )
-def test_sizes_are_those_of_what_holds_data(
+def test_sizes_are_those_of_caches_that_hold_data(
     facts: list[tuple[str, str]], sizes: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The smallest first, in bytes; instructions have a place of their own."""
-    told(tmp_path, *facts)
+    """The sizes are those of caches that hold data, in bytes, from the smallest to the largest."""
+    write_caches(tmp_path, *facts)
     monkeypatch.setattr(caches, "Path", lambda name: tmp_path)
 
     assert sizes == caches.sizes.__wrapped__()
 
 
-def test_a_cache_of_which_the_system_tells_half_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The others are there."""
-    told(tmp_path, ("Data", "32K"), ("Unified", "1M"))
+def test_a_cache_without_a_size_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache without a size is left out, and the others are listed."""
+    write_caches(tmp_path, ("Data", "32K"), ("Unified", "1M"))
     (tmp_path / "index1" / "size").unlink()
     monkeypatch.setattr(caches, "Path", lambda name: tmp_path)
 
@@ -66,17 +64,17 @@ def test_a_cache_of_which_the_system_tells_half_is_left_out(
         ((100 * MIB,), 64 * MIB),
     ],
 )
-def test_enough_is_written_to_empty_them(
+def test_the_bytes_that_evict_follow_from_the_caches(
     sizes: tuple[int, ...], evicting: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not so much that there is no time left for measuring."""
+    """Evicting takes twice the largest cache, or four times the next smaller one, of 16 to 64 MiB."""
     monkeypatch.setattr(caches, "sizes", lambda: sizes)
 
     assert evicting == evicting_bytes()
 
 
 def test_every_byte_is_written_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is only read could stay where it is, beside what a call needs."""
+    """Every byte of the evictor's memory is written each time, since reading would not evict everything."""
     monkeypatch.setattr(caches, "evicting_bytes", lambda: 4096)
     evict = Evictor()
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What is known of a machine is kept for later runs: per figure, machine, libraries and threads."""
+"""Calibration is stored for later runs: per figure, machine, libraries and threads."""
 
 import os
 from pathlib import Path
@@ -20,14 +20,14 @@ OF_ONE_THREAD = replace(MADE, threads=1)
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a user's cache folder of the test's own, which is not there yet."""
+    """Return the path of a cache folder of the test's own, which does not exist yet."""
     folder = tmp_path / "deep" / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     return folder
 
 
-def test_what_is_kept_reads_back(cache: Path) -> None:
-    """As it was, from a folder of our own, with nothing beside it."""
+def test_a_stored_calibration_is_read_back(cache: Path) -> None:
+    """A stored calibration is read back equal, from one file in a folder of the project."""
     calibration.write("ceilings", 2, MADE)
 
     assert MADE == calibration.read("ceilings", 2, Ceilings)
@@ -35,8 +35,8 @@ def test_what_is_kept_reads_back(cache: Path) -> None:
     assert 1 == len(list((cache / "convharness").iterdir()))
 
 
-def test_the_latest_counts() -> None:
-    """It takes the place of what was there."""
+def test_a_later_calibration_replaces_an_earlier_one() -> None:
+    """A later calibration replaces an earlier one."""
     calibration.write("ceilings", 2, Ceilings(2, {}, 0.0, 0.0))
     calibration.write("ceilings", 2, MADE)
 
@@ -44,18 +44,18 @@ def test_the_latest_counts() -> None:
 
 
 @pytest.mark.parametrize(("what", "threads"), [("timer", 2), ("ceilings", 1)])
-def test_what_nobody_has_kept_is_none(what: str, threads: int) -> None:
-    """Another figure, or another number of threads, is not the same."""
+def test_a_calibration_that_was_not_stored_is_none(what: str, threads: int) -> None:
+    """A calibration of another figure or another number of threads is None."""
     calibration.write("ceilings", 2, MADE)
 
     assert None is calibration.read(what, threads, Ceilings)
 
 
 @pytest.mark.parametrize("name", ["machine", "libraries"])
-def test_another_machine_or_other_libraries_have_their_own(
+def test_another_machine_or_other_libraries_have_a_calibration_of_their_own(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was measured elsewhere says nothing here."""
+    """A calibration of another machine or of other libraries is not read."""
     calibration.write("ceilings", 2, MADE)
     changed = {"machine": lambda: "another", "libraries": lambda: {"numpy": "0"}}[name]
     monkeypatch.setattr(calibration, name, changed)
@@ -63,8 +63,8 @@ def test_another_machine_or_other_libraries_have_their_own(
     assert None is calibration.read("ceilings", 2, Ceilings)
 
 
-def test_our_own_version_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine is no faster for it."""
+def test_the_version_of_convharness_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calibration is read by another version of convharness."""
     libraries = calibration.libraries()
     calibration.write("ceilings", 2, MADE)
     monkeypatch.setattr(calibration, "libraries", lambda: {**libraries, "convharness": "99"})
@@ -73,8 +73,8 @@ def test_our_own_version_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"threads": "two"}', "\x00"])
-def test_what_is_damaged_is_as_if_nobody_had_kept_it(text: str, cache: Path) -> None:
-    """It can be measured again."""
+def test_a_damaged_calibration_is_none(text: str, cache: Path) -> None:
+    """A damaged calibration is None, so that it is measured again."""
     calibration.write("ceilings", 2, MADE)
     (path,) = (cache / "convharness").iterdir()
     path.write_text(text, "utf-8")
@@ -82,8 +82,8 @@ def test_what_is_damaged_is_as_if_nobody_had_kept_it(text: str, cache: Path) -> 
     assert None is calibration.read("ceilings", 2, Ceilings)
 
 
-def test_without_a_place_nothing_is_kept_and_nothing_is_said(cache: Path) -> None:
-    """A machine may have no home folder that can be written."""
+def test_a_calibration_that_cannot_be_stored_is_not_an_error(cache: Path) -> None:
+    """A calibration is not stored, without an error, if the cache folder cannot be made."""
     cache.parent.mkdir(parents=True)
     cache.write_text("a file", "utf-8")
     calibration.write("ceilings", 2, MADE)
@@ -91,8 +91,8 @@ def test_without_a_place_nothing_is_kept_and_nothing_is_said(cache: Path) -> Non
     assert None is calibration.read("ceilings", 2, Ceilings)
 
 
-def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container that is run by a number without a name."""
+def test_a_user_without_a_home_stores_no_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calibration is not stored, without an error, if the user has no home folder."""
 
     def home() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -104,8 +104,8 @@ def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert None is calibration.read("ceilings", 2, Ceilings)
 
 
-def test_what_cannot_be_written_leaves_nothing(cache: Path) -> None:
-    """No part of a file: a folder is in its place."""
+def test_a_calibration_that_cannot_be_written_leaves_no_file(cache: Path) -> None:
+    """A calibration whose file cannot be written leaves no part of a file."""
     calibration.write("ceilings", 2, MADE)
     (path,) = (cache / "convharness").iterdir()
     path.unlink()
@@ -116,7 +116,7 @@ def test_what_cannot_be_written_leaves_nothing(cache: Path) -> None:
 
 
 class Measuring:
-    """A process that answers with ceilings, or does not."""
+    """A process that answers with ceilings, or raises an error."""
 
     def __init__(self, error: KernelError | None = None) -> None:
         self.error = error
@@ -124,23 +124,23 @@ class Measuring:
         self.is_ended = False
 
     def ask(self, request: MeasureCeilings, *, within_s: float) -> MeasuredCeilings:
-        """Note what is asked."""
+        """Record the request, and answer it."""
         self.asked.append(request)
         if self.error:
             raise self.error
         return MeasuredCeilings(dict(MADE.gflops), MADE.gbytes_s, MADE.cached_gbytes_s)
 
     def cpu_s(self) -> float:
-        """Return what it has worked."""
+        """Return the CPU time in seconds, which is 0."""
         return 0.0
 
     def end(self) -> None:
-        """Note it."""
+        """Record that the process was ended."""
         self.is_ended = True
 
 
 def test_ceilings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a process of their own, which ends; whoever asks again is told what was kept."""
+    """Ceilings are measured once, in a process that ends, and are read from then on."""
     process = Measuring()
     monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
     found = [ceilings_of(2), ceilings_of(2)]
@@ -149,10 +149,10 @@ def test_ceilings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ([MeasureCeilings(2), MeasureCeilings(1)], True) == (process.asked, process.is_ended)
 
 
-def test_ceilings_measured_in_company_are_measured_again_after_a_while(
+def test_ceilings_of_a_busy_machine_are_measured_again_after_a_while(
     monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    """Whoever asks soon is told what was measured, as the company may stay for long."""
+    """Ceilings of a busy machine are used for some minutes, and are then measured again."""
     process = Measuring()
     monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
     monkeypatch.setattr(pool.Conditions, "between", lambda *_, **__: Conditions(is_disturbed=True))
@@ -167,7 +167,7 @@ def test_ceilings_measured_in_company_are_measured_again_after_a_while(
 
 
 def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are measured when there is reason to."""
+    """Ceilings of a quiet machine are preferred to those of a busy one, until new ones are asked for."""
     better = replace(MADE, gbytes_s=2 * MADE.gbytes_s)
     process = Measuring()
     monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
@@ -179,7 +179,7 @@ def test_quiet_ceilings_count_before_those_of_a_busy_machine(monkeypatch: pytest
 
 
 def test_ceilings_that_cannot_be_measured_are_none_and_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next run tries again."""
+    """Ceilings that cannot be measured are None and are not stored, so that the next run tries again."""
     process = Measuring(KernelError("timeout", "gave no answer"))
     monkeypatch.setattr(pool, "spawned", lambda limits, threads: process)
     found = [ceilings_of(2), ceilings_of(2)]

@@ -1,4 +1,4 @@
-"""Ceilings: every threshold is an equality, and libraries that are made up are measured exactly."""
+"""Ceilings: exact thresholds of implausible times, and how simulated libraries are measured."""
 
 from collections.abc import Callable
 from math import nextafter
@@ -19,7 +19,7 @@ MADE = Ceilings(threads=1, gflops={"float32": 1.0, "float64": 0.5}, gbytes_s=0.5
 
 
 def threshold(made: Ceilings, case: Case, one: Accuracy = DIRECT) -> float:
-    """Return the shortest time that is believed, by halving: nothing but the verdict is asked."""
+    """Return the shortest time in seconds that is not implausible, by bisection."""
     low, high = 0.0, 1.0
     while nextafter(low, 1.0) < high:
         middle = (low + high) / 2
@@ -27,11 +27,11 @@ def threshold(made: Ceilings, case: Case, one: Accuracy = DIRECT) -> float:
     return high
 
 
-# What is implausible
+# Implausible times
 
 
-def test_nobody_computes_twice_as_fast_as_the_best_product() -> None:
-    """8192 operations at 1 Gflop/s take 8.192 µs: half of that is believed, and nothing below."""
+def test_a_time_below_half_of_the_best_product_is_implausible() -> None:
+    """8192 operations at 1 Gflop/s take 8.192 µs, and a time below half of that is implausible."""
     least = 8192 / 1e9 / 2
 
     assert least == threshold(MADE, case_of(POINTWISE))
@@ -42,8 +42,8 @@ def test_nobody_computes_twice_as_fast_as_the_best_product() -> None:
     ) == MADE.implausible(case_of(POINTWISE), DIRECT, nextafter(least, 0.0))
 
 
-def test_nobody_touches_data_four_times_as_fast_as_the_best_copy() -> None:
-    """1088 numbers of 4 bytes at 1 GB/s take 4.352 µs; a busy machine, and who only reads, may halve it."""
+def test_a_time_below_a_quarter_of_the_best_copy_is_implausible() -> None:
+    """1088 numbers of 4 bytes at 1 GB/s take 4.352 µs, and a time below a quarter is implausible."""
     unlimited = Ceilings(threads=1, gflops={"float32": 1e9}, gbytes_s=1e-9, cached_gbytes_s=1.0)
     least = 1088 * 4 / 1e9 / 4
 
@@ -55,22 +55,22 @@ def test_nobody_touches_data_four_times_as_fast_as_the_best_copy() -> None:
 
 
 @pytest.mark.parametrize("name", ["fft", "winograd(2,3)", "winograd(4,3)", "strassen(1)"])
-def test_fast_algorithms_are_only_held_to_touching_their_data(name: str) -> None:
-    """They do with fewer operations than are counted."""
+def test_fast_algorithms_are_compared_with_the_copy_alone(name: str) -> None:
+    """The time of a fast algorithm is compared with the copy alone, since it needs fewer operations."""
     assert 1088 * 4 / 1e9 / 4 == threshold(MADE, case_of(POINTWISE), parse(name))
 
 
 @pytest.mark.parametrize(("name", "least"), [("low(8)", 8192 / 16e9 / 2), ("direct", 8192 / 1e9 / 2)])
-def test_who_declares_fewer_bits_may_use_the_fastest_type(name: str, least: float) -> None:
-    """Its products may be those of narrower numbers, and no others' are."""
+def test_a_low_precision_class_may_use_the_fastest_type(name: str, least: float) -> None:
+    """An implementation that declares fewer bits is compared with the products of the fastest type."""
     made = Ceilings(1, {"float32": 1.0, "bfloat16": 16.0}, 1.0, cached_gbytes_s=1e6)
 
     assert least == threshold(made, case_of(POINTWISE), parse(name))
 
 
 @pytest.mark.parametrize("rate", [None, 0.0])
-def test_where_no_product_was_measured_only_bytes_count(rate: float | None) -> None:
-    """What is not known accuses nobody."""
+def test_without_a_measured_product_only_bytes_count(rate: float | None) -> None:
+    """A time is compared with the copy alone if no product was measured."""
     gflops = {} if rate is None else {"float32": rate}
 
     assert 1088 * 4 / 1e9 / 4 == threshold(Ceilings(1, gflops, 1.0, 1.0), case_of(POINTWISE))
@@ -81,7 +81,7 @@ def test_where_no_product_was_measured_only_bytes_count(rate: float | None) -> N
     [
         ("n1c1h2048w2048-o1k1s64", 1024 + 1 + 1024),  # one pixel of 4096 is read
         ("n2c3h9w9-o4k3s2", 2 * 3 * 81 + 4 * 27 + 2 * 4 * 16),  # windows overlap: all of it
-        ("n1c1h64w64-o9k3s8", (8 * 3) ** 2 + 9 * 9 + 9 * 64),  # they do not
+        ("n1c1h64w64-o9k3s8", (8 * 3) ** 2 + 9 * 9 + 9 * 64),  # windows do not overlap
         ("n1c1h99w99-o1k3p0:-80", 19**2 + 9 + 17**2),  # all but a corner is cropped
         ("n1c1h65w65-o1k3s2d2", 33**2 + 9 + 31**2),  # only even pixels
         ("n1c1w1-o1k101p50", 1 + 1 + 1),  # all taps but one see zeros
@@ -89,22 +89,22 @@ def test_where_no_product_was_measured_only_bytes_count(rate: float | None) -> N
         ("n1c2w9-o3k3p1b-reflect", 2 * 9 + (3 * 6 + 3) + 3 * 9),
     ],
 )
-def test_nobody_is_held_to_reading_what_no_output_needs(text: str, numbers: int) -> None:
-    """A large stride, a crop or padding leaves much of input and weight untouched."""
+def test_numbers_that_no_output_needs_are_not_counted(text: str, numbers: int) -> None:
+    """Numbers of input and weight that no output needs, as with a large stride or a crop, do not count."""
     made = Ceilings(threads=1, gflops={}, gbytes_s=1.0, cached_gbytes_s=1.0)
 
     assert numbers * 4 / 1e9 / 4 == threshold(made, case_of(f"{text}-float32"))
 
 
-def test_a_chain_is_held_to_all_of_its_layers() -> None:
-    """Operations and bytes are added up."""
+def test_a_chain_counts_all_of_its_layers() -> None:
+    """The operations and bytes of a chain are those of all layers."""
     chain = Case("chain", (Problem.parse(POINTWISE), Problem.parse(POINTWISE)))
 
     assert 2 * 8192 / 1e9 / 2 == threshold(MADE, chain)
 
 
 def test_the_share_of_the_peak_is_that_of_the_data_type() -> None:
-    """8192 operations in 16.384 µs are half of 1 Gflop/s, and all of half of it."""
+    """The share of the peak is that of the data type's product, or None if it was not measured."""
     seconds = 16.384e-6
     found = [
         MADE.peak_fraction(case_of(f"n1c8h8w8-o8k1-{dtype}"), seconds) for dtype in ("float32", "float64")
@@ -114,11 +114,11 @@ def test_the_share_of_the_peak_is_that_of_the_data_type() -> None:
     assert None is MADE.peak_fraction(case_of("n1c8h8w8-o8k1-float16"), seconds)
 
 
-# How they are measured
+# How ceilings are measured
 
 
 class Library:
-    """A library whose products and copies take as long as it is told; those of half types may be missing."""
+    """A simulated library with given rates of products and copies, where half types may be missing."""
 
     def __init__(self, gflops: dict[str, float], gbytes_s: Callable[[int], float]) -> None:
         self.threads = 0
@@ -126,22 +126,22 @@ class Library:
         self._gbytes_s = gbytes_s
 
     def limit_threads(self, threads: int) -> None:
-        """Note it."""
+        """Record the number of threads."""
         self.threads = threads
 
     def product(self, dtype: str, size: int) -> Callable[[], float] | None:
-        """Return what returns how long it takes."""
+        """Return a function that returns the seconds of a product."""
         rate = self._gflops.get(dtype)
         return None if rate is None else lambda: 2.0 * size**3 / (rate * 1e9)
 
     def copying(self, size: int) -> Callable[[], float]:
-        """Return what returns how long it takes."""
+        """Return a function that returns the seconds of a copy."""
         return lambda: 2.0 * size / (self._gbytes_s(size) * 1e9)
 
 
 @pytest.fixture
 def libraries(monkeypatch: pytest.MonkeyPatch) -> dict[str, Library]:
-    """Return two made-up libraries, which are all that is there; their calls tell how long they take."""
+    """Replace the libraries by two simulated ones, whose calls return their seconds."""
     held = {
         "plain": Library({"float32": 64.0, "float64": 32.0}, lambda size: 8.0),
         "quick": Library(
@@ -158,11 +158,11 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> dict[str, Library]:
 
 @pytest.mark.usefixtures("libraries")
 def test_the_best_of_all_libraries_counts() -> None:
-    """For each type by itself; half types are at least as fast as float32, which rounds once."""
+    """The ceiling of each type is the best of all libraries, and half types have at least that of float32."""
     found = measure_here(1)
 
     assert {
-        "float16": pytest.approx(128.0),  # of its own it would be 2
+        "float16": pytest.approx(128.0),  # 2 by itself
         "bfloat16": pytest.approx(256.0),
         "float32": pytest.approx(128.0),
         "float64": pytest.approx(32.0),
@@ -170,17 +170,17 @@ def test_the_best_of_all_libraries_counts() -> None:
     assert (pytest.approx(8.0), pytest.approx(128.0)) == (found.gbytes_s, found.cached_gbytes_s)
 
 
-def test_libraries_are_told_their_threads(libraries: dict[str, Library]) -> None:
-    """And the ceilings say for how many they hold."""
+def test_libraries_are_limited_to_the_threads(libraries: dict[str, Library]) -> None:
+    """Libraries are limited to the number of threads for which the ceilings hold."""
     found = measure_here(3)
 
     assert (3, [3, 3]) == (found.threads, [one.threads for one in libraries.values()])
 
 
-def test_where_a_small_product_takes_long_no_large_one_is_tried(
+def test_a_large_product_is_not_tried_if_a_small_one_is_slow(
     libraries: dict[str, Library], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half types may have no fast product at all: the large one would take seconds."""
+    """A type whose small product is slow is not tried with a large one, which would take seconds."""
     sizes = []
 
     def product(dtype: str, size: int) -> Callable[[], float]:
@@ -195,7 +195,7 @@ def test_where_a_small_product_takes_long_no_large_one_is_tried(
 
 
 def test_the_fastest_call_counts_and_short_ones_are_timed_together() -> None:
-    """Until the time is spent: here calls of 8, 4 and 2 µs, for 1 ms, as many at once as fill 0.1 ms."""
+    """The fastest call counts, and short calls are timed together in groups that fill 0.1 ms."""
     now, calls = 0.0, 0
 
     def call() -> None:
@@ -210,7 +210,7 @@ def test_the_fastest_call_counts_and_short_ones_are_timed_together() -> None:
 
 
 def test_a_call_too_short_for_the_clock_is_counted_at_100_ns() -> None:
-    """A thousand fill 0.1 ms."""
+    """A call too short for the clock is timed in groups of a thousand."""
     readings = iter([0.0, 0.0, 0.0, 0.5, 1.0, 1.0 + 2.0**-10, 2.0])
     calls = []
     found = ceilings._fastest(lambda: calls.append(1), 1.0, clock=lambda: next(readings))
@@ -221,7 +221,7 @@ def test_a_call_too_short_for_the_clock_is_counted_at_100_ns() -> None:
 @pytest.mark.parametrize("library", ceilings.LIBRARIES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_products_and_copies_are_what_they_are_called(library: str, dtype: str) -> None:
-    """Of real libraries: matrices of ones, whose product is their size everywhere, and as many bytes."""
+    """The product of matrices of ones is their size everywhere, in the data type asked for."""
     one = ceilings.adapter(library)
     call = one.product(dtype, 8)
     assert call is not None
@@ -231,14 +231,14 @@ def test_products_and_copies_are_what_they_are_called(library: str, dtype: str) 
 
 
 def test_numpy_has_no_fast_product_of_half_types() -> None:
-    """A loop over elements is no ceiling."""
+    """NumPy has no product of half types as a ceiling, since it loops over elements."""
     numpy = ceilings.adapter("numpy")
 
     assert [None, None] == [numpy.product(dtype, 8) for dtype in ("float16", "bfloat16")]
 
 
 def test_more_threads_are_at_least_as_good_as_fewer() -> None:
-    """In everything that either of them is known for; the threads are those of the first."""
+    """Ceilings combine to the better of each figure, with the threads of the first."""
     two = Ceilings(2, {"float32": 0.8, "float16": 0.1}, gbytes_s=0.7, cached_gbytes_s=0.9)
     both = {"float32": 1.0, "float16": 0.1, "float64": 0.5}
 

@@ -1,4 +1,4 @@
-"""The environment: stable facts, JSON-ready, and the threads that were asked for."""
+"""The environment: facts that can be stored as JSON, and limits on threads."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from convharness.machine import environment
 
 
 def test_facts_can_be_stored() -> None:
-    """All of them are what JSON holds."""
+    """All facts of the environment are unchanged by JSON."""
     facts = environment.describe(1)
 
     assert facts == json.loads(json.dumps(facts))
@@ -27,17 +27,17 @@ def test_facts_can_be_stored() -> None:
     ],
 )
 def test_facts_are_those_of_this_process(name: str, value: object) -> None:
-    """As Python itself tells them."""
+    """The facts of the environment are those that Python reports, and the threads asked for."""
     assert value == environment.describe(3)[name]
 
 
 def test_versions_are_those_of_the_installed_libraries() -> None:
-    """A figure may depend on each of them."""
+    """The versions of libraries are those that are installed."""
     assert np.__version__ == environment.libraries()["numpy"]
 
 
 def test_a_machine_s_name_is_stable_and_hides_the_host() -> None:
-    """Made of processor and cores, and a hash; not of what changes from boot to boot."""
+    """The name of a machine is made of CPU, cores and a hash, is stable, and hides the host name."""
     name = environment.machine()
 
     assert name == environment.machine.__wrapped__()
@@ -45,8 +45,8 @@ def test_a_machine_s_name_is_stable_and_hides_the_host() -> None:
     assert platform.node() not in name
 
 
-def test_every_pool_is_told_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that load later by their variable, those that are loaded directly."""
+def test_every_thread_pool_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limiting threads limits the pools that are loaded, and by variables those that load later."""
     from threadpoolctl import threadpool_info, threadpool_limits
 
     for variable in environment._THREAD_VARIABLES:

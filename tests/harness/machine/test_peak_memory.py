@@ -1,4 +1,4 @@
-"""Memory: what a call needs at its peak, to the page, as far as Linux counts pages exactly."""
+"""Peak memory: what a call needs beyond its inputs, as exactly as Linux counts pages."""
 
 import mmap
 import os
@@ -17,23 +17,23 @@ from convharness.workers import WorkerPool, examined
 from tests.making import declared
 
 PAGE = mmap.PAGESIZE
-"""The system counts whole ones, and allocators add one for themselves."""
+"""The system counts whole pages, and allocators add one of their own."""
 
 
 BATCH = max(64, 2 * (os.cpu_count() or 1))
-"""A system may keep so many pages to each processor before it counts them (percpu_counter_batch, and before
-Linux 6.2 to each thread, TASK_RSS_EVENTS_THRESH): a difference of two figures is off by twice that."""
+"""The pages that Linux may leave uncounted per CPU (percpu_counter_batch), and before 6.2 per thread
+(TASK_RSS_EVENTS_THRESH): a difference of two figures is off by up to twice that."""
 
 TOLERANCE = (2 * BATCH + 4) * PAGE
-"""Beside that the array's first and last page, the allocator's own, and one of the process's tables."""
+"""Uncounted pages, the array's first and last page, the allocator's own, and one page table."""
 
 LARGE = 64 * TOLERANCE
-"""So much that the tolerance is no more than 1.6 % of it."""
+"""Bytes of which the tolerance is 1.6 %."""
 
 
 @pytest.fixture(autouse=True)
-def a_single_processor() -> Iterator[None]:
-    """Let this thread, and what it starts, stay on one processor, so that only one keeps pages to itself."""
+def a_single_cpu() -> Iterator[None]:
+    """Pin this thread, and the processes that it starts, to one CPU, for one set of uncounted pages."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     yield
@@ -42,7 +42,7 @@ def a_single_processor() -> Iterator[None]:
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_a_known_allocation_is_seen(times: int) -> None:
-    """The pages that are written, however many arrays they make."""
+    """The peak of a call is the size of the arrays that it writes."""
 
     def call() -> list[np.ndarray]:
         return [np.ones(LARGE // 8) for _ in range(times)]
@@ -51,7 +51,7 @@ def test_a_known_allocation_is_seen(times: int) -> None:
 
 
 def test_the_peak_counts_and_not_what_is_left() -> None:
-    """What is freed before the call ends was needed all the same."""
+    """Memory that a call frees before it ends counts towards its peak."""
 
     def call() -> None:
         np.ones(LARGE // 8)
@@ -60,13 +60,13 @@ def test_the_peak_counts_and_not_what_is_left() -> None:
     assert LARGE == pytest.approx(peak_of(call), abs=TOLERANCE)
 
 
-def test_what_is_only_asked_for_is_not_needed() -> None:
-    """A page that nobody has touched is none."""
+def test_untouched_memory_does_not_count() -> None:
+    """Memory that is allocated and never touched does not count."""
     assert 0 == pytest.approx(peak_of(lambda: np.empty(LARGE // 8)), abs=TOLERANCE)
 
 
-def test_what_is_made_once_is_not_the_call_s() -> None:
-    """A cache that is filled by the first call stays, and every other one finds it there."""
+def test_memory_kept_by_the_first_call_does_not_count() -> None:
+    """Memory that the first call fills and keeps, such as a cache, does not count."""
     kept: list[np.ndarray] = []
 
     def call() -> None:
@@ -76,18 +76,18 @@ def test_what_is_made_once_is_not_the_call_s() -> None:
     assert 0 == pytest.approx(peak_of(call), abs=TOLERANCE)
 
 
-def test_what_was_used_before_does_not_hide_what_is_needed() -> None:
-    """The mark is set back, and freed memory given back."""
+def test_an_earlier_peak_does_not_hide_that_of_a_call() -> None:
+    """An earlier and higher peak of the process does not hide that of a call."""
     np.ones(4 * LARGE // 8)
 
     assert LARGE == pytest.approx(peak_of(lambda: np.ones(LARGE // 8)), abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", ["clear_refs", "status"])
-def test_a_system_that_does_not_tell_makes_no_figure(
+def test_the_peak_is_none_if_the_system_does_not_report_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None, and the call was made all the same."""
+    """The peak is None if the system does not report it, and the call is made."""
     real, calls = Path, []
     monkeypatch.setattr(
         module, "Path", lambda path: tmp_path / "no" / "such" if path.endswith(name) else real(path)
@@ -97,8 +97,8 @@ def test_a_system_that_does_not_tell_makes_no_figure(
     assert len(calls) >= 1
 
 
-def test_a_system_without_that_figure_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its status has other lines."""
+def test_the_peak_is_none_if_the_status_lacks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peak is None if the status of the process lacks its line."""
     (tmp_path / "status").write_text("Name:\tpython\nVmRSS:\t 100 kB\n", "ascii")
     monkeypatch.setattr(module, "Path", lambda path: tmp_path / Path(path).name)
 
@@ -140,7 +140,7 @@ def shift_add(x, weight):
 
 
 def peak_memory(one: Implementation) -> int | None:
-    """Return what an implementation needs for a call, in a process of its own."""
+    """Return the peak memory of a call of an implementation, in a process of its own, in bytes."""
     with WorkerPool() as pool:
         pool.prepare([one], 1)
         with pool.fresh_hosts(0) as host:
@@ -157,14 +157,14 @@ NEEDED = {
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_a_kernel_s_memory_is_seen_in_its_process(name: str, write_plugin: Callable[..., Path]) -> None:
-    """What it is made of can be counted from the problem."""
+    """The peak memory of a kernel in its process is that counted from the problem."""
     (one,) = examined(write_plugin(MADE), "file", "mine").select([f"mine.{name}"])
 
     assert NEEDED[name] == pytest.approx(peak_memory(one), abs=TOLERANCE)
 
 
 def test_im2col_needs_more_memory_than_adding_shifted_inputs(registry: Registry) -> None:
-    """Of those that come with convharness, too, where it makes the whole matrix of windows at once."""
+    """The implementation of the project that makes the whole matrix of windows needs the most memory."""
     shifted, at_once = (
         peak_memory(registry.select([f"numpy_arrays.{name}"])[0]) for name in ("shift_add", "tensordot")
     )
@@ -173,8 +173,8 @@ def test_im2col_needs_more_memory_than_adding_shifted_inputs(registry: Registry)
     assert (shifted or 0) + TOLERANCE < PROBLEM.im2col_bytes < (at_once or 0) + TOLERANCE
 
 
-def test_in_the_harness_s_own_process_nothing_is_told() -> None:
-    """The memory of others is there, too."""
+def test_the_harness_s_own_process_reports_no_peak_memory() -> None:
+    """The harness's own process reports no peak memory, since it would include other memory."""
     assert None is LocalHost(declared(all_of_it)).peak_memory(None)
 
 

@@ -1,4 +1,4 @@
-"""Faster, slower, the same, or cannot tell: when each is said, and how often that is mistaken."""
+"""Decisions: when each word is used, and how often it is wrong."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,11 +27,11 @@ LUCK = (0.001, -0.001, 0.002, -0.002, 0.0)
 
 
 def slower_by(share: float, times: float = 1.0, luck: Sequence[float] = LUCK) -> list[Pass]:
-    """Return passes that take so much longer than the baseline, and have so many times the luck."""
+    """Return passes slower than the baseline by `share`, with `times` the usual luck of processes."""
     return [(generation, [(1 + share) * exp(times * one)] * ROUNDS) for generation, one in enumerate(luck)]
 
 
-# The four words
+# The four decisions
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def slower_by(share: float, times: float = 1.0, luck: Sequence[float] = LUCK) ->
         (-0.05, 1.0, "faster"),
         (0.0, 1.0, "same"),
         (0.0, 0.0, "same"),
-        (0.0, 20.0, "cannot tell"),  # it may be one or the other
+        (0.0, 20.0, "cannot tell"),  # the interval holds both sides
         (0.05, 20.0, "cannot tell"),
-        (0.004, 1.0, "same"),  # of less than the margin nothing is said
+        (0.004, 1.0, "same"),  # less than the margin
         (-0.004, 1.0, "same"),
-        (0.007, 1.0, "same"),  # a little beyond it, and not surely so
-        (0.02, 6.0, "cannot tell"),  # more than twice the precision is possible, and so is nothing
+        (0.007, 1.0, "same"),  # a little beyond the margin, and not significant
+        (0.02, 6.0, "cannot tell"),  # the interval reaches from nothing to more than twice the precision
     ],
 )
-def test_a_word_follows_from_the_difference_and_from_the_luck_of_processes(
+def test_a_decision_follows_from_the_difference_and_the_spread_of_processes(
     share: float, times: float, word: str
 ) -> None:
-    """Large and sure, small and sure, or neither."""
+    """A difference is decided if it is large and significant, or surely small, and not otherwise."""
     assert word == decide(slower_by(share, times), BASELINE).word
 
 
-def test_a_decision_says_what_it_rests_on() -> None:
-    """The ratio, its interval at 95 %, and the probability of so much where there is nothing: SciPy's own."""
+def test_a_decision_has_its_ratio_interval_and_probability() -> None:
+    """A decision has its ratio, the interval at 95 % and the probability, equal to SciPy's."""
     logarithms = [log(1.05) + one for one in LUCK]
     found = decide(slower_by(0.05), BASELINE, margin=0.01)
     low, high = scipy.stats.ttest_1samp(logarithms, 0).confidence_interval(0.95)
@@ -69,8 +69,8 @@ def test_a_decision_says_what_it_rests_on() -> None:
     assert pytest.approx(t.sf(beyond) + t.sf(beyond + 2 * edge / error)) == found.p
 
 
-def test_what_is_detectable_would_have_been_found() -> None:
-    """The smallest slow-down that 95 of 100 such measurements find: one standard error decides."""
+def test_a_detectable_slow_down_is_found_in_95_of_100() -> None:
+    """The detectable slow-down is that which 95 of 100 measurements find, by the noncentral t."""
     error = scipy.stats.sem(LUCK)
     found = decide(slower_by(0.0), BASELINE, margin=0.01)
     there = (log(1 + (found.detectable or 0.0)) - log(1.01)) / error
@@ -81,7 +81,7 @@ def test_what_is_detectable_would_have_been_found() -> None:
 @pytest.mark.parametrize("share", [0.03, -0.03])
 @pytest.mark.parametrize("times", [0.5, 1.0, 4.0, 20.0])
 def test_a_decision_is_the_same_from_either_side(share: float, times: float) -> None:
-    """Who is slower than another has one that is faster than it, as surely."""
+    """A decision on two rivals in the other order is mirrored, with the same probability."""
     mirrored = {"faster": "slower", "slower": "faster"}
     there, back = (
         decide(slower_by(share, times), BASELINE),
@@ -93,15 +93,15 @@ def test_a_decision_is_the_same_from_either_side(share: float, times: float) -> 
 
 
 @pytest.mark.parametrize("generations", [[0], [0, 1], [0, 1, 0, 1, 0, 1]])
-def test_of_fewer_than_three_generations_nothing_is_told_but_a_ratio(generations: list[int]) -> None:
-    """However large it is: there is no interval, no probability, and no smallest effect."""
+def test_fewer_than_three_generations_give_a_ratio_alone(generations: list[int]) -> None:
+    """Fewer than three generations give a ratio without interval, probability or detectable effect."""
     slow, fast = ([(one, [seconds] * ROUNDS) for one in generations] for seconds in (3.0, 1.0))
 
     assert Decision("cannot tell", pytest.approx(3.0)) == decide(slow, fast)
 
 
-def test_who_was_never_timed_together_has_no_ratio() -> None:
-    """None is not one."""
+def test_rivals_never_timed_together_have_no_ratio() -> None:
+    """Rivals without a common pass have no ratio."""
     assert Decision("cannot tell", margin=0.02) == decide([], BASELINE, margin=0.02)
 
 
@@ -111,41 +111,41 @@ def test_who_was_never_timed_together_has_no_ratio() -> None:
 @pytest.mark.parametrize(
     ("apart", "margin"), [(0.0, LEAST_MARGIN), (0.004, LEAST_MARGIN), (0.02, 0.02), (-0.02, 1 / 0.98 - 1)]
 )
-def test_the_noise_floor_is_how_far_twins_are_apart(apart: float, margin: float) -> None:
-    """In either direction, and at least half a percent."""
+def test_the_noise_floor_is_the_difference_of_the_control(apart: float, margin: float) -> None:
+    """The noise floor is the difference of the A/A control in either direction, and at least 0.5 %."""
     assert pytest.approx(margin) == noise_floor(BASELINE, slower_by(apart))
 
 
 @pytest.mark.parametrize("passes", [[], BASELINE[:2]])
-def test_without_a_twin_the_noise_floor_is_the_least(passes: list[Pass]) -> None:
-    """Two processes of it say nothing."""
+def test_the_noise_floor_without_a_control_is_the_least(passes: list[Pass]) -> None:
+    """The noise floor is the least one if the A/A control has fewer than three generations."""
     assert LEAST_MARGIN == noise_floor(BASELINE, passes)
 
 
 @pytest.mark.parametrize(("margin", "word"), [(LEAST_MARGIN, "slower"), (0.03, "cannot tell")])
-def test_a_difference_within_the_noise_floor_is_none(margin: float, word: str) -> None:
-    """Of 2 % where twins are 3 % apart: nothing can be told."""
+def test_a_difference_within_the_noise_floor_is_not_decided(margin: float, word: str) -> None:
+    """A difference of 2 % is not decided with a noise floor of 3 %."""
     assert word == decide(slower_by(0.02), BASELINE, margin=margin).word
 
 
 @pytest.mark.parametrize(
     ("share", "precision", "margin", "word"),
     [
-        (0.006, PRECISION, LEAST_MARGIN, "same"),  # all of the interval is within twice the precision
+        (0.006, PRECISION, LEAST_MARGIN, "same"),  # the whole interval is within twice the precision
         (0.006, 0.002, LEAST_MARGIN, "cannot tell"),
-        (0.006, 0.002, 0.009, "cannot tell"),  # noise is no reason to call two the same
-        (0.006, PRECISION, 0.021, "cannot tell"),  # twins are farther apart than what is called the same
-        (0.019, PRECISION, 0.018, "cannot tell"),  # not all of it
+        (0.006, 0.002, 0.009, "cannot tell"),  # noise does not make two rivals the same
+        (0.006, PRECISION, 0.021, "cannot tell"),  # the control differs by more than twice the precision
+        (0.019, PRECISION, 0.018, "cannot tell"),  # not the whole interval is within it
     ],
 )
-def test_the_same_is_what_lies_within_twice_the_precision(
+def test_two_rivals_are_the_same_within_twice_the_precision(
     share: float, precision: float, margin: float, word: str
 ) -> None:
-    """With all of its interval: what could be more is not called the same."""
+    """Two rivals are the same only if the whole interval is within twice the precision."""
     assert word == decide(slower_by(share), BASELINE, margin=margin, precision=precision).word
 
 
-# Many at once
+# Many comparisons
 
 SURE = Decision("slower", 1.1, 1.05, 1.15, p=1e-5)
 LONE = Decision("faster", 0.9, 0.8, 0.99, p=0.009)
@@ -153,35 +153,35 @@ NONE = Decision("same", 1.0, 0.99, 1.01, p=0.6)
 UNKNOWN = Decision("cannot tell", 1.3)
 
 
-def test_a_lone_finding_among_many_comparisons_cannot_be_told() -> None:
-    """Asked alone it is one: among ten, one of a hundred would come up too often."""
+def test_a_single_weak_finding_among_many_comparisons_is_not_decided() -> None:
+    """A finding at 0.9 % is decided alone, and not as one of ten comparisons."""
     assert {"a": LONE} == all_told({"a": LONE})
     assert {"a": replace(LONE, word="cannot tell"), **dict.fromkeys(range(9), NONE)} == all_told(
         {"a": LONE, **dict.fromkeys(range(9), NONE)}
     )
 
 
-def test_what_is_sure_stays_among_many_comparisons() -> None:
-    """And takes others with it: of findings that are all at 0.9 % few can be false."""
+def test_a_strong_finding_is_decided_among_many_comparisons() -> None:
+    """A strong finding is decided among many comparisons, as are many weak ones together."""
     many = {"a": SURE, **dict.fromkeys(range(9), NONE)}
     findings = dict.fromkeys(range(10), LONE)
 
     assert (many, findings) == (all_told(many), all_told(findings))
 
 
-def test_what_is_no_finding_is_left_as_it_is() -> None:
-    """Without a probability it is not counted among the tests."""
-    told = {"a": LONE, **{f"u{number}": UNKNOWN for number in range(9)}}
+def test_a_comparison_without_a_probability_is_not_counted() -> None:
+    """A comparison without a probability does not count among the tests."""
+    decisions = {"a": LONE, **{f"u{number}": UNKNOWN for number in range(9)}}
 
-    assert told == all_told(told)
+    assert decisions == all_told(decisions)
     assert {} == all_told({})
 
 
-# How often it is mistaken
+# How often a decision is wrong
 
 
 def measured(random: Random, share: float, luck: float, noise: float, generations: int = 5) -> list[Pass]:
-    """Return passes with a luck of their process's and noise of their samples, so much slower."""
+    """Return passes slower by `share`, with deviations `luck` of processes and `noise` of samples."""
     lucks = [random.gauss(log(1 + share), luck) for _ in range(generations)]
     return [
         (generation, [exp(one + random.gauss(0, noise)) for _ in range(ROUNDS)])
@@ -190,7 +190,7 @@ def measured(random: Random, share: float, luck: float, noise: float, generation
 
 
 def found_of(pairs: int, luck: float, noise: float, *, generations: int = 5, margin: bool, seed: int) -> int:
-    """Return in how many identical pairs a difference is found, with a noise floor of twins or with none."""
+    """Return in how many identical pairs a difference is found, with or without a noise floor."""
     random = Random(seed)
     found = 0
     for _ in range(pairs):
@@ -202,25 +202,25 @@ def found_of(pairs: int, luck: float, noise: float, *, generations: int = 5, mar
 
 @pytest.mark.parametrize("generations", [5, 10])
 @pytest.mark.parametrize(("luck", "noise"), [(0.0, 0.005), (0.01, 0.005), (0.03, 0.0), (0.02, 0.05)])
-def test_identical_pairs_are_declared_different_in_at_most_one_of_a_hundred(
+def test_at_most_one_of_a_hundred_identical_pairs_is_found_different(
     luck: float, noise: float, generations: int
 ) -> None:
-    """Of 1000 pairs at most 23: at a true rate of 1 %, binomially, more are found by 1 of 5000 such tests."""
+    """At most 23 of 1000 identical pairs are found different, which 1 % exceeds in 1 of 5000 tests."""
     bound = int(scipy.stats.binom.isf(1 / 5000, 1000, SIGNIFICANCE))
 
     assert 23 == bound
     assert found_of(1000, luck, noise, generations=generations, margin=True, seed=5) <= bound
 
 
-def test_without_a_margin_it_is_one_of_a_hundred() -> None:
-    """Neither more nor much less: 30 of 3000, within four binomial standard deviations of 5.4."""
+def test_without_a_margin_one_of_a_hundred_identical_pairs_is_found() -> None:
+    """Without a margin, 30 of 3000 identical pairs are found, within four binomial deviations of 5.4."""
     found = found_of(3000, 0.02, 0.01, margin=False, seed=6)
 
     assert abs(found - 30) <= 4 * sqrt(3000 * 0.01 * 0.99)
 
 
 def test_planted_differences_of_5_percent_are_found() -> None:
-    """Where processes differ by 0.5 %, each of 300, and in its own direction."""
+    """A difference of 5 % is found in its direction in each of 300 pairs with a luck of 0.5 %."""
     random = Random(8)
     words = []
     for share in (0.05, -0.05):
@@ -231,8 +231,8 @@ def test_planted_differences_of_5_percent_are_found() -> None:
     assert ["slower"] * 150 + ["faster"] * 150 == words
 
 
-def test_of_many_findings_one_in_a_hundred_is_none() -> None:
-    """Of 40 comparisons with 20 differences, asked 50 times: 1000 found, and at most 23 too many."""
+def test_of_many_findings_one_in_a_hundred_is_false() -> None:
+    """Of 1000 true findings in 50 sets of 40 comparisons, at most 23 false ones come beside them."""
     random = Random(9)
     false = 0
     for _ in range(50):
@@ -244,8 +244,8 @@ def test_of_many_findings_one_in_a_hundred_is_none() -> None:
             )
             for number in range(40)
         }
-        told = all_told(decisions)
-        assert ["slower"] * 20 == [told[number].word for number in range(20)]
-        false += sum(told[number].word in ("faster", "slower") for number in range(20, 40))
+        adjusted = all_told(decisions)
+        assert ["slower"] * 20 == [adjusted[number].word for number in range(20)]
+        false += sum(adjusted[number].word in ("faster", "slower") for number in range(20, 40))
 
     assert false <= int(scipy.stats.binom.isf(1 / 5000, 1000, SIGNIFICANCE))

@@ -1,6 +1,6 @@
-"""Rounds, with a clock that only calls advance: every figure is an equality.
+"""Rounds, with a clock that only calls advance, so that every figure is exact.
 
-Calls take powers of two, of which a clock of floats makes exact sums.
+Calls take powers of two in seconds, whose sums are exact in floats.
 """
 
 import gc
@@ -17,7 +17,7 @@ from tests.harness.measure.world import World
 
 
 class Waiting:
-    """A rival that says how long a call takes and what its first samples come to; samples are numbered."""
+    """A rival with given seconds per call and given first turns; samples are numbered."""
 
     name = "a"
 
@@ -28,34 +28,34 @@ class Waiting:
         self._turns = iter(turns)
 
     def warm_up(self, effort: Effort) -> tuple[float, float]:
-        """Take the time of a call."""
+        """Advance the clock by one call."""
         self._world.now += self._call_s
         return self._call_s, self._call_s
 
     def sample(self, number: int, seen: int) -> Turn:
-        """Take a second, and note what was asked for."""
+        """Advance the clock by a second, and record the number of calls asked for."""
         self._world.now += 1.0
         self.asked.append(number)
         return next(self._turns, Turn(self._call_s))
 
     def seen(self) -> int:
-        """Return which sample is looked at."""
+        """Return the number of the sample whose output is looked at."""
         return len(self.asked)
 
 
 class APass(Effort):
-    """An effort whose passes take 0.1 s, whatever the budget."""
+    """An effort whose passes take 0.1 s, with any budget."""
 
     pass_s = 0.1  # type: ignore[assignment]
 
 
 EFFORT = APass(sample_s=0.004, warmup_s=0.01)
 QUICK = 2**-8
-"""Three calls make it warm, six make a sample, and three samples fill a pass."""
+"""The seconds of a call of which three are the warm-up, six a sample, and three samples a pass."""
 
 
 def test_a_sample_is_seconds_per_call() -> None:
-    """As many calls as fill a sample, and the mean of them."""
+    """A sample is the mean seconds per call of as many calls as fill it."""
     world = World()
     samples = measure([world.rival("a", QUICK)], EFFORT, random=Random(0), clock=world.clock)["a"]
 
@@ -68,16 +68,18 @@ def test_a_sample_is_seconds_per_call() -> None:
     [
         (2**-14, 164, 66, 22),  # 66 fill 4 ms
         (2**-11, 21, 8, 22),
-        (2**-9, 6, 6, 7),  # two would fill them, but six have a median that minds none of them
+        (2**-9, 6, 6, 7),  # two fill a sample, but six have a robust median
         (2**-8, 3, 6, 3),
-        (2**-7, 2, 1, 10),  # from 5 ms on a call stands for itself
-        (2**-5, 1, 1, 3),  # three samples, whatever the pass
-        (2**-4, 1, 1, 1),  # of what takes more than 50 ms one will do
+        (2**-7, 2, 1, 10),  # from 5 ms on a sample is one call
+        (2**-5, 1, 1, 3),  # three samples, even beyond the pass
+        (2**-4, 1, 1, 1),  # one sample of calls over 50 ms
         (8.0, 1, 1, 1),
     ],
 )
-def test_a_pass_has_so_many_calls(call_s: float, warming: int, number: int, rounds: int) -> None:
-    """Those that make it warm, and samples of so many while there is time for one more."""
+def test_the_calls_of_a_pass_follow_from_their_duration(
+    call_s: float, warming: int, number: int, rounds: int
+) -> None:
+    """A pass has the calls of its warm-up and of samples while there is time for another one."""
     world = World()
     samples = measure([world.rival("a", call_s)], EFFORT, random=Random(0), clock=world.clock)["a"]
 
@@ -89,15 +91,13 @@ def test_a_pass_has_so_many_calls(call_s: float, warming: int, number: int, roun
 @pytest.mark.parametrize(
     ("later_s", "number", "left_out"),
     [
-        (2**-9, 1, 0),  # a sample of half the length will do
+        (2**-9, 1, 0),  # a sample of half the length is kept
         (2**-10, 4, 1),
         (2**-16, 256, 1),
     ],
 )
-def test_a_slow_first_call_does_not_make_for_short_samples(
-    later_s: float, number: int, left_out: int
-) -> None:
-    """It was all of the warm-up, and no measure; a sample that ends too early is left out."""
+def test_a_slow_first_call_does_not_lead_to_short_samples(later_s: float, number: int, left_out: int) -> None:
+    """After a warm-up of one slow call, a sample that ends too early is left out and lengthened."""
     world = World()
     slow_at_first = iter([2**-6])
 
@@ -111,8 +111,8 @@ def test_a_slow_first_call_does_not_make_for_short_samples(
     assert 1 + left_out + number * len(samples.seconds) == len(world.diary)
 
 
-def test_what_a_rival_waited_for_does_not_fill_its_sample() -> None:
-    """A second passed each time, but nearly all of it before it had a processor."""
+def test_waiting_does_not_fill_a_sample() -> None:
+    """The time for which a rival waited for a CPU does not count towards the length of its sample."""
     world = World()
     rival = Waiting(world, 2**-7, [Turn(2**-10, 1.0 - 2**-10)] * 9)
     measure([rival], EFFORT, random=Random(0), clock=world.clock)
@@ -120,8 +120,8 @@ def test_what_a_rival_waited_for_does_not_fill_its_sample() -> None:
     assert [*[1] * 9, 5] == rival.asked[:10]
 
 
-def test_what_a_rival_tells_of_its_samples_does_not_make_for_longer_ones() -> None:
-    """How many calls the next pass begins with is told by the clock of this process alone."""
+def test_reported_times_do_not_lengthen_samples() -> None:
+    """The number of calls for the next pass follows from the clock of this process alone."""
     world = World()
     rival = Waiting(world, 2**-7, [Turn(2**-30)] * 3)
     samples = measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"]
@@ -129,8 +129,8 @@ def test_what_a_rival_tells_of_its_samples_does_not_make_for_longer_ones() -> No
     assert (2**-7, 2**-30) == (samples.call_s, samples.seconds[0])
 
 
-def test_a_turn_is_a_rival_s_own() -> None:
-    """Nobody else is called within it, and all of its calls are in its sample."""
+def test_a_turn_has_calls_of_one_rival_only() -> None:
+    """A turn has calls of one rival only, and all of its calls are in its sample."""
     world = World()
     rivals = [world.rival(name, QUICK) for name in "abc"]
     measure(rivals, EFFORT, random=Random(0), clock=world.clock)
@@ -141,8 +141,8 @@ def test_a_turn_is_a_rival_s_own() -> None:
     assert 3 * 3 * 6 == len(turns)
 
 
-def test_a_clock_too_coarse_to_see_a_call_counts_it_once() -> None:
-    """Nothing says how many would fill a sample."""
+def test_a_clock_too_coarse_for_a_call_gives_samples_of_one_call() -> None:
+    """A clock too coarse for a call gives samples of one call."""
     tick = iter(range(10**6))
     world = World()
     rival = world.rival("a", 0.0, clock=lambda: next(tick) // 4 * 1.0)
@@ -150,8 +150,8 @@ def test_a_clock_too_coarse_to_see_a_call_counts_it_once() -> None:
     assert 1 == measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"].number
 
 
-def test_who_claims_to_take_no_time_gets_no_endless_samples() -> None:
-    """Nothing is called in less than 20 ns."""
+def test_the_calls_of_a_sample_are_limited() -> None:
+    """A sample has no more calls than 20 ns each fill, even if the rival reports less time."""
     world = World()
     samples = measure([Waiting(world, 1e-30)], EFFORT, random=Random(0), clock=world.clock)["a"]
 
@@ -159,8 +159,8 @@ def test_who_claims_to_take_no_time_gets_no_endless_samples() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_round_has_each_rival_once_in_an_order_drawn_anew(seed: int) -> None:
-    """Rounds are whole: no rival has two turns before another had one."""
+def test_every_round_has_each_rival_once_in_a_random_order(seed: int) -> None:
+    """A round has each rival once, in an order drawn for it."""
     world = World()
     turns: list[str] = []
     rivals = [world.rival(name, QUICK, context=_noted(turns, name)) for name in "abcd"]
@@ -180,8 +180,8 @@ def _noted(turns: list[str], name: str) -> Callable[[], Any]:
     return context
 
 
-def test_the_order_is_the_random_source_s() -> None:
-    """The same seed, the same order; another seed, another one."""
+def test_the_order_follows_from_the_random_source() -> None:
+    """The same seed gives the same order, and another seed another one."""
     diaries = []
     for seed in (3, 3, 4):
         world = World()
@@ -194,7 +194,7 @@ def test_the_order_is_the_random_source_s() -> None:
 
 
 def test_a_slow_rival_does_not_cost_a_fast_one_its_rounds() -> None:
-    """Who has used up its pass is left out of the later rounds, and pays for nobody else."""
+    """A slow rival that has used its pass is left out of later rounds, and a fast one has all of its own."""
     world = World()
     rivals = [world.rival("fast", 2**-11), world.rival("slow", 2**-4)]
     samples = measure(rivals, EFFORT, random=Random(0), clock=world.clock)
@@ -210,14 +210,14 @@ def test_a_slow_rival_does_not_cost_a_fast_one_its_rounds() -> None:
         ("w...", [1, 2, 3], 1, 0),
         (".w.ww.", [0, 2, 5], 3, 0),
         ("wwwwwwww...", [8, 9, 10], 8, 0),
-        ("wwwwwwwww..", [8, 9, 10], 8, 1),  # the ninth one is kept all the same
+        ("wwwwwwwww..", [8, 9, 10], 8, 1),  # the ninth one is kept
         ("w" * 27, [8, 17, 26], 24, 3),
     ],
 )
-def test_a_sample_that_waited_is_taken_again_at_most_eight_times(
+def test_a_sample_that_waited_is_repeated_at_most_eight_times(
     turns: str, kept: list[int], repeated: int, disturbed: int
 ) -> None:
-    """Others had the processor in those with a `w`; what is not kept leaves only its number."""
+    """A sample that waited for a CPU (`w`) is repeated up to eight times, and the ninth is kept."""
     world = World()
     seconds = [QUICK + 2**-20 * place for place in range(len(turns))]
     waits = [float(turn == "w") for turn in turns]
@@ -232,16 +232,16 @@ def test_a_sample_that_waited_is_taken_again_at_most_eight_times(
 @pytest.mark.parametrize(
     ("call_s", "waited_s", "repeated"),
     [
-        (2**-8, 0.05 * 6 * 2**-8, 0),  # a twentieth of a sample of six calls
+        (2**-8, 0.05 * 6 * 2**-8, 0),  # 5 % of a sample of six calls
         (2**-8, 0.051 * 6 * 2**-8, 1),
         (2**-20, 0.05 * 4194 * 2**-20, 0),
         (2**-20, 0.051 * 4194 * 2**-20, 1),
     ],
 )
-def test_a_sample_waited_if_it_did_so_for_a_twentieth_of_its_time(
+def test_a_sample_that_waited_for_over_5_percent_is_repeated(
     call_s: float, waited_s: float, repeated: int
 ) -> None:
-    """Less is a disturbance that it can bear."""
+    """A sample is repeated if it waited for more than 5 % of its time."""
     world = World()
     rival = Waiting(world, call_s, [Turn(call_s, waited_s)])
 
@@ -249,8 +249,8 @@ def test_a_sample_waited_if_it_did_so_for_a_twentieth_of_its_time(
 
 
 @pytest.mark.parametrize(("waited_s", "repeated"), [(1e-4, 0), (1.01e-4, 1)])
-def test_waking_up_is_no_disturbance(waited_s: float, repeated: int) -> None:
-    """A wait of up to 0.1 ms is borne by the shortest of samples."""
+def test_a_wait_of_up_to_100_us_is_accepted(waited_s: float, repeated: int) -> None:
+    """A wait of up to 0.1 ms, the time to wake up, does not repeat even a short sample."""
     world = World()
     rival = Waiting(world, 2**-20, [Turn(2**-20, waited_s)])
     effort = APass(sample_s=1e-5)
@@ -258,8 +258,8 @@ def test_waking_up_is_no_disturbance(waited_s: float, repeated: int) -> None:
     assert repeated == measure([rival], effort, random=Random(0), clock=world.clock)["a"].repeated
 
 
-def test_a_slow_sample_is_never_taken_again() -> None:
-    """It would take the time of others; that it was disturbed is told."""
+def test_a_slow_sample_is_not_repeated() -> None:
+    """A slow sample that waited is not repeated, and counts as disturbed."""
     world = World()
     rival = Waiting(world, 2**-4, [Turn(2**-4, 1.0)])
     samples = measure([rival], EFFORT, random=Random(0), clock=world.clock)["a"]
@@ -270,15 +270,13 @@ def test_a_slow_sample_is_never_taken_again() -> None:
 @pytest.mark.parametrize(
     ("known_s", "call_s", "number"),
     [
-        (2**-11, 2**-9, 8),  # once it was as fast as that
-        (2**-9, 2**-11, 8),  # it never was
+        (2**-11, 2**-9, 8),  # an earlier pass was faster
+        (2**-9, 2**-11, 8),  # no earlier pass was as fast
         (2**-11, 2**-11, 8),
     ],
 )
-def test_what_is_known_of_earlier_passes_keeps_samples_of_one_length(
-    known_s: float, call_s: float, number: int
-) -> None:
-    """The fastest call of all passes counts, and is told to the next one."""
+def test_samples_keep_the_length_of_earlier_passes(known_s: float, call_s: float, number: int) -> None:
+    """The length of samples follows from the fastest call of all passes so far."""
     world = World()
     rivals = [world.rival("a", call_s), world.rival("other", 2**-9)]
     known = {"a": known_s}
@@ -290,7 +288,7 @@ def test_what_is_known_of_earlier_passes_keeps_samples_of_one_length(
 
 @pytest.mark.parametrize("call_s", [2**-14, 2**-8, 2**-5])
 def test_with_cold_caches_a_sample_is_a_single_call(call_s: float) -> None:
-    """However short: a second one would find what the first has left."""
+    """A sample with cold caches is one call, since a second one would find its data in the caches."""
     world = World()
     rival = world.rival("a", call_s, evict=world.act("evict", 2**-6))
     effort = APass(sample_s=0.004, warmup_s=0.0, cache="cold")
@@ -303,8 +301,8 @@ def test_with_cold_caches_a_sample_is_a_single_call(call_s: float) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1), MemoryError()])
 @pytest.mark.parametrize(("at", "kept"), [(1, 0), (4, 0), (5, 0), (10, 1)])
-def test_a_rival_that_raises_leaves_the_others_intact(error: BaseException, at: int, kept: int) -> None:
-    """What it raised is its result; samples before that are kept, and it is not called again."""
+def test_an_exception_of_a_rival_does_not_affect_the_others(error: BaseException, at: int, kept: int) -> None:
+    """A rival that raises keeps its samples and its error, and is not called again; others go on."""
     world = World()
 
     def act(count: int) -> None:
@@ -319,8 +317,8 @@ def test_a_rival_that_raises_leaves_the_others_intact(error: BaseException, at: 
     assert at * QUICK == samples["bad"].spent_s
 
 
-def test_what_cannot_be_looked_at_is_an_error_too() -> None:
-    """Its samples are there, and its output is not."""
+def test_an_output_that_cannot_be_looked_at_is_an_error() -> None:
+    """A rival whose output cannot be read has an error and its samples."""
     world = World()
     error = RuntimeError("nothing there")
 
@@ -335,8 +333,8 @@ def test_what_cannot_be_looked_at_is_an_error_too() -> None:
 
 
 @pytest.mark.parametrize("at", [1, 5])
-def test_an_interrupt_ends_everything(at: int) -> None:
-    """Ctrl-C is for the person, not for a rival's record; garbage is collected again after it."""
+def test_an_interrupt_ends_the_pass(at: int) -> None:
+    """KeyboardInterrupt ends the pass, and garbage is collected again after it."""
     world = World()
 
     def act(count: int) -> None:
@@ -349,8 +347,8 @@ def test_an_interrupt_ends_everything(at: int) -> None:
     assert (True, at) == (gc.isenabled(), len(world.diary))
 
 
-def test_what_is_seen_is_a_call_of_the_last_sample_and_any_of_them() -> None:
-    """Nobody can know which: in forty passes it was each of the six."""
+def test_the_kept_output_is_of_a_random_call_of_the_last_sample() -> None:
+    """The output that is kept is of a call of the last sample, drawn at random."""
     found = set()
     for seed in range(40):
         world = World()
@@ -361,8 +359,8 @@ def test_what_is_seen_is_a_call_of_the_last_sample_and_any_of_them() -> None:
     assert {1, 2, 3, 4, 5, 6} == found
 
 
-def test_what_is_seen_is_looked_at_before_anybody_else_has_a_turn() -> None:
-    """What is not there yet is missing then."""
+def test_an_output_is_looked_at_before_the_next_turn() -> None:
+    """An output is looked at before another rival has a turn, so that late work shows."""
     world = World()
     rivals = [world.rival(name, QUICK, look=world.act(f"look at {name}")) for name in "ab"]
     measure(rivals, EFFORT, random=Random(0), clock=world.clock)
@@ -376,7 +374,7 @@ def test_what_is_seen_is_looked_at_before_anybody_else_has_a_turn() -> None:
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_garbage_collection_is_off_while_the_clock_runs_and_as_before_afterwards(enabled: bool) -> None:
-    """A collection in a sample would be timed with it."""
+    """Garbage collection is off while calls are timed, and afterwards as it was before."""
     seen = set()
     world = World()
     (gc.enable if enabled else gc.disable)()
@@ -388,6 +386,6 @@ def test_garbage_collection_is_off_while_the_clock_runs_and_as_before_afterwards
         gc.enable()
 
 
-def test_no_rivals_make_no_samples() -> None:
-    """There is nothing to time."""
+def test_a_pass_without_rivals_has_no_samples() -> None:
+    """A pass without rivals has no samples."""
     assert {} == measure([], EFFORT, random=Random(0))

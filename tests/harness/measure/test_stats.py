@@ -1,4 +1,4 @@
-"""Estimates: what is paired, what counts once, and intervals that are SciPy's."""
+"""Estimates: which samples are paired, how generations count, and intervals equal to SciPy's."""
 
 from collections.abc import Sequence
 from math import exp, inf, log, sqrt
@@ -23,32 +23,32 @@ from convharness.measure.stats import (
 )
 
 LUCK = [0.010, 0.024, -0.003, 0.041, 0.018]
-"""Five processes' logarithms."""
+"""Logarithms of ratios of five processes."""
 
 
 def passes_of(*samples: Sequence[float], generations: int = 100) -> list[Pass]:
-    """Return passes that go round so many generations."""
+    """Return passes with these samples, in `generations` generations in turn."""
     return [(number % generations, one) for number, one in enumerate(samples)]
 
 
 def spread(values: Sequence[float]) -> list[tuple[int, float]]:
-    """Return values of processes that have nothing in common."""
+    """Return one value for each generation."""
     return list(enumerate(values))
 
 
 def drawn(seed: int, passes: int = 6, rounds: int = 5) -> list[Pass]:
-    """Return samples around 1 s."""
+    """Return random samples around 1 s."""
     random = Random(seed)
     return passes_of(
         *([exp(random.gauss(0, 0.05)) for _ in range(rounds)] for _ in range(passes)), generations=3
     )
 
 
-# What is paired
+# Pairing
 
 
 def test_a_ratio_is_taken_within_rounds() -> None:
-    """What both saw of the machine's drift cancels."""
+    """A ratio is taken within rounds, so that a drift of the machine cancels."""
     drift = [1.0, 5.0, 2.0, 9.0, 3.0]
     passes = passes_of([2 * d for d in drift]), passes_of(drift)
 
@@ -57,14 +57,14 @@ def test_a_ratio_is_taken_within_rounds() -> None:
 
 
 def test_a_ratio_is_taken_within_passes() -> None:
-    """Sample i of pass p belongs to sample i of pass p, and to no other."""
+    """A ratio is taken within passes: sample i of pass p belongs to sample i of pass p."""
     slow, fast = passes_of([2.0, 4.0], [30.0, 60.0]), passes_of([1.0, 2.0], [10.0, 20.0])
 
     assert [(0, pytest.approx(log(2))), (1, pytest.approx(log(3)))] == paired_logarithms(slow, fast)
 
 
-def test_of_a_pass_the_median_of_its_rounds_counts() -> None:
-    """A disturbance of less than half of them moves nothing."""
+def test_the_ratio_of_a_pass_is_the_median_of_its_rounds() -> None:
+    """The ratio of a pass is the median of its rounds, which fewer than half disturbed do not change."""
     calm, disturbed = [2.0, 2.0, 2.0, 2.0, 2.0], [2.0, 900.0, 2.0, 0.001, 2.0]
 
     assert paired_logarithms(passes_of(calm), passes_of([1.0] * 5)) == paired_logarithms(
@@ -73,12 +73,12 @@ def test_of_a_pass_the_median_of_its_rounds_counts() -> None:
 
 
 def test_only_common_rounds_count() -> None:
-    """Who was slow has fewer rounds, and they are the first ones."""
+    """Only the rounds that both rivals have count, which are the first ones."""
     assert 2.0 == pytest.approx(paired_ratio(passes_of([2.0, 4.0]), passes_of([1.0, 2.0, 100.0])))
 
 
 def test_only_common_passes_count() -> None:
-    """Who was done early has fewer passes, and they are the first ones."""
+    """Only the passes that both rivals have count, which are the first ones."""
     early, late = passes_of([2.0], [2.0]), passes_of([1.0], [1.0], [100.0])
 
     assert [0, 1] == [generation for generation, _ in paired_logarithms(early, late)]
@@ -89,18 +89,18 @@ def test_only_common_passes_count() -> None:
 
 
 def test_passes_without_a_common_round_do_not_count() -> None:
-    """Nor does a sample that a clock too coarse has not seen."""
+    """A pass without a common round does not count, nor a sample of 0 s."""
     assert [(1, 0.0)] == paired_logarithms(passes_of([], [1.0, 0.0]), passes_of([1.0], [1.0, 1.0]))
 
 
 def test_without_common_passes_there_is_no_ratio() -> None:
-    """None is not one."""
+    """Rivals without a common pass have no ratio and no estimate."""
     assert (None, None) == (paired_ratio([], passes_of([1.0])), paired_estimate([], passes_of([1.0])))
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_a_ratio_is_the_same_in_both_directions(one: int, other: int) -> None:
-    """Each is the other's inverse, and as certain, even of an even number of rounds."""
+    """A ratio in the other direction is the inverse, with the same error and probability."""
     a, b = drawn(one, rounds=4), drawn(other, rounds=4)
     there, back = paired_estimate(a, b), paired_estimate(b, a)
 
@@ -112,8 +112,8 @@ def test_a_ratio_is_the_same_in_both_directions(one: int, other: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.floats(0.1, 10.0))
-def test_who_takes_so_many_times_longer_has_a_ratio_so_many_times_as_large(seed: int, times: float) -> None:
-    """And one that is as certain."""
+def test_a_ratio_is_proportional_to_the_times_of_a_rival(seed: int, times: float) -> None:
+    """A rival whose times are multiplied has a ratio multiplied by the same factor, with the same error."""
     a, b = drawn(seed), drawn(seed + 1)
     longer = [(generation, [times * sample for sample in one]) for generation, one in a]
     before, after = paired_estimate(a, b), paired_estimate(longer, b)
@@ -127,7 +127,7 @@ def test_who_takes_so_many_times_longer_has_a_ratio_so_many_times_as_large(seed:
 def test_no_sample_that_gets_slower_makes_its_rival_faster(
     seed: int, number: int, turn: int, times: float
 ) -> None:
-    """Whichever it is: a summary of times rises with each of them."""
+    """A ratio and a typical time do not fall if any sample becomes slower."""
     a, b = drawn(seed), drawn(seed + 1)
     slower = [(generation, list(one)) for generation, one in a]
     slower[number][1][turn] *= times
@@ -136,11 +136,11 @@ def test_no_sample_that_gets_slower_makes_its_rival_faster(
     assert typical_time(a)[0] <= typical_time(slower)[0]
 
 
-# What counts once
+# Generations
 
 
 def test_the_passes_of_one_generation_count_once() -> None:
-    """Copies of one process share its luck: six of them are three."""
+    """The passes of one generation count as one observation, by their mean."""
     values = [0.01, 0.03, 0.02, 0.03, 0.05, 0.02]
     means = [0.02, 0.04, 0.02]
     found = over_processes([(number % 3, value) for number, value in enumerate(values)])
@@ -154,7 +154,7 @@ def test_the_passes_of_one_generation_count_once() -> None:
 
 
 def test_a_generation_with_more_passes_weighs_no_more() -> None:
-    """The mean of each counts."""
+    """A generation with more passes has the same weight as the others."""
     found = over_processes([(0, 0.0), (0, 0.0), (0, 0.0), (1, 0.3), (2, 0.6)])
 
     assert found is not None
@@ -162,8 +162,8 @@ def test_a_generation_with_more_passes_weighs_no_more() -> None:
 
 
 @pytest.mark.parametrize("kin", [[], [0], [0, 1], [0, 0, 0, 0], [0, 1, 0, 1, 0, 1]])
-def test_fewer_than_three_generations_make_no_interval(kin: list[int]) -> None:
-    """However many passes they have."""
+def test_fewer_than_three_generations_give_no_estimate(kin: list[int]) -> None:
+    """Fewer than three generations give no estimate, with any number of passes."""
     values = [(number, 0.01 * place) for place, number in enumerate(kin)]
 
     assert None is over_processes(values)
@@ -171,12 +171,12 @@ def test_fewer_than_three_generations_make_no_interval(kin: list[int]) -> None:
 
 
 def test_without_an_interval_the_ratio_is_that_of_all_passes() -> None:
-    """The mean of the logarithms: the geometric one of the ratios."""
+    """A ratio without an interval is the geometric mean over all passes."""
     assert 2.0 == pytest.approx(paired_ratio(passes_of([1.0], [4.0]), passes_of([1.0], [1.0])))
 
 
-def test_equal_processes_are_not_believed_to_be_exact() -> None:
-    """A standard error is at least half a thousandth."""
+def test_a_standard_error_has_a_lower_limit() -> None:
+    """A standard error is at least 0.0005, even of equal processes."""
     found = over_processes(spread([0.01] * 9))
 
     assert found is not None
@@ -187,8 +187,8 @@ TEN = [*LUCK, 0.007, 0.031, -0.012, 0.015, 0.022]
 
 
 @pytest.mark.parametrize("count", [8, 9, 10])
-def test_of_eight_processes_or_more_the_lowest_and_the_highest_are_left_out(count: int) -> None:
-    """SciPy's trimmed mean, with the interval of Tukey and McLaughlin."""
+def test_the_mean_of_eight_processes_or_more_is_trimmed(count: int) -> None:
+    """The estimate of eight or more processes leaves out the extremes, as SciPy's trimmed mean does."""
     values, share = TEN[:count], 1 / count
     found = over_processes(spread(values))
     low, high = scipy.stats.mstats.trimmed_mean_ci(np.array(values), limits=(share, share), alpha=0.05)
@@ -198,8 +198,8 @@ def test_of_eight_processes_or_more_the_lowest_and_the_highest_are_left_out(coun
     assert (pytest.approx(exp(low)), pytest.approx(exp(high))) == found.interval()
 
 
-def test_of_seven_processes_all_count() -> None:
-    """SciPy's t-test."""
+def test_the_mean_of_seven_processes_is_not_trimmed() -> None:
+    """The estimate of seven processes is that of SciPy's t-test."""
     found = over_processes(spread(TEN[:7]))
     low, high = scipy.stats.ttest_1samp(TEN[:7], 0).confidence_interval(0.95)
 
@@ -208,8 +208,8 @@ def test_of_seven_processes_all_count() -> None:
 
 
 @pytest.mark.parametrize("place", [TEN.index(min(TEN)), TEN.index(max(TEN))])
-def test_one_process_in_ten_that_is_quite_another_moves_nothing(place: int) -> None:
-    """However far out it was already."""
+def test_one_outlying_process_of_ten_does_not_change_the_estimate(place: int) -> None:
+    """One process of ten that is an extreme does not change the estimate by moving farther out."""
     values = list(TEN)
     values[place] *= 100
 
@@ -221,7 +221,7 @@ def test_one_process_in_ten_that_is_quite_another_moves_nothing(place: int) -> N
 
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.99])
 def test_an_interval_is_student_s(confidence: float) -> None:
-    """SciPy's own, of five processes."""
+    """The interval of five processes is Student's, as in SciPy."""
     found = over_processes(spread(LUCK))
     low, high = scipy.stats.ttest_1samp(LUCK, 0).confidence_interval(confidence)
 
@@ -233,7 +233,7 @@ def test_an_interval_is_student_s(confidence: float) -> None:
 
 @pytest.mark.parametrize("shift", [0.0, 0.02, -0.05, -0.018])
 def test_the_probability_of_no_difference_is_the_t_test_s(shift: float) -> None:
-    """SciPy's own, without a margin."""
+    """The probability of no difference without a margin is that of SciPy's t-test."""
     values = [value + shift for value in LUCK]
     found = over_processes(spread(values))
 
@@ -243,7 +243,7 @@ def test_the_probability_of_no_difference_is_the_t_test_s(shift: float) -> None:
 
 @pytest.mark.parametrize("mean", [0.03, -0.03, 0.004])
 def test_the_probability_at_the_edge_of_a_margin_is_that_of_both_sides(mean: float) -> None:
-    """The true mean is at the edge, and what was found may lie as far out on either side."""
+    """The probability with a margin is that of both tails, for a true mean at the margin's edge."""
     margin, error = 0.005, 0.004
     t = scipy.stats.t(4)
     beyond = t.sf((abs(mean) - margin) / error) + t.cdf((-abs(mean) - margin) / error)
@@ -252,7 +252,7 @@ def test_the_probability_at_the_edge_of_a_margin_is_that_of_both_sides(mean: flo
 
 
 def test_a_wider_margin_makes_every_difference_more_probable() -> None:
-    """Up to certainty, for what is in the middle of it."""
+    """A wider margin gives a higher probability, up to 1."""
     found = [Estimate(0.02, 0.004, 4).p_beyond(margin) for margin in (0.0, 0.005, 0.01, 0.02, 0.04)]
 
     assert sorted(found) == found
@@ -260,14 +260,14 @@ def test_a_wider_margin_makes_every_difference_more_probable() -> None:
 
 
 def test_a_larger_difference_is_less_probable() -> None:
-    """In either direction."""
+    """A larger difference in either direction has a lower probability."""
     for sign in (1, -1):
         found = [Estimate(sign * mean, 0.004, 4).p_beyond(0.005) for mean in (0.0, 0.005, 0.01, 0.02, 0.04)]
         assert sorted(found, reverse=True) == found
 
 
-def test_what_is_at_the_edge_of_what_is_significant_has_that_probability() -> None:
-    """The t-test's critical value."""
+def test_the_critical_difference_has_the_probability_of_significance() -> None:
+    """The critical value of the t-test has the probability of the significance level."""
     error, significance = 0.004, 0.01
     edge = scipy.stats.t.ppf(1 - significance / 2, 4) * error
 
@@ -275,8 +275,8 @@ def test_what_is_at_the_edge_of_what_is_significant_has_that_probability() -> No
 
 
 @pytest.mark.parametrize(("processes", "power"), [(3, 0.95), (5, 0.95), (10, 0.95), (5, 0.8)])
-def test_what_is_detectable_is_found_as_often_as_is_said(processes: int, power: float) -> None:
-    """Without a margin it is the noncentral t's own; a margin moves it by as much."""
+def test_the_detectable_difference_is_that_of_the_noncentral_t(processes: int, power: float) -> None:
+    """The detectable difference is that of the noncentral t distribution, plus the margin."""
     freedom, error, significance = processes - 1, 0.004, 0.01
     estimate = Estimate(0.0, error, freedom)
     there = estimate.detectable(0.0, significance, power) / error
@@ -287,8 +287,8 @@ def test_what_is_detectable_is_found_as_often_as_is_said(processes: int, power: 
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.005, 0.02])
-def test_what_is_detectable_is_found_in_95_of_100(margin: float) -> None:
-    """In at least 1900 of 2000, less four binomial standard deviations of 9.7."""
+def test_a_detectable_difference_is_found_in_95_of_100(margin: float) -> None:
+    """A detectable difference is found in 1900 of 2000 draws, within four binomial deviations of 9.7."""
     random, error = Random(11), 0.01
     there = Estimate(0.0, error, 4).detectable(margin, 0.01)
     found = 0
@@ -300,75 +300,75 @@ def test_what_is_detectable_is_found_in_95_of_100(margin: float) -> None:
     assert found >= 1900 - 4 * sqrt(2000 * 0.95 * 0.05)
 
 
-# The time itself
+# Typical times
 
 
 @pytest.mark.parametrize(
     ("samples", "expected"),
     [([2.0], (2.0, 2.0, 2.0)), ([3.0, 1.0, 2.0], (2.0, 1.0, 3.0)), ([1.0, 2.0, 3.0, 4.0], (2.5, 1.0, 4.0))],
 )
-def test_few_samples_of_one_process_span_their_interval(
+def test_the_interval_of_few_samples_is_their_range(
     samples: list[float], expected: tuple[float, float, float]
 ) -> None:
-    """Fewer than six cannot have one of 95 %."""
+    """Fewer than six samples of one process have their range as interval, since 95 % needs six."""
     assert expected == typical_time(passes_of(samples))
 
 
 @pytest.mark.parametrize(("count", "low", "high"), [(6, 1, 6), (10, 2, 9), (20, 6, 15)])
 def test_the_interval_within_a_process_is_of_order_statistics(count: int, low: int, high: int) -> None:
-    """The ranks are those of the tables of the sign test."""
+    """The interval of samples of one process has the ranks of the sign test's tables."""
     samples = [float(i) for i in range(count, 0, -1)]
 
     assert ((count + 1) / 2, low, high) == typical_time(passes_of(samples))
 
 
 def test_the_interval_of_a_time_is_over_processes() -> None:
-    """Student's, of the logarithms of the passes' medians; the time itself is the median of all samples."""
+    """The interval of a time is Student's over the logarithms of the passes' medians."""
     passes = passes_of([1.0, 1.0, 9.0], [1.1, 1.1], [1.2], [1.05, 1.05], [0.9])
     low, high = scipy.stats.ttest_1samp(np.log([1.0, 1.1, 1.2, 1.05, 0.9]), 0).confidence_interval(0.95)
 
     assert (1.05, pytest.approx(exp(low)), pytest.approx(exp(high))) == typical_time(passes)
 
 
-def test_a_process_without_a_sample_has_no_time() -> None:
-    """The others have."""
+def test_a_pass_without_a_sample_does_not_count() -> None:
+    """A pass without a sample does not change the typical time."""
     assert typical_time(passes_of([1.0, 2.0], [3.0])) == typical_time([(0, [1.0, 2.0]), (1, []), (2, [3.0])])
 
 
 def test_an_interval_encloses_its_time() -> None:
-    """Even where most samples are of a process that was out of the ordinary."""
+    """An interval holds its time, even if most samples are of an unusual process."""
     middle, low, high = typical_time(passes_of([9.0] * 9, [1.0], [1.0], [1.0], [1.0]))
 
     assert (9.0, 9.0) == (middle, high)
     assert low < 9.0
 
 
-def test_an_outlier_moves_nothing() -> None:
-    """A median does not care how far a far sample is."""
+def test_an_outlier_does_not_change_the_typical_time() -> None:
+    """An outlier does not change the typical time by moving farther out."""
     samples = [float(i) for i in range(1, 21)]
 
     assert typical_time(passes_of(samples)) == typical_time(passes_of([*samples[:-1], 1e9]))
 
 
-# Many at once
+# Many comparisons
 
 
-def test_many_findings_are_benjamini_s_and_hochberg_s() -> None:
-    """Each times their number over its rank, and none larger than the next one's."""
+def test_probabilities_are_adjusted_as_by_benjamini_and_hochberg() -> None:
+    """Probabilities are multiplied by their number over their rank, each at most the next one."""
     assert [pytest.approx(p) for p in (0.04, 0.04, 0.04, 0.5)] == adjusted([0.01, 0.02, 0.03, 0.5])
     assert [pytest.approx(p) for p in (0.5, 0.04, 0.06)] == adjusted([0.5, 0.04 / 3, 0.04])
 
 
-def test_a_single_finding_stays_as_it_is_and_none_are_none() -> None:
-    """Nothing is made of nothing."""
+def test_a_single_probability_is_not_adjusted() -> None:
+    """A single probability is not changed by adjusting, and an empty list stays empty."""
     assert ([0.03], []) == (adjusted([0.03]), adjusted([]))
 
 
 @pytest.mark.parametrize("count", [5, 10])
-def test_intervals_hold_what_they_promise(count: int) -> None:
-    """Of 2000 of 95 %, over processes that vary and their copies that vary less, 95 % hold the truth.
+def test_intervals_hold_the_true_value_as_often_as_stated(count: int) -> None:
+    """Of 2000 intervals at 95 %, over processes and their copies, 95 % hold the true value.
 
-    Binomially 1900 ± 9.7: four standard deviations to either side.
+    The count is 1900 ± 9.7 binomially, and may differ by four deviations.
     """
     random = Random(7)
     held = 0
@@ -384,8 +384,8 @@ def test_intervals_hold_what_they_promise(count: int) -> None:
     assert abs(held - 1900) <= 4 * sqrt(2000 * 0.95 * 0.05)
 
 
-def test_copies_taken_for_independent_would_not_hold_it() -> None:
-    """What the generations are for: the same, each pass counted alone, is too sure of itself."""
+def test_intervals_that_count_each_copy_are_too_narrow() -> None:
+    """Intervals that count each pass by itself, without generations, hold the true value too rarely."""
     random = Random(7)
     held = 0
     for _ in range(500):

@@ -1,4 +1,4 @@
-"""The stopwatch, with a clock that only calls advance: every figure is an equality."""
+"""The stopwatch, with a clock that only calls advance, so that every figure is exact."""
 
 import pytest
 
@@ -12,23 +12,23 @@ from tests.harness.measure.world import World
         (0.0115, 5, 0.002),
         (0.3, 5, 0.3 / 5.75),
         (1.0, 5, 1 / 5.75),
-        (1.2, 6, 1.2 / 6.9),  # from here on there are more of them
+        (1.2, 6, 1.2 / 6.9),  # from here on there are more generations
         (2.0, 10, 2 / 11.5),
-        (4.6, 10, 0.4),  # from here on they are longer
+        (4.6, 10, 0.4),  # from here on passes are longer
         (11.5, 10, 0.5),
-        (60.0, 10, 0.5),  # and from here on neither
+        (60.0, 10, 0.5),  # from here on neither grows
     ],
 )
 def test_a_budget_is_cut_into_passes(budget_s: float, generations: int, pass_s: float) -> None:
-    """One for each of five to ten generations, but for 15 % that it takes to start them; up to 0.5 s each."""
+    """A budget less 15 % for starting processes has five to ten generations of up to 0.5 s."""
     effort = Effort(budget_s=budget_s)
 
     assert (generations, pytest.approx(pass_s)) == (effort.generations, effort.pass_s)
 
 
 @pytest.mark.parametrize(("call_s", "calls"), [(2**-14, 10), (2**-9, 2), (2**-7, 1), (2.0, 1)])
-def test_however_short_a_warm_up_is_it_has_some_calls(call_s: float, calls: int) -> None:
-    """Ten, two or one, as a call is short or long."""
+def test_the_shortest_warm_up_has_some_calls(call_s: float, calls: int) -> None:
+    """The shortest warm-up has ten, two or one calls, for short, medium and long ones."""
     world = World()
     rival = world.rival("a", call_s)
 
@@ -36,8 +36,8 @@ def test_however_short_a_warm_up_is_it_has_some_calls(call_s: float, calls: int)
     assert calls == len(world.diary)
 
 
-def test_the_first_call_and_the_fastest_are_told_apart() -> None:
-    """The first one loads and compiles."""
+def test_a_warm_up_returns_the_first_and_the_fastest_call() -> None:
+    """A warm-up returns the times of the first call, which loads and compiles, and of the fastest."""
     world = World()
     slow_at_first = iter([2.0, 0.5, 0.25, 0.5])
 
@@ -52,17 +52,17 @@ def test_the_first_call_and_the_fastest_are_told_apart() -> None:
     ("calls", "seconds"),
     [
         ([2.0], 2.0),
-        ([8.0, 1.0, 2.0, 1.0, 1.0, 1.0], 1.0),  # caches that come back in the first one
+        ([8.0, 1.0, 2.0, 1.0, 1.0, 1.0], 1.0),  # the first call refills the caches
         ([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], 6.0),
         ([0.0, 8.0, 2.0, 6.0, 9.0, 9.0, 0.0, 4.0], 4.0),  # pairs: 4, 4, 9 and 2
-        ([2.0, 2.0, 4.0, 4.0, 6.0, 6.0, 5.0], 4.5),  # and one that is left over
+        ([2.0, 2.0, 4.0, 4.0, 6.0, 6.0, 5.0], 4.5),  # and one left over
         ([1.0] * 12 + [9.0], 1.0),
         ([2.0, 1.0, 1.0, 1.0, 1.0, 1.0], 1.0),
         ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], 1.5),
     ],
 )
 def test_a_sample_is_the_median_of_its_parts(calls: list[float], seconds: float) -> None:
-    """Six at the most, of equal numbers of calls; how long they lasted in all is known, too."""
+    """A sample is the median of at most six parts of equal numbers of calls, and keeps its duration."""
     world = World()
     left = iter(calls)
 
@@ -77,7 +77,7 @@ def test_a_sample_is_the_median_of_its_parts(calls: list[float], seconds: float)
 
 @pytest.mark.parametrize(("number", "seen"), [(1, 1), (3, 1), (3, 2), (3, 3)])
 def test_a_cold_sample_evicts_before_every_call(number: int, seen: int) -> None:
-    """Each call is timed on its own; what emptying the caches takes only lasts."""
+    """A cold sample evicts the caches before each call, outside its time."""
     world = World()
     rival = world.rival("a", 0.25, lambda count: count, evict=world.act("evict", 8.0))
 
@@ -88,7 +88,7 @@ def test_a_cold_sample_evicts_before_every_call(number: int, seen: int) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 6, 7, 13])
 def test_any_call_of_a_sample_can_be_looked_at(number: int) -> None:
-    """Not the last one only, which could be told from the others; in whichever part it is."""
+    """The output of any call of a sample can be kept, not the last alone."""
     found = []
     for seen in range(1, number + 1):
         rival = World().rival("a", 0.25, lambda count: count)
@@ -99,7 +99,7 @@ def test_any_call_of_a_sample_can_be_looked_at(number: int) -> None:
 
 
 def test_a_single_call_is_timed_and_its_output_kept() -> None:
-    """For what was never there before."""
+    """A single call is timed, and its output is kept."""
     world = World()
     rival = world.rival("a", 0.25, lambda count: count)
 

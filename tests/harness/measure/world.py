@@ -1,4 +1,4 @@
-"""A clock that only calls advance, and rivals on it."""
+"""A simulated clock that only calls advance, and rivals on it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,14 +7,14 @@ from convharness.measure.stopwatch import Clock, Stopwatch
 
 
 class World:
-    """A clock and a diary: calls take the time that they are told to take, and are written down."""
+    """A clock and a diary: each call advances the clock by a given time and is written into the diary."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.diary: list[str] = []
 
     def clock(self) -> float:
-        """Return the time; asking takes none."""
+        """Return the time in seconds; reading it takes none."""
         return self.now
 
     def rival(
@@ -25,7 +25,7 @@ class World:
         clock: Clock | None = None,
         **how: Any,
     ) -> Stopwatch:
-        """Return a rival whose calls take `call_s`; `act` is told how many calls there were."""
+        """Return a rival whose calls take `call_s` seconds; `act` gets the number of calls so far."""
         count = 0
 
         def call() -> Any:
@@ -38,7 +38,7 @@ class World:
         return Stopwatch(name, call, clock=clock or self.clock, **how)
 
     def act(self, word: str, seconds: float = 0.0) -> Callable[..., Any]:
-        """Return something that takes so long, is written down, and returns the length of the diary."""
+        """Return a function that takes some seconds, is written down, and returns the diary's length."""
 
         def do(*_: object) -> int:
             self.now += seconds

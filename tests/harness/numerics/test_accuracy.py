@@ -1,4 +1,4 @@
-"""Accuracy classes: constants of the types, and bounds that hold and are not slack."""
+"""Accuracy classes: constants of the data types, and bounds that hold and are tight."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_precision_is_that_of_the_type(dtype: str) -> None:
-    """One plus the last bit differs from one, one plus half of it does not."""
+    """One plus the last bit of a type differs from one, and one plus a quarter of it does not."""
     one, last = dtype_of(dtype).type(1), 2.0 ** (1 - PRECISION[dtype])
 
     assert one + dtype_of(dtype).type(last) != one
@@ -33,23 +33,23 @@ def test_precision_is_that_of_the_type(dtype: str) -> None:
     ("dtype", "bits"), [("float16", 24), ("bfloat16", 24), ("float32", 24), ("float64", 53)]
 )
 def test_short_types_are_summed_in_float32(dtype: str, bits: int) -> None:
-    """Sixteen bits of storage mean a float32 accumulator."""
+    """A type of 16 bits has a float32 accumulator."""
     assert (bits, 2.0**-bits) == (accumulator_bits(dtype), unit_roundoff(dtype))
 
 
 def test_gamma_is_higham_s() -> None:
-    """γ_m = m·u/(1 − m·u)."""
+    """γ_m is m·u/(1 − m·u), as in Higham."""
     assert 0.5 / 0.5 == gamma(2, 0.25)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_is_known_by_name(name: str) -> None:
-    """What a plugin declares is what it is held to."""
+    """An accuracy class is found by the name that a plugin declares."""
     assert name == parse(name).name
 
 
 def test_an_unknown_class_is_refused() -> None:
-    """With the nearest right word."""
+    """The message about an unknown accuracy class proposes the nearest name."""
     with pytest.raises(PluginError) as refused:
         parse("dirct")
 
@@ -57,8 +57,8 @@ def test_an_unknown_class_is_refused() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_exact_data_leaves_an_exact_class_no_room(dtype: str) -> None:
-    """Sums that cannot round must be equal bit for bit."""
+def test_the_bound_of_an_exact_class_on_exact_data_is_zero(dtype: str) -> None:
+    """The bound of `direct` on data whose sums cannot round is 0, and that of `fft` is not."""
     problem = Problem.parse(f"n1c2h4w4-o2k3b-{dtype}")
     true = truth(problem, wide_x(problem, 0), exact=True)
 
@@ -67,8 +67,8 @@ def test_exact_data_leaves_an_exact_class_no_room(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_exact_data_leaves_short_types_their_last_rounding(dtype: str) -> None:
-    """The float32 sum is rounded once, by at most half of the last bit."""
+def test_the_bound_of_short_types_on_exact_data_is_one_rounding(dtype: str) -> None:
+    """The bound of a 16-bit type on exact data is one rounding of the float32 sum."""
     problem = Problem.parse(f"n1c2h4w4-o2k3-{dtype}")
     true = truth(problem, wide_x(problem, 0), exact=True)
 
@@ -81,7 +81,7 @@ def test_exact_data_leaves_short_types_their_last_rounding(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_direct_bound_is_gamma_times_the_magnitude(dtype: str) -> None:
-    """γₙ₊₁·(|x|⋆|w| + |b|) on top of the reference's own doubt, and no more than a hair of subnormals."""
+    """The bound of `direct` is γₙ₊₁·(|x|⋆|w| + |b|) plus the error of the reference itself."""
     problem = Problem.parse(f"n1c2h4w4-o2k3b-{dtype}")
     true = truth(problem, reals(problem, 0))
 
@@ -91,7 +91,7 @@ def test_the_direct_bound_is_gamma_times_the_magnitude(dtype: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bound_grows_with_its_data(name: str) -> None:
-    """Twice the input, twice the bound: there is no absolute tolerance in it."""
+    """Twice the input gives twice the bound, which has no absolute tolerance."""
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
     operands = reals(problem, 0)
     one = parse(name).bound(truth(problem, operands))
@@ -103,7 +103,7 @@ def test_a_bound_grows_with_its_data(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_true_output_rounded_once_is_within_every_bound(name: str, dtype: str) -> None:
-    """The best answer that the type can hold always passes."""
+    """The true output, rounded once to the type, is within the bound of every class."""
     problem = Problem.parse(f"n2c4h5w5-o4k3p1g2b-{dtype}")
     true = truth(problem, reals(problem, 0))
 
@@ -112,7 +112,7 @@ def test_the_true_output_rounded_once_is_within_every_bound(name: str, dtype: st
 
 
 def test_low_precision_is_wider_than_the_direct_bound() -> None:
-    """What is merely imprecise lies between the two."""
+    """The bounds of low precision are wider than that of `direct`, and wider for fewer bits."""
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
     true = truth(problem, reals(problem, 0))
 

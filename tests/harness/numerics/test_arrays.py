@@ -1,4 +1,4 @@
-"""Adapters: the same memory in another library's array, and back."""
+"""Adapters: arrays of NumPy handed over to another library without a copy, and taken back."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_what_is_handed_over_is_the_same_memory_and_comes_back(library: str, dtype: str) -> None:
-    """No copy is made on either way, and no bit is changed."""
+def test_an_array_is_handed_over_and_taken_back_without_a_copy(library: str, dtype: str) -> None:
+    """An array that is handed over and taken back has the same memory, type and values."""
     array = np.arange(6).astype(dtype_of(dtype)).reshape(1, 2, 3)
     back = adapter(library).take_back(adapter(library).hand_over(array))
 
@@ -29,7 +29,7 @@ def test_what_is_handed_over_is_the_same_memory_and_comes_back(library: str, dty
 
 
 def test_numpy_arrays_are_handed_over_read_only() -> None:
-    """A kernel that writes to its input is told so."""
+    """A NumPy array is handed over read-only, so that a write to it raises."""
     with pytest.raises(ValueError, match="read-only"):
         adapter("numpy").hand_over(np.zeros(3))[0] = 1
 
@@ -46,8 +46,8 @@ def test_numpy_arrays_are_handed_over_read_only() -> None:
     ],
     ids=str,
 )
-def test_what_is_of_another_library_is_not_taken_back(library: str, other: Any, kind: str) -> None:
-    """Nothing is converted behind an implementation's back, and the message says what it was."""
+def test_a_value_of_another_type_is_not_taken_back(library: str, other: Any, kind: str) -> None:
+    """A value that is not an array of the library is refused, and the message names its type."""
     with pytest.raises(ForeignOutputError, match=f"^{kind}, want {adapter(library).type_name}$"):
         adapter(library).take_back(other)
 
@@ -55,8 +55,8 @@ def test_what_is_of_another_library_is_not_taken_back(library: str, other: Any, 
 @pytest.mark.parametrize(
     "other", [np.zeros(3).view(np.recarray), np.ma.masked_all(3)], ids=["subclass", "masked"]
 )
-def test_subclass_of_an_array_is_not_taken_back(other: Any) -> None:
-    """A subclass may answer as it likes when it is compared."""
+def test_a_subclass_of_an_array_is_not_taken_back(other: Any) -> None:
+    """A subclass of NumPy's array is refused, since its comparisons may do anything."""
     with pytest.raises(ForeignOutputError, match=r"want numpy\.ndarray"):
         adapter("numpy").take_back(other)
 
@@ -73,8 +73,8 @@ def test_subclass_of_an_array_is_not_taken_back(other: Any) -> None:
     ],
     ids=["sparse", "meta", "float8"],
 )
-def test_tensor_that_numpy_cannot_hold_is_not_taken_back(other: Any, kind: str) -> None:
-    """Tensors without plain memory are refused with what they are."""
+def test_a_tensor_that_numpy_cannot_hold_is_not_taken_back(other: Any, kind: str) -> None:
+    """A tensor without plain memory is refused, and the message says what it is."""
     import torch
 
     with pytest.raises(ForeignOutputError, match=f"^{kind}"):
@@ -82,7 +82,7 @@ def test_tensor_that_numpy_cannot_hold_is_not_taken_back(other: Any, kind: str) 
 
 
 def test_one_library_s_array_is_not_another_s() -> None:
-    """A tensor is no array and an array is no tensor."""
+    """A NumPy array is refused as a tensor, and a tensor as a NumPy array."""
     tensor = adapter("torch").hand_over(np.zeros(3))
 
     with pytest.raises(ForeignOutputError, match=r"^a torch\.Tensor, want numpy\.ndarray$"):
@@ -94,7 +94,7 @@ def test_one_library_s_array_is_not_another_s() -> None:
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 5), (2, 3, 4, 5), (1, 2, 3, 4, 5), (0, 2, 3)])
 def test_copies_start_on_a_cache_line(shape: tuple[int, ...], layout: str) -> None:
-    """Same shape, same values, own memory, in the layout's order."""
+    """A copy starts on a cache line, with the same shape and values, in the order of the layout."""
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     copy = aligned_copy(array, layout)
 
@@ -105,12 +105,12 @@ def test_copies_start_on_a_cache_line(shape: tuple[int, ...], layout: str) -> No
 
 
 def test_a_contiguous_image_is_not_channels_last() -> None:
-    """The two orders differ where there is more than one channel and pixel."""
+    """A contiguous image with several channels and pixels is not channels-last."""
     assert not is_channels_last(np.zeros((1, 2, 3, 3)))
 
 
 def test_torch_runs_without_gradients() -> None:
-    """No graph is recorded while something is timed."""
+    """PyTorch records no gradients while an implementation is called."""
     import torch
 
     with adapter("torch").running():

@@ -1,4 +1,4 @@
-"""Inputs: the same numbers everywhere, and integers whose sums cannot round."""
+"""Operands: the same numbers on every machine, and integers whose sums cannot round."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def made(kind: str, shape: str, dtype: str = "float32", seed: int = 0) -> tuple[
 
 
 def doubles(operands: Operands) -> list[np.ndarray]:
-    """Return the operands that there are, as float64."""
+    """Return the operands of a problem as float64."""
     return [array.astype(np.float64) for array in operands.items().values()]
 
 
@@ -53,7 +53,7 @@ def lattice(kind: str, dtype: str) -> tuple[float, float]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_problem_and_seed_give_the_same_numbers(kind: str) -> None:
-    """Data depends on problem, kind and seed alone."""
+    """The numbers depend on the problem, the kind and the seed alone."""
     (_, one), (_, other) = made(kind, SHAPES[0], seed=7), made(kind, SHAPES[0], seed=7)
 
     assert all(np.array_equal(a, b) for a, b in zip(doubles(one), doubles(other), strict=True))
@@ -61,21 +61,21 @@ def test_the_same_problem_and_seed_give_the_same_numbers(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_seed_gives_other_numbers(kind: str) -> None:
-    """A seed is a draw."""
+    """Another seed gives other numbers."""
     (_, one), (_, other) = made(kind, SHAPES[0], seed=1), made(kind, SHAPES[0], seed=2)
 
     assert not all(np.array_equal(a, b) for a, b in zip(doubles(one), doubles(other), strict=True))
 
 
 def test_kinds_draw_from_sources_of_their_own() -> None:
-    """What is timed was never seen by a check, even with one seed."""
+    """Two kinds draw different numbers from one seed, so that timed data was never seen by a check."""
     (_, one), (_, other) = made("reals", SHAPES[0]), made("timed", SHAPES[0])
 
     assert not np.array_equal(one.x, other.x)
 
 
 def test_the_numbers_are_the_same_on_every_machine() -> None:
-    """The first numbers of a known draw, to the digit."""
+    """The first numbers of a known draw are equal to the digit."""
     _, operands = made("wide_x", "n1c1h2w2-o1k1")
 
     assert 4 == operands.x.size
@@ -86,7 +86,7 @@ def test_the_numbers_are_the_same_on_every_machine() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_operands_have_the_problem_s_shapes_and_dtype(kind: str, shape: str, dtype: str) -> None:
-    """A bias is there where the problem has one."""
+    """Operands have the shapes and the data type of the problem, and a bias only if it has one."""
     problem, operands = made(kind, shape, dtype)
     shapes = {name: array.shape for name, array in operands.items().items()}
 
@@ -100,7 +100,7 @@ def test_operands_have_the_problem_s_shapes_and_dtype(kind: str, shape: str, dty
 @pytest.mark.parametrize("kind", ["wide_x", "wide_weight", "small_integers"])
 @pytest.mark.parametrize("seed", range(3))
 def test_no_order_of_summation_can_round(kind: str, shape: str, dtype: str, seed: int) -> None:
-    """On one lattice, Σ|products| + |bias| is below 2^p: every partial sum is a number of the accumulator."""
+    """All numbers are multiples of a unit, and Σ|products| + |bias| is below 2^p of its units."""
     problem, operands = made(kind, shape, dtype, seed)
     magnitude = convolve(
         problem, *(None if a is None else np.abs(a) for a in (operands.x, operands.weight, operands.bias))
@@ -116,7 +116,7 @@ def test_no_order_of_summation_can_round(kind: str, shape: str, dtype: str, seed
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["full_x", "full_weight"])
 def test_single_products_are_never_added_to_another(kind: str, shape: str) -> None:
-    """Whatever the order of summation, all other terms of an output are zeros."""
+    """Each output of full significands is a single product, and all other terms are zeros."""
     problem, operands = made(kind, shape, "float32")
     products = convolve(problem, operands.x != 0, operands.weight != 0, None)
 
@@ -127,7 +127,7 @@ def test_single_products_are_never_added_to_another(kind: str, shape: str) -> No
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", EXACT_KINDS)
 def test_float16_holds_the_sums(kind: str, shape: str) -> None:
-    """No output of exact data overflows float16."""
+    """An output of exact data does not overflow float16."""
     problem, operands = made(kind, shape, "float16")
 
     assert np.abs(convolve(problem, operands.x, operands.weight, operands.bias)).max() < 65504
@@ -137,7 +137,7 @@ def test_float16_holds_the_sums(kind: str, shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["wide_x", "wide_weight"])
 def test_wide_integers_are_odd(kind: str, shape: str, dtype: str) -> None:
-    """The last bit is set in all of them, so that nothing can be rounded or left out unseen."""
+    """The last bit of every wide integer is set, so that rounding or omission shows."""
     _problem, operands = made(kind, shape, dtype)
     of_x, of_weight = lattice(kind, dtype)
 
@@ -149,7 +149,7 @@ def test_wide_integers_are_odd(kind: str, shape: str, dtype: str) -> None:
     ("kind", "wide", "narrow"), [("wide_x", "x", "weight"), ("wide_weight", "weight", "x")]
 )
 def test_one_operand_is_as_wide_as_sums_allow(kind: str, wide: str, narrow: str) -> None:
-    """It is in the upper half of its range, which takes at least a quarter of the accumulator's."""
+    """The largest sum of wide data takes at least a quarter of the accumulator's range."""
     problem, operands = made(kind, "n1c4h6w6-o4k3")
     largest = (
         np.abs(getattr(operands, wide)).max() * np.abs(getattr(operands, narrow)).max() * problem.products
@@ -161,8 +161,8 @@ def test_one_operand_is_as_wide_as_sums_allow(kind: str, wide: str, narrow: str)
 
 @pytest.mark.parametrize("kind", ["full_x", "full_weight"])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_single_product_per_output(dtype: str, kind: str) -> None:
-    """Each output channel has one tap, and neighbours have different ones."""
+def test_full_significands_have_one_tap_per_output_channel(dtype: str, kind: str) -> None:
+    """Each output channel of full significands has one tap, different from its neighbours'."""
     _problem, operands = made(kind, "n1c3h5w5-o5k3", dtype)
     taps = [np.flatnonzero(row.astype(np.float64)).tolist() for row in operands.weight.reshape(5, -1)]
 
@@ -172,10 +172,10 @@ def test_a_single_product_per_output(dtype: str, kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "full"), [("full_x", 0), ("full_weight", 1)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_one_factor_fills_its_significand_and_the_other_is_a_power_of_two(
+def test_one_factor_has_a_full_significand_and_the_other_is_a_power_of_two(
     dtype: str, kind: str, full: int
 ) -> None:
-    """Whoever rounds the one to fewer bits changes it, and the product is exact all the same."""
+    """One factor has a full significand and the other is a power of two, so that products are exact."""
     _, operands = made(kind, "n1c3h5w5-o5k3", dtype)
     factors = doubles(operands)
     wide, narrow = (values[values != 0] for values in (factors[full], factors[1 - full]))
@@ -186,7 +186,7 @@ def test_one_factor_fills_its_significand_and_the_other_is_a_power_of_two(
 
 
 def test_impulses_are_one_element_per_group_and_one_tap_per_channel() -> None:
-    """A normwise bound is then a small multiple of one product."""
+    """Impulses are one element per group and one tap per channel, so that a normwise bound is small."""
     _problem, operands = made("impulses", "n2c6h5w5-o4k3g2", "float64")
     per_group = operands.x.reshape(2, 2, -1)
 
@@ -194,8 +194,8 @@ def test_impulses_are_one_element_per_group_and_one_tap_per_channel() -> None:
     assert [1] * 4 == np.count_nonzero(operands.weight.max(axis=1).reshape(4, -1), axis=1).tolist()
 
 
-def test_without_a_bias_there_is_none() -> None:
-    """Items are those that exist."""
+def test_the_items_of_operands_without_a_bias_lack_it() -> None:
+    """The items of operands without a bias are the input and the weight."""
     _, operands = made("reals", "n1c1h2w2-o1k1")
 
     assert ["x", "weight"] == list(operands.items())

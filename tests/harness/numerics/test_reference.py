@@ -1,4 +1,4 @@
-"""The reference against the definition itself, in fractions and loops."""
+"""The reference, compared with the definition in fractions and loops."""
 
 from fractions import Fraction
 from itertools import product
@@ -25,7 +25,7 @@ GEOMETRIES = (
 
 
 def element(problem: Problem, x: Any, position: tuple[int, ...]) -> Fraction:
-    """Return what stands at a position of the padded input, by walking back to the input step by step."""
+    """Return the value at a position of the padded input, as a fraction."""
     inside = []
     for start, size in zip(position, problem.input_size, strict=True):
         at = start
@@ -44,7 +44,7 @@ def element(problem: Problem, x: Any, position: tuple[int, ...]) -> Fraction:
 
 
 def by_definition(problem: Problem, operands: Operands) -> np.ndarray:
-    """Return the output, one element after the other, in fractions."""
+    """Return the output by the definition, in fractions."""
     y = np.empty(problem.output_shape, object)
     channels, per_group = problem.in_channels // problem.groups, problem.out_channels // problem.groups
     for n, o, *place in product(*map(range, problem.output_shape)):
@@ -64,8 +64,8 @@ def by_definition(problem: Problem, operands: Operands) -> np.ndarray:
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_whole_numbers_come_out_to_the_bit(geometry: str, padding_mode: str) -> None:
-    """On integers the reference is the definition."""
+def test_the_reference_is_exact_on_integers(geometry: str, padding_mode: str) -> None:
+    """The reference is equal to the definition on integers."""
     problem = Problem.parse(f"{geometry}-{padding_mode}-float32")
     operands = wide_x(problem, 0)
 
@@ -76,8 +76,8 @@ def test_whole_numbers_come_out_to_the_bit(geometry: str, padding_mode: str) -> 
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_reals_come_out_within_what_is_said_of_them(geometry: str) -> None:
-    """The true output differs from `y + tail` by at most `doubt`, and Σ|products| is at most `magnitude`."""
+def test_the_reference_is_within_its_doubt_on_reals(geometry: str) -> None:
+    """The true output differs from `y + tail` by at most `doubt`, and Σ|products| ≤ `magnitude`."""
     problem = Problem.parse(f"{geometry}-float64")
     operands = reals(problem, 0)
     true = truth(problem, operands)
@@ -107,7 +107,7 @@ K = np.array([[[0, 1], [2, 3]], [[1, 2], [3, 4]]], np.float32)
     ],
 )
 def test_the_worked_examples_come_out(channels: int, expected: list) -> None:
-    """The tutorials' figures, with one, two and three output channels."""
+    """The reference gives the figures of the tutorials, with one, two and three output channels."""
     problem = Problem(in_channels=2, input_size=3, out_channels=channels, kernel_size=2)
     weight = np.stack([K + o for o in range(channels)])
 
@@ -115,22 +115,22 @@ def test_the_worked_examples_come_out(channels: int, expected: list) -> None:
 
 
 def test_the_kernel_is_not_flipped() -> None:
-    """Convolution means cross-correlation: the first tap meets the first element."""
+    """The reference is a cross-correlation: the first tap meets the first element."""
     problem = Problem.parse("c1w3-o1k3")
 
     y = convolve(problem, np.array([[[1.0, 10.0, 100.0]]]), np.array([[[1.0, 2.0, 3.0]]]), None)
     assert [[[321.0]]] == y.tolist()
 
 
-def test_exact_data_leaves_no_doubt() -> None:
-    """Sums that cannot round are the true ones."""
+def test_the_doubt_on_exact_data_is_zero() -> None:
+    """The doubt of the reference is 0 on data whose sums cannot round."""
     problem = Problem.parse("c2h4w4-o2k3")
 
     assert 0 == truth(problem, wide_x(problem, 0), exact=True).doubt
 
 
-def test_an_image_of_many_blocks_is_the_same_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many elements are gathered at once changes nothing."""
+def test_the_size_of_blocks_does_not_change_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of elements that the reference gathers at once does not change the output."""
     problem = Problem.parse("n2c3h7w6-o4k3s2p1d2g1b")
     operands = wide_x(problem, 0)
     whole = convolve(problem, operands.x, operands.weight, operands.bias)
@@ -141,7 +141,7 @@ def test_an_image_of_many_blocks_is_the_same_image(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("direction", ["input_gradient", "weight_gradient"])
 def test_a_direction_without_a_reference_is_refused(direction: str) -> None:
-    """What cannot be judged is not judged."""
+    """A direction without a reference is refused, and the message names it."""
     problem = Problem.parse(f"c2h4w4-o2k3-float32-{direction}")
 
     with pytest.raises(ProblemError) as refused:

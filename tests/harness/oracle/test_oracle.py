@@ -1,4 +1,4 @@
-"""The oracle on cases: chains, examples, refusals, nothing to compare, and how to see it again."""
+"""Verdicts of the oracle on cases: chains, worked examples, refusals, empty outputs, reproducers."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ RIGHT = made(convolve, "right")
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_what_is_right_passes_at_every_level(level: str) -> None:
-    """With its errors in figures, the seed, and nothing to complain of."""
+def test_a_right_implementation_passes_at_every_level(level: str) -> None:
+    """A verdict that passed has its errors and its seed, and neither reason, layer nor reproducer."""
     verdict = Oracle(level=level, seed=5).judge(RIGHT, case_of("n1c2h4w4-o2k3b-float32"))
 
     assert ("passed", None, None, None, 5) == (
@@ -29,8 +29,8 @@ def test_what_is_right_passes_at_every_level(level: str) -> None:
     assert 0 < verdict.error_u <= verdict.error_bound_u
 
 
-def test_what_is_not_supported_is_not_run() -> None:
-    """The reason is the declaration's."""
+def test_an_unsupported_problem_is_not_run() -> None:
+    """An implementation is not called on a problem that its declaration refuses."""
 
     @implementation
     def never(x, weight):
@@ -41,7 +41,7 @@ def test_what_is_not_supported_is_not_run() -> None:
 
 
 def test_a_declaration_that_fails_is_the_plugin_s_error() -> None:
-    """A `when=` that raises loses neither the run nor the reason."""
+    """A `when=` that raises is an error of the implementation, and the reason names the exception."""
 
     @implementation(when=lambda problem: 1 / 0)
     def never(x, weight):
@@ -53,7 +53,7 @@ def test_a_declaration_that_fails_is_the_plugin_s_error() -> None:
 
 
 def test_an_output_without_elements_proves_nothing() -> None:
-    """An empty batch is not a pass."""
+    """A verdict on an empty batch is `mistrusted`, not `passed`."""
     verdict = Oracle().judge(RIGHT, case_of("n0c2h4w4-o2k3-float32"))
 
     assert ("mistrusted", "the output has no elements to compare") == (verdict.status, verdict.reason)
@@ -62,13 +62,13 @@ def test_an_output_without_elements_proves_nothing() -> None:
 CHAIN = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
 
 
-def test_a_chain_is_right_where_every_layer_is() -> None:
-    """Each layer is judged on its own."""
+def test_a_chain_passes_if_every_layer_passes() -> None:
+    """A chain passes when each of its layers passes on its own."""
     assert "passed" == Oracle().judge(RIGHT, CHAIN).status
 
 
 def test_a_chain_s_verdict_names_the_layer() -> None:
-    """The place in the chain, the problem, and what is wrong with it; the reproducer is that layer's."""
+    """The reason of a chain's verdict names the layer that failed, and the reproducer runs that layer."""
 
     def wrong_for_3x3(asked: Any) -> Any:
         return convolve(asked) + np.float32(asked.weight.shape[-1] == 3)
@@ -78,8 +78,8 @@ def test_a_chain_s_verdict_names_the_layer() -> None:
     assert "--problem n1c3h4w4-o2k3-float32 " in (verdict.reproduce or "")
 
 
-def test_a_chain_is_unsupported_where_a_layer_is() -> None:
-    """The layer is named."""
+def test_a_chain_is_unsupported_if_one_layer_is() -> None:
+    """A chain with an unsupported layer is unsupported, and the reason names the layer."""
 
     @implementation(kernel_size=1)
     def pointwise(x, weight): ...
@@ -90,8 +90,8 @@ def test_a_chain_is_unsupported_where_a_layer_is() -> None:
     assert "needs kernel_size 1" == verdict.cause
 
 
-def test_the_cause_of_what_proves_nothing_in_a_chain_is_without_the_layer() -> None:
-    """So that reports count it together with that of other cases."""
+def test_the_cause_of_a_mistrusted_chain_leaves_out_the_layer() -> None:
+    """The cause of a mistrusted chain leaves out the layer, so that reports count it with other cases."""
     chain = Case("chain", (Problem.parse("n1c1h1w1-o1k3p1"), Problem.parse("n1c1h1w1-o1k1s3p2")))
     verdict = Oracle(level="quick").judge(RIGHT, chain)
     cause = "every output reads nothing but padding"
@@ -107,14 +107,14 @@ EXAMPLE = Example(x=[[0, 1, 2], [3, 4, 5], [6, 7, 8]], weight=[[0, 1], [2, 3]], 
 
 
 def test_an_implementation_s_own_numbers_on_an_example_are_kept() -> None:
-    """A report can show them."""
+    """The verdict on a worked example keeps the output for reports."""
     verdict = Oracle().judge(RIGHT, case_of("c1h3w3-o1k2", example=EXAMPLE))
 
     assert ("passed", [[[[19, 25], [37, 43]]]]) == (verdict.status, verdict.values)
 
 
 def test_a_worked_example_is_judged_first() -> None:
-    """Its figures must come out to the digit."""
+    """A worked example is judged before anything else, and to the digit."""
 
     def off_by_one(asked: Any) -> Any:
         return convolve(asked) + 1
@@ -126,7 +126,7 @@ def test_a_worked_example_is_judged_first() -> None:
 
 
 def test_an_example_that_contradicts_itself_is_the_suite_s_mistake() -> None:
-    """No implementation is blamed for it."""
+    """A worked example with a wrong output is an error of the suite, not of the implementation."""
     example = Example(EXAMPLE.x, EXAMPLE.weight, [[19, 25], [37, 44]])
 
     with pytest.raises(
@@ -135,8 +135,8 @@ def test_an_example_that_contradicts_itself_is_the_suite_s_mistake() -> None:
         Oracle().judge(RIGHT, case_of("c1h3w3-o1k2", example=example))
 
 
-def test_an_example_that_the_type_cannot_hold_is_held_against_nobody() -> None:
-    """2²⁴ + 1 is no float32: the example is refused, and not who returns its neighbour."""
+def test_an_example_that_the_type_cannot_hold_is_the_suite_s_mistake() -> None:
+    """A worked example whose sum float32 cannot hold, such as 2²⁴ + 1, is an error of the suite."""
     example = Example(x=[16777216, 1], weight=[1, 1], y=[16777217])
 
     with pytest.raises(SuiteError, match=r"has sums that float32 cannot hold; use smaller numbers$"):
@@ -144,7 +144,7 @@ def test_an_example_that_the_type_cannot_hold_is_held_against_nobody() -> None:
 
 
 def test_a_reason_names_the_element_its_value_and_how_many_there_are() -> None:
-    """The first bad element in the order of memory; the count where there are more."""
+    """A reason names the first wrong element in memory order, its value, and the number of wrong elements."""
 
     def two_are_wrong(asked: Any) -> Any:
         y = convolve(asked)
@@ -157,8 +157,8 @@ def test_a_reason_names_the_element_its_value_and_how_many_there_are() -> None:
     assert (verdict.reason or "").endswith("; 2 of 8 elements are wrong")
 
 
-def test_a_low_precision_is_told_with_its_bits() -> None:
-    """About as many significant bits as the output was computed with."""
+def test_a_low_precision_is_reported_with_its_bits() -> None:
+    """The reason of an imprecise output names about as many bits as it was computed with."""
     from convharness.zoo.convolution import rounded
 
     def bfloat16_inside(asked: Any) -> Any:
@@ -175,7 +175,7 @@ def test_a_low_precision_is_told_with_its_bits() -> None:
     ("level", "options"), [("standard", " --seed 3"), ("quick", " --level quick --seed 3")]
 )
 def test_a_reproducer_repeats_plugin_level_and_seed(level: str, options: str, tmp_path: Any) -> None:
-    """Quoted for a shell, with the file where the implementation came from one."""
+    """A reproducer names the implementation, problem, plugin file, level and seed, quoted for a shell."""
 
     @implementation
     def wrong(x, weight):
@@ -189,7 +189,7 @@ def test_a_reproducer_repeats_plugin_level_and_seed(level: str, options: str, tm
 
 
 def test_the_same_seed_gives_the_same_verdict() -> None:
-    """Every figure, to the bit."""
+    """Two verdicts with the same seed are equal to the bit, and with another seed they differ."""
     case = case_of("n1c2h4w4-o2k3b-float32")
 
     assert Oracle(seed=1).judge(RIGHT, case) == Oracle(seed=1).judge(RIGHT, case)
@@ -197,8 +197,8 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
 
 
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
-def test_a_declared_layout_is_held_to(layout: str) -> None:
-    """Who declares channels last gets and gives that order; who does not, may return any."""
+def test_a_declared_layout_is_required_of_the_output(layout: str) -> None:
+    """An output must have the memory order channels_last if that is declared, and any order otherwise."""
 
     def contiguous(asked: Any) -> Any:
         return np.ascontiguousarray(convolve(asked))
@@ -221,7 +221,7 @@ def test_a_declared_layout_is_held_to(layout: str) -> None:
     ids=str,
 )
 def test_a_breach_of_contract_says_what_came_and_what_was_wanted(y: Any, reason: str) -> None:
-    """Type, shape and dtype, in this order."""
+    """A breach of contract names the returned and the wanted type, shape or dtype, checked in this order."""
 
     @implementation
     def odd(x, weight):
@@ -232,8 +232,8 @@ def test_a_breach_of_contract_says_what_came_and_what_was_wanted(y: Any, reason:
 
 
 @pytest.mark.parametrize("what", ["x", "weight", "bias"])
-def test_a_tensor_that_was_written_to_shows(what: str) -> None:
-    """Tensors cannot be protected, so their bits are compared."""
+def test_a_tensor_that_was_written_to_is_found(what: str) -> None:
+    """A write to an input tensor, which cannot be read-only, is found by comparing its bits."""
 
     @implementation(arrays="torch")
     def writes(x, weight, bias):
@@ -247,7 +247,7 @@ def test_a_tensor_that_was_written_to_shows(what: str) -> None:
 
 
 def test_a_tensor_that_cannot_be_read_is_refused() -> None:
-    """A sparse output is an answer that nobody asked for, not the end of the run."""
+    """A sparse tensor as output is a failure of the implementation, and the run goes on."""
 
     @implementation(arrays="torch")
     def sparse(x, weight):
@@ -258,8 +258,8 @@ def test_a_tensor_that_cannot_be_read_is_refused() -> None:
     assert judged(sparse, "n1c2h4w4-o2k3-float32").failed
 
 
-def test_float64_numbers_that_differ_late_are_told_apart() -> None:
-    """The reason shows as many digits as it takes."""
+def test_a_reason_shows_enough_digits_to_tell_two_numbers_apart() -> None:
+    """A reason shows enough digits for two float64 numbers that differ in the last bit."""
 
     def last_bit(asked: Any) -> Any:
         y = convolve(asked)
@@ -274,7 +274,7 @@ def test_float64_numbers_that_differ_late_are_told_apart() -> None:
 
 @pytest.mark.parametrize("accuracy", ["direct", "fft"])
 def test_an_empty_batch_proves_nothing(accuracy: str) -> None:
-    """Whatever the accuracy class, there is no element to compare."""
+    """A verdict on an empty batch is `mistrusted` in every accuracy class."""
 
     def empty(asked: Any) -> Any:
         return convolve(asked)
@@ -285,7 +285,7 @@ def test_an_empty_batch_proves_nothing(accuracy: str) -> None:
 
 
 def test_the_unit_of_the_error_is_that_of_the_data_type() -> None:
-    """A 16-bit output that is rounded once is off by about one unit, and not by thousands."""
+    """The error of a bfloat16 output that is rounded once is about one rounding unit of bfloat16."""
 
     def once(asked: Any) -> Any:
         return convolve(asked)

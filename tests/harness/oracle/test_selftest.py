@@ -1,4 +1,4 @@
-"""The tester tested: what a perfect score is, and how findings become tables."""
+"""The selftest of the oracle: what a perfect score is, and how findings become tables."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ FINE = replace(ALIVE, kernel="fine", is_wrong=False)
 ALARM = replace(KILLED, kernel="blamed", is_wrong=False)
 
 
-def test_all_killed_and_nobody_blamed_is_perfect() -> None:
-    """In words and as a fact."""
+def test_a_score_with_all_mutants_refused_and_no_false_alarm_is_perfect() -> None:
+    """A score with all mutants refused and no right kernel refused is perfect, and its text has counts."""
     reached = score([KILLED, KILLED, FINE])
 
     assert reached.is_perfect
@@ -22,29 +22,29 @@ def test_all_killed_and_nobody_blamed_is_perfect() -> None:
     assert words == str(reached)
 
 
-def test_one_alive_is_not_perfect() -> None:
-    """The rate says how far from it."""
+def test_a_score_with_a_mutant_that_passed_is_not_perfect() -> None:
+    """A score with one mutant that passed is not perfect, and counts the others."""
     reached = score([KILLED, ALIVE, FINE])
 
     assert (False, 1, 2) == (reached.is_perfect, reached.killed, reached.wrong)
 
 
-def test_one_blamed_is_not_perfect() -> None:
-    """However often it was: a kernel counts once."""
+def test_a_score_with_a_false_alarm_is_not_perfect() -> None:
+    """A score with one right kernel refused is not perfect, and counts that kernel once."""
     reached = score([KILLED, ALARM, ALARM, FINE])
 
     assert (False, 1, 2) == (reached.is_perfect, reached.alarms, reached.right)
 
 
 def test_the_matrix_has_a_column_per_layer() -> None:
-    """With the status that each layer would have given."""
+    """The kill matrix has one column for each layer, with the status that the layer alone gives."""
     row = rows([KILLED])[0]
 
     assert {"exact": "wrong"} == {name: row[name] for name in LAYERS if row[name]}
 
 
-def test_people_see_marks_and_what_went_wrong() -> None:
-    """Right kernels only where they were refused."""
+def test_the_table_of_marks_has_mutants_and_false_alarms() -> None:
+    """The table for the terminal lists all mutants, and right kernels only if they were refused."""
     found = marks([KILLED, ALIVE, FINE, ALARM])
 
     assert ["flipped", "sly", "blamed"] == [row["kernel"] for row in found]
@@ -52,8 +52,8 @@ def test_people_see_marks_and_what_went_wrong() -> None:
     assert ["x", "", "x"] == [row["exact"] for row in found]
 
 
-def test_a_layer_that_is_alone_cannot_be_dropped() -> None:
-    """It is counted."""
+def test_a_layer_has_the_number_of_mutants_that_it_alone_refuses() -> None:
+    """The table of layers counts the mutants that a layer refuses and those that no other refuses."""
     both = replace(KILLED, layers={"exact": "wrong", "bound": "imprecise"})
     by_layer = {row["layer"]: row for row in layer_rows([KILLED, both])}
 
@@ -61,8 +61,8 @@ def test_a_layer_that_is_alone_cannot_be_dropped() -> None:
     assert (1, 0) == (by_layer["bound"]["refuses"], by_layer["bound"]["is alone"])
 
 
-def test_the_zoo_is_large_and_its_first_animal_is_refused() -> None:
-    """At least 80 wrong ones and 20 right ones, on problems of their own."""
+def test_there_are_many_mutants_and_the_first_is_refused() -> None:
+    """There are at least 80 mutants and 20 right kernels, and the first mutant is refused."""
     from convharness.zoo import RIGHT, WRONG
 
     assert len(WRONG) >= 80

@@ -1,4 +1,4 @@
-"""Shrinking: from a problem that fails to the smallest one that still does."""
+"""Shrinking: from a problem that fails to the smallest one that fails in the same way."""
 
 import shlex
 from typing import Any
@@ -26,18 +26,18 @@ LARGE = Problem.parse("n8c32h28w30-o64k3x5s2x1p1x2:0d1x2g4b-reflect-float32")
         (lambda problem: problem.padding_mode == "reflect", "n1c1w1-o1k1-reflect-float32"),
     ],
 )
-def test_only_what_matters_is_left(fails: Any, expected: str) -> None:
-    """Every field is as simple as the failure lets it be."""
+def test_each_field_that_the_failure_does_not_need_is_simplified(fails: Any, expected: str) -> None:
+    """Shrinking leaves each field as simple as the failure allows."""
     assert expected == str(shrink(LARGE, fails))
 
 
-def test_what_fails_nowhere_else_stays_as_it_is() -> None:
-    """There is no simpler neighbour."""
+def test_a_problem_without_a_simpler_failing_one_is_unchanged() -> None:
+    """Shrinking returns the problem itself if no simpler one fails."""
     assert LARGE == shrink(LARGE, lambda problem: False)
 
 
-def test_a_failure_is_led_back_by_the_runner() -> None:
-    """The reason names the smallest problem, and the reproducer runs it."""
+def test_the_runner_shrinks_a_failure() -> None:
+    """With `shrink`, the reason names the smallest problem that fails, and the reproducer runs it."""
 
     def flipped(asked: Asked) -> Any:
         """Flip the kernel's last axis."""

@@ -1,4 +1,4 @@
-"""Broken plugins: values that say one line each."""
+"""Broken plugins: values, each with a text of one line."""
 
 from typing import get_args
 
@@ -9,7 +9,7 @@ from convharness.plugins.broken import BrokenPlugin, Kind, of_line
 
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_every_kind_of_mistake_has_its_text(kind: Kind) -> None:
-    """It is one line, with what the mistake is about or what was said of it."""
+    """Each kind of mistake has a text of one line that names its subject."""
     text = str(BrokenPlugin(kind, "my conv.py", "my conv", "my conv.py: {odd}"))
 
     assert "my conv.py" in text
@@ -25,10 +25,10 @@ def test_every_kind_of_mistake_has_its_text(kind: Kind) -> None:
         ("implementations/mine.py defines two implementations 'f', in lines 1 and 2", "mine.py", "mine"),
     ],
 )
-def test_a_line_of_an_earlier_version_is_about_what_it_begins_with(
+def test_a_line_of_an_earlier_version_is_about_the_file_that_it_names(
     line: str, subject: str, family: str
 ) -> None:
-    """And it is told as it was."""
+    """A line of an earlier version becomes a value with the file that it names, and keeps its text."""
     mistake = of_line(line)
 
     assert (f"implementations/{subject}", family, line) == (mistake.subject, mistake.family, str(mistake))
@@ -43,8 +43,8 @@ def test_a_line_of_an_earlier_version_is_about_what_it_begins_with(
     ],
     ids=str,
 )
-def test_a_file_takes_away_its_own_implementations_and_a_package_all(
+def test_a_broken_file_takes_away_its_own_implementations_and_a_package_all(
     mistake: BrokenPlugin, taken: list[bool]
 ) -> None:
-    """What has gone for another reason has gone."""
+    """A broken file explains the absence of its own implementations, a broken package that of all."""
     assert taken == [mistake.takes_away(name) for name in ("mine.conv", "yours.conv")]

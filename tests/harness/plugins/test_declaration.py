@@ -1,4 +1,4 @@
-"""Marks and declarations: the signature says what an implementation can do."""
+"""Marks and declarations: the signature says what an implementation supports."""
 
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ PLAIN = Problem.parse("c4h8w8-o4k3")
 
 
 def reason_of(one: Implementation, problem: Problem) -> str | None:
-    """Return why an implementation does not support a problem, as people read it, or None."""
+    """Return why an implementation does not support a problem, as text, or None."""
     refusal = one.refuses(problem)
     return None if refusal is None else str(refusal)
 
 
 def test_a_marked_function_is_still_callable_as_itself() -> None:
-    """A mark attaches facts and wraps nothing."""
+    """A marked function is called as before, since a mark attaches facts and wraps nothing."""
 
     @implementation
     def double(x, weight):
@@ -34,12 +34,12 @@ def test_a_marked_function_is_still_callable_as_itself() -> None:
 
 
 def test_a_function_without_a_mark_has_none() -> None:
-    """Anything may be asked, objects without attributes too."""
+    """An object of any kind without a mark has the mark None."""
     assert [None, None, None] == [mark_of(candidate) for candidate in (_fresh(), 3, object())]
 
 
 def test_two_marks_are_refused() -> None:
-    """One function is one implementation."""
+    """A second mark on a function is refused."""
     with pytest.raises(PluginError) as refused:
         plan(implementation(_fresh()))
 
@@ -47,7 +47,7 @@ def test_two_marks_are_refused() -> None:
 
 
 def test_a_declaration_holds_what_the_mark_and_the_signature_say() -> None:
-    """Name, family, parameters, defaults and the first line of the docstring."""
+    """A declaration has name, family, parameters, defaults and the docstring's first line."""
 
     @implementation
     def mine(x, weight, stride):
@@ -65,8 +65,8 @@ def test_a_declaration_holds_what_the_mark_and_the_signature_say() -> None:
     assert ("contiguous", "direct", False, "file", Path("f.py"), "Say what it does.") == rest
 
 
-def test_keywords_describe_it() -> None:
-    """Name, arrays, layout, accuracy and library are as declared."""
+def test_keywords_of_a_mark_are_declared() -> None:
+    """A declaration has the name, arrays, layout, accuracy and library of the mark."""
 
     @plan(
         name="other", arrays="torch", layout="channels_last", accuracy="fft", library="scipy", dtype="float16"
@@ -78,8 +78,8 @@ def test_keywords_describe_it() -> None:
     assert ("other", "torch", "channels_last", "fft", "scipy", ("float16",), True) == found
 
 
-def test_the_library_is_that_of_the_arrays_if_nothing_is_said() -> None:
-    """A plugin on tensors is PyTorch's arithmetic."""
+def test_the_library_is_by_default_that_of_the_arrays() -> None:
+    """An implementation on tensors has the library torch by default."""
 
     @implementation(arrays="torch")
     def mine(x, weight): ...
@@ -103,8 +103,8 @@ def test_the_library_is_that_of_the_arrays_if_nothing_is_said() -> None:
         ({"direction": "input_gradient"}, "needs direction forward, got input_gradient"),
     ],
 )
-def test_what_a_signature_leaves_out_is_not_supported(changes: dict, reason: str | None) -> None:
-    """It must be at its default, and the reason says what is and what was asked."""
+def test_a_parameter_that_a_signature_leaves_out_is_not_supported(changes: dict, reason: str | None) -> None:
+    """A parameter missing in the signature must be at its default, and the reason has both values."""
 
     @implementation
     def bare(x, weight): ...
@@ -121,8 +121,8 @@ def test_what_a_signature_leaves_out_is_not_supported(changes: dict, reason: str
         ({"padding": 1, "padding_mode": "circular"}, "needs padding_mode zeros, got circular"),
     ],
 )
-def test_who_asks_for_padding_gets_one_int_per_axis(changes: dict, reason: str | None) -> None:
-    """Asymmetric padding needs `pads`, a mode needs `padding_mode`."""
+def test_the_parameter_padding_is_one_int_per_axis(changes: dict, reason: str | None) -> None:
+    """An implementation with `padding` needs symmetric zeros; `pads` and `padding_mode` give more."""
 
     @implementation
     def symmetric(x, weight, padding): ...
@@ -140,10 +140,8 @@ def test_who_asks_for_padding_gets_one_int_per_axis(changes: dict, reason: str |
         ({"groups": 3, "in_channels": 3, "out_channels": 3}, Unsupported("has an odd number")),
     ],
 )
-def test_a_refusal_is_a_value_whose_need_is_the_same_for_all_problems(
-    changes: dict, expected: Unsupported
-) -> None:
-    """What was got is apart, also in the line that a plugin's own condition gives."""
+def test_the_need_of_a_refusal_is_the_same_for_all_problems(changes: dict, expected: Unsupported) -> None:
+    """A refusal has the need apart from the value, also in the text of a plugin's own condition."""
 
     def few(problem: Problem) -> str | None:
         if problem.groups == 3:
@@ -157,8 +155,8 @@ def test_a_refusal_is_a_value_whose_need_is_the_same_for_all_problems(
 
 
 @pytest.mark.parametrize("parameters", ["everything", "problem"])
-def test_who_asks_for_everything_is_asked_for_everything(parameters: str) -> None:
-    """All parameters, or the problem as a whole and the bias, support any 2-D problem."""
+def test_a_signature_with_all_parameters_supports_any_2d_problem(parameters: str) -> None:
+    """A signature with all parameters, or with the problem and the bias, supports any 2-D problem."""
 
     @implementation
     def whole(x, weight, bias, problem): ...
@@ -178,7 +176,7 @@ def test_who_asks_for_everything_is_asked_for_everything(parameters: str) -> Non
 
 
 def test_the_problem_does_not_stand_for_the_bias() -> None:
-    """Who does not ask for the bias is not handed it, whatever the problem says."""
+    """An implementation that takes the problem and not the bias does not support a bias."""
 
     @implementation
     def whole(x, weight, problem): ...
@@ -208,14 +206,14 @@ def test_the_problem_does_not_stand_for_the_bias() -> None:
     ],
 )
 def test_keywords_narrow_further(keywords: dict, changes: dict, reason: str | None) -> None:
-    """An int means all axes alike, a tuple one per axis, a list alternatives."""
+    """A keyword narrows the declaration: an int for all axes, a tuple per axis, a list of alternatives."""
     one = declared(implementation(**keywords)(_fresh()))
 
     assert reason == reason_of(one, PLAIN.replace(**changes))
 
 
 def _fresh() -> Any:
-    """Return a function that asks for everything and bears no mark yet."""
+    """Return a function with all parameters and without a mark."""
 
     def fresh(x, weight, bias, stride, pads, dilation, groups, padding_mode): ...
 
@@ -227,7 +225,7 @@ def _fresh() -> Any:
     [({}, [1, 3]), ({"ndim": 1}, [2, 3]), ({"ndim": (1, 3)}, [2]), ({"ndim": (1, 2, 3)}, [])],
 )
 def test_two_axes_are_the_default(keywords: dict, refused: list[int]) -> None:
-    """Other numbers of axes are declared."""
+    """An implementation supports two axes unless it declares other numbers."""
     one = declared(implementation(**keywords)(_fresh()))
     problems = [
         Problem(in_channels=1, input_size=(4,) * n, out_channels=1, kernel_size=(1,) * n) for n in (1, 2, 3)
@@ -237,7 +235,7 @@ def test_two_axes_are_the_default(keywords: dict, refused: list[int]) -> None:
 
 
 def test_the_reason_for_a_number_of_axes_names_what_is_needed() -> None:
-    """A 1-D problem is not for a 2-D function."""
+    """The reason for an unsupported number of axes has the needed and the given one."""
     one = declared(implementation(_fresh()))
 
     assert "needs ndim 2, got 1" == reason_of(one, Problem.parse("c1w4-o1k1"))
@@ -267,7 +265,7 @@ def _takes_nonsense(x, weight, q): ...
     ],
 )
 def test_a_signature_that_asks_for_something_else_is_refused(function: Any, message: str) -> None:
-    """The refusal names the function, the word, and the nearest right one."""
+    """The message about an unknown parameter names the function, the word and the nearest right one."""
     if mark_of(function) is None:
         implementation(function)
 
@@ -278,7 +276,7 @@ def test_a_signature_that_asks_for_something_else_is_refused(function: Any, mess
 
 
 def test_a_plan_does_not_take_the_input() -> None:
-    """It returns the function that does."""
+    """A plan that takes `x` is refused, since it returns the function that does."""
 
     @plan
     def early(x, weight): ...
@@ -290,7 +288,7 @@ def test_a_plan_does_not_take_the_input() -> None:
 
 
 def test_a_plan_needs_the_weight() -> None:
-    """There is nothing to plan without it."""
+    """A plan that does not take the weight is refused."""
 
     @plan
     def idle(stride): ...
@@ -328,8 +326,8 @@ def test_a_plan_needs_the_weight() -> None:
         ({"when": "never"}, "test.fresh declares when='never'; it must be a function of a problem"),
     ],
 )
-def test_a_keyword_that_makes_no_sense_is_refused(keywords: dict, message: str) -> None:
-    """The refusal names the function, the keyword, and the nearest right word."""
+def test_an_invalid_keyword_is_refused(keywords: dict, message: str) -> None:
+    """The message about an invalid keyword names the function, the keyword and what would be right."""
     with pytest.raises(PluginError) as refused:
         declared(implementation(**keywords)(_fresh()))
 
@@ -340,7 +338,7 @@ def test_a_keyword_that_makes_no_sense_is_refused(keywords: dict, message: str) 
     "keywords", [{"dtype": 5}, {"dtype": None}, {"accuracy": ["direct"]}, {"name": 3}, {"arrays": 3}]
 )
 def test_a_keyword_of_a_wrong_type_is_refused(keywords: dict) -> None:
-    """A value that is not even of the right type is the plugin's mistake, not a crash."""
+    """A keyword of a wrong type is an error of the plugin that names the keyword."""
     with pytest.raises(PluginError, match=next(iter(keywords))):
         declared(implementation(**keywords)(_fresh()))
 
@@ -349,14 +347,14 @@ def test_a_keyword_of_a_wrong_type_is_refused(keywords: dict) -> None:
     "keywords", [{"dtype": "float23"}, {"direction": "forwards"}, {"padding_mode": "zero"}]
 )
 def test_a_value_that_no_problem_has_is_refused(keywords: dict) -> None:
-    """An implementation that could never be asked for anything is a slip of the pen."""
+    """A keyword with a value that no problem can have is refused with the nearest right one."""
     with pytest.raises(PluginError, match=f"did you mean '{'float32' if 'dtype' in keywords else ''}"):
         declared(implementation(**keywords)(_fresh()))
 
 
 @pytest.mark.parametrize("direction", ["input_gradient", "weight_gradient"])
 def test_a_direction_without_a_reference_is_refused(direction: str) -> None:
-    """Nothing could judge it: the plugin's author is told at once instead of in every verdict."""
+    """A declared direction without a reference is an error of the plugin, since nothing can judge it."""
     with pytest.raises(PluginError) as refused:
         declared(implementation(direction=direction)(_fresh()))
 
@@ -364,8 +362,8 @@ def test_a_direction_without_a_reference_is_refused(direction: str) -> None:
     assert str(refused.value).endswith(reason)
 
 
-def test_what_has_no_signature_is_refused() -> None:
-    """A built-in function that cannot be read cannot declare anything."""
+def test_an_object_without_a_signature_is_refused() -> None:
+    """A callable without a readable signature is refused, and the message says what to do."""
 
     class Opaque:
         __signature__ = "none"
@@ -379,8 +377,8 @@ def test_what_has_no_signature_is_refused() -> None:
     assert "test.opaque has no signature to read; wrap it in a function that has one" == str(refused.value)
 
 
-def test_a_class_is_no_implementation() -> None:
-    """Only what is called with x and weight can be one."""
+def test_a_marked_class_is_refused() -> None:
+    """A marked class is refused, since an implementation is a function."""
 
     @implementation
     class Kernel:
@@ -393,6 +391,6 @@ def test_a_class_is_no_implementation() -> None:
 
 
 def test_a_builtin_cannot_be_marked() -> None:
-    """It has no place for a mark, and the message says what to do."""
+    """Marking a built-in function is refused, and the message says what to do."""
     with pytest.raises(PluginError, match=r"^len cannot be marked; wrap it in a function of your own$"):
         implementation(len)

@@ -1,4 +1,4 @@
-"""Discovery: folders, installed packages and named files; what cannot be had spoils nothing else."""
+"""Discovery: folders, installed packages and named files, where a broken plugin affects no other."""
 
 import sys
 from collections.abc import Callable
@@ -15,17 +15,17 @@ Write = Callable[..., Path]
 
 
 def complaints(registry: Registry) -> list[str]:
-    """Return what is said of the broken plugins."""
+    """Return the messages of the broken plugins."""
     return [str(one) for one in registry.broken]
 
 
 def names(registry: Registry) -> list[str]:
-    """Return the names of what was found."""
+    """Return the names of the implementations that were found."""
     return [one.name for one in registry.implementations]
 
 
 def test_a_folder_s_files_are_families(write_plugin: Write, tmp_path: Path) -> None:
-    """A file per family; a function's name is `file.function`; files with an underscore are none."""
+    """Each file of a folder is a family, except for those whose names begin with an underscore."""
     write_plugin(GOOD.format(name="f"), "one.py", "plugins")
     write_plugin(GOOD.format(name="f"), "two.py", "plugins")
     write_plugin(GOOD.format(name="f"), "_three.py", "plugins")
@@ -36,7 +36,7 @@ def test_a_folder_s_files_are_families(write_plugin: Write, tmp_path: Path) -> N
 
 
 def test_a_named_file_is_a_plugin(write_plugin: Write, tmp_path: Path) -> None:
-    """What `--plugin` names is found beside the rest, with its path."""
+    """A file given by path is found beside the others, with its path."""
     path = write_plugin(GOOD.format(name="f"))
     one = discover([path], folder=tmp_path / "none", entry_points=False).implementations[0]
 
@@ -46,19 +46,19 @@ def test_a_named_file_is_a_plugin(write_plugin: Write, tmp_path: Path) -> None:
 def test_an_installed_package_is_found_by_its_entry_point(
     write_plugin: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The entry point's name is the family; where the package lies does not matter."""
-    write_plugin(GOOD.format(name="f"), "stranger_kernels.py", "site")
-    entry = "[convharness.implementations]\nstranger = stranger_kernels\n"
+    """A package with an entry point is found, with the entry point's name as its family."""
+    write_plugin(GOOD.format(name="f"), "foreign_kernels.py", "site")
+    entry = "[convharness.implementations]\nforeign = foreign_kernels\n"
     write_plugin(
-        "Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n", "METADATA", "site/stranger-1.0.dist-info"
+        "Metadata-Version: 2.1\nName: foreign\nVersion: 1.0\n", "METADATA", "site/foreign-1.0.dist-info"
     )
-    write_plugin(entry, "entry_points.txt", "site/stranger-1.0.dist-info")
+    write_plugin(entry, "entry_points.txt", "site/foreign-1.0.dist-info")
     monkeypatch.syspath_prepend(tmp_path / "site")
     registry = discover(folder=tmp_path / "none")
     found = {one.name: one.origin for one in registry.implementations}
 
-    monkeypatch.delitem(sys.modules, "stranger_kernels", raising=False)
-    assert "installed" == found.get("stranger.f")
+    monkeypatch.delitem(sys.modules, "foreign_kernels", raising=False)
+    assert "installed" == found.get("foreign.f")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_installed_package_is_found_by_its_entry_point(
         ("1 / 0\n", [], ["ZeroDivisionError: division by zero"]),
     ],
 )
-def test_an_installed_package_that_does_not_load_is_told(
+def test_an_installed_package_that_does_not_load_is_reported(
     text: str,
     unavailable: list[str],
     broken: list[str],
@@ -77,8 +77,8 @@ def test_an_installed_package_that_does_not_load_is_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its entry point is named with the reason, and the built-in ones are there all the same."""
-    module = f"stranger_{abs(hash(text))}"
+    """A package that does not load is reported by its entry point, and other plugins are found."""
+    module = f"foreign_{abs(hash(text))}"
     write_plugin(text, f"{module}.py", "site")
     write_plugin(GOOD.format(name="f"), "one.py", "plugins")
     write_plugin("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n", "METADATA", "site/odd-1.0.dist-info")
@@ -96,7 +96,7 @@ def test_an_installed_package_that_does_not_load_is_told(
 
 
 def test_two_equal_names_are_an_error_that_names_both_files(write_plugin: Write, tmp_path: Path) -> None:
-    """Which of the two would be meant, nobody can say."""
+    """Two implementations with one name are an error that names both files."""
     one = write_plugin(GOOD.format(name="f"), folder="a")
     other = write_plugin(GOOD.format(name="f"), folder="b")
 
@@ -108,14 +108,14 @@ def test_two_equal_names_are_an_error_that_names_both_files(write_plugin: Write,
 
 
 def test_the_same_file_named_twice_is_one_plugin(write_plugin: Write, tmp_path: Path) -> None:
-    """A plugin that is named again is no rival of itself."""
+    """A file that is named twice is one plugin."""
     path = write_plugin(GOOD.format(name="f"))
 
     assert ["mine.f"] == names(discover([path, path], folder=tmp_path / "none", entry_points=False))
 
 
 def test_a_missing_library_makes_a_file_unavailable(write_plugin: Write, tmp_path: Path) -> None:
-    """It is listed with the command that installs the library."""
+    """A file whose library is missing is unavailable, with the command that installs the library."""
     path = write_plugin("import no_such_library_here\n")
     registry = discover([path], folder=tmp_path / "none", entry_points=False)
 
@@ -125,7 +125,7 @@ def test_a_missing_library_makes_a_file_unavailable(write_plugin: Write, tmp_pat
 
 
 def test_the_name_to_install_may_differ_from_the_name_to_import() -> None:
-    """OpenCV is imported as cv2."""
+    """The command to install cv2 names its package, opencv-python-headless."""
     reason = "cv2 is not installed; run: pip install opencv-python-headless"
 
     assert reason == Unavailable("opencv", "cv2", "opencv.py").reason
@@ -144,10 +144,10 @@ def test_the_name_to_install_may_differ_from_the_name_to_import() -> None:
         ("from convharness import implementatio\n", "line 1: ImportError"),
     ],
 )
-def test_a_file_that_does_not_import_is_broken_and_spoils_nothing(
+def test_a_file_that_does_not_import_is_broken_and_affects_no_other(
     text: str, where: str, write_plugin: Write, tmp_path: Path
 ) -> None:
-    """Its path, the line in it and the last line of the traceback are told; the others are found."""
+    """A file that does not import is reported with path, line and exception, and others are found."""
     bad, good = write_plugin(text, "bad.py"), write_plugin(GOOD.format(name="f"), "good.py")
     registry = discover([bad, good], folder=tmp_path / "none", entry_points=False)
 
@@ -156,10 +156,10 @@ def test_a_file_that_does_not_import_is_broken_and_spoils_nothing(
     assert ["good.f"] == names(registry)
 
 
-def test_the_line_is_told_of_a_file_named_by_a_relative_path(
+def test_the_line_of_a_file_named_by_a_relative_path_is_reported(
     write_plugin: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who writes `--plugin mine.py` wants the line as well."""
+    """A broken file that was named by a relative path is reported with its line."""
     write_plugin("\n\n1 / 0\n")
     monkeypatch.chdir(tmp_path)
     registry = discover([Path("mine.py")], folder=tmp_path / "none", entry_points=False)
@@ -167,16 +167,16 @@ def test_the_line_is_told_of_a_file_named_by_a_relative_path(
     assert ["mine.py does not import: line 3: ZeroDivisionError: division by zero"] == complaints(registry)
 
 
-def test_the_line_of_a_syntax_error_is_told(write_plugin: Write, tmp_path: Path) -> None:
-    """A file that cannot even be read has a line too."""
+def test_the_line_of_a_syntax_error_is_reported(write_plugin: Write, tmp_path: Path) -> None:
+    """A file with a syntax error is reported with its line."""
     path = write_plugin("x = 1\ndef f(:\n")
     registry = discover([path], folder=tmp_path / "none", entry_points=False)
 
     assert [f"{path} does not import: line 2: SyntaxError: invalid syntax"] == complaints(registry)
 
 
-def test_a_declaration_that_makes_no_sense_spoils_only_itself(write_plugin: Write, tmp_path: Path) -> None:
-    """The other functions of the same file are found."""
+def test_an_invalid_declaration_affects_no_other_of_its_file(write_plugin: Write, tmp_path: Path) -> None:
+    """An invalid declaration is reported, and the other functions of its file are found."""
     text = GOOD.format(name="f") + "\n\n@implementation\ndef g(x, weight, paddin):\n    return x\n"
     path = write_plugin(text)
     registry = discover([path], folder=tmp_path / "none", entry_points=False)
@@ -196,7 +196,7 @@ def test_a_declaration_that_makes_no_sense_spoils_only_itself(write_plugin: Writ
 def test_a_named_file_must_hold_an_implementation(
     name: str, text: str | None, message: str, write_plugin: Write, tmp_path: Path
 ) -> None:
-    """A file that was named for nothing is a mistake."""
+    """A named file that is missing, not Python, or without a marked function is reported."""
     path = tmp_path / name if text is None else write_plugin(text, name)
 
     assert [message.format(path=path)] == complaints(
@@ -204,10 +204,10 @@ def test_a_named_file_must_hold_an_implementation(
     )
 
 
-def test_a_file_that_only_imports_an_implementation_does_not_offer_it_again(
+def test_a_file_that_imports_an_implementation_does_not_offer_it(
     write_plugin: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A function belongs to the file that defines it, under whatever name others import it."""
+    """A function belongs to the file that defines it, and not to one that imports or renames it."""
     write_plugin(GOOD.format(name="f"), "elsewhere_defined.py", "site")
     monkeypatch.syspath_prepend(tmp_path / "site")
     path = write_plugin("from elsewhere_defined import f\n" + GOOD.format(name="g") + "\nh = g\n")
@@ -217,14 +217,14 @@ def test_a_file_that_only_imports_an_implementation_does_not_offer_it_again(
 
 
 def test_a_plugin_may_define_classes_that_look_their_module_up(write_plugin: Write, tmp_path: Path) -> None:
-    """Dataclasses with postponed annotations need their module to be findable while it runs."""
+    """A plugin may define a dataclass with postponed annotations, which looks its module up."""
     text = "from __future__ import annotations\nfrom dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    b: int\n"  # noqa: E501
     path = write_plugin(f"{text}\n\n{GOOD.format(name='f')}")
 
     assert () == discover([path], folder=tmp_path / "none", entry_points=False).broken
 
 
-def test_what_comes_along_is_whole(registry: Registry) -> None:
-    """Nothing that comes with convharness is broken, and every one says what it does."""
+def test_the_plugins_of_convharness_are_whole(registry: Registry) -> None:
+    """No plugin of convharness is broken, and each implementation has a description."""
     assert () == registry.broken
     assert [] == [one.name for one in registry.implementations if not one.description]

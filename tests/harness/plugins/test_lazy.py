@@ -1,4 +1,4 @@
-"""Lazy libraries: imported at the first attribute, and not before."""
+"""Lazy libraries: a library is imported when an attribute of it is first read."""
 
 import inspect
 import sys
@@ -15,7 +15,7 @@ from convharness.plugins.lazy import load_those_of
 def test_a_library_is_imported_when_it_is_used(
     write_plugin: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the stand-in, nor its text, nor somebody's inspection loads it; an attribute does."""
+    """A lazy library is imported by reading an attribute, and neither by printing nor by inspecting it."""
     write_plugin("answer = 42\n", "slow_library_here.py")
     monkeypatch.syspath_prepend(tmp_path)
     library = lazy_import("slow_library_here")
@@ -29,7 +29,7 @@ def test_a_library_is_imported_when_it_is_used(
 
 
 def test_a_missing_library_is_missing_when_it_is_used() -> None:
-    """The error is the import's own."""
+    """Reading an attribute of a missing library raises the error of its import."""
     library = lazy_import("no_such_library_here")
 
     with pytest.raises(ModuleNotFoundError, match="no_such_library_here"):
@@ -37,14 +37,14 @@ def test_a_missing_library_is_missing_when_it_is_used() -> None:
 
 
 def test_a_submodule_is_imported_too() -> None:
-    """A dotted name is the module at its end."""
+    """A lazy library with a dotted name is the submodule."""
     assert "urlsplit" == lazy_import("urllib.parse").urlsplit.__name__
 
 
-def test_what_a_module_has_only_named_is_loaded_for_it(
+def test_the_lazy_libraries_of_a_module_can_be_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_plugin: Callable[..., Path]
 ) -> None:
-    """Of one library with its parts, so that no first use has to import it; others are left alone."""
+    """The lazy submodules of a module are loaded with their library, and other libraries are not."""
     names = ("named_here", "named_here.part", "named_here_too", "other_here")
     write_plugin("", "__init__.py", "named_here")
     for path in ("named_here/part.py", "named_here_too.py", "other_here.py"):

@@ -6,11 +6,11 @@ from convharness.plugins.libraries import is_installed, library_version
 
 
 def test_python_itself_is_always_installed() -> None:
-    """Plain Python is a library of its own version."""
+    """The library `python` is installed, with the version of the interpreter."""
     assert is_installed("python")
     assert ".".join(map(str, sys.version_info[:3])) == library_version("python")
 
 
-def test_a_library_that_is_not_there_has_no_version() -> None:
-    """Nothing tells, so nothing is told."""
+def test_a_missing_library_has_no_version() -> None:
+    """A missing library is not installed and has no version."""
     assert (False, None) == (is_installed("no_such_library_here"), library_version("no_such_library_here"))

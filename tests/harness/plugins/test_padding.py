@@ -1,4 +1,4 @@
-"""`pad`, the helper of plugin authors, against the oracle's own padding."""
+"""`pad`, a function for plugin authors, compared with the padding of the reference."""
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ PADS = (
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize("pads", PADS)
-def test_it_pads_as_the_reference_does(pads: tuple, padding_mode: str) -> None:
-    """A 1×1 kernel of one shows the padded input itself."""
+def test_pad_is_the_padding_of_the_reference(pads: tuple, padding_mode: str) -> None:
+    """The output of `pad` is that of the reference with a 1×1 kernel of one."""
     size = (4, 5, 6)[: len(pads)]
     problem = Problem(
         in_channels=1,
@@ -38,8 +38,8 @@ def test_it_pads_as_the_reference_does(pads: tuple, padding_mode: str) -> None:
 
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "reflect", "replicate", "circular"])
-def test_it_leaves_its_input_and_its_dtype(padding_mode: str) -> None:
-    """A read-only input is enough, and the output is of the same type."""
+def test_pad_keeps_the_data_type_and_copies(padding_mode: str) -> None:
+    """`pad` accepts a read-only input and returns a new array of the same data type."""
     x = np.arange(6, dtype=np.float16).reshape(1, 1, 6)
     x.flags.writeable = False
     y = pad(x, [(2, 2)], padding_mode)
@@ -47,8 +47,8 @@ def test_it_leaves_its_input_and_its_dtype(padding_mode: str) -> None:
     assert (np.float16, (1, 1, 10), False) == (y.dtype, y.shape, np.may_share_memory(x, y))
 
 
-def test_nothing_to_pad_is_the_input_itself() -> None:
-    """No copy is made in vain."""
+def test_pad_without_padding_returns_its_input() -> None:
+    """`pad` without padding returns its input without a copy."""
     x = np.ones((1, 1, 3))
 
     assert x is pad(x, [(0, 0)])

@@ -1,4 +1,4 @@
-"""The registry: globs select implementations, and what cannot be had says why."""
+"""The registry: globs select implementations, and unavailable ones have a reason."""
 
 import pytest
 
@@ -21,8 +21,8 @@ REGISTRY = Registry((), (Unavailable("opencv", "cv2", "opencv.py"),))
         ),
     ],
 )
-def test_selecting_what_is_unavailable_says_how_to_get_it(pattern: str, message: str) -> None:
-    """The command that installs it is the next step."""
+def test_selecting_an_unavailable_implementation_says_how_to_install_it(pattern: str, message: str) -> None:
+    """The message about an unavailable implementation has the command that installs its library."""
     with pytest.raises(SelectionError) as refused:
         REGISTRY.select([pattern])
 
@@ -43,7 +43,7 @@ def test_selecting_what_is_unavailable_says_how_to_get_it(pattern: str, message:
 def test_a_glob_that_matches_nothing_is_answered_with_the_nearest(
     pattern: str, message: str, registry: Registry
 ) -> None:
-    """A name, a family, or else all families."""
+    """The message about a glob without a match has the nearest name or family, or all families."""
     with pytest.raises(SelectionError) as refused:
         registry.select([pattern])
 
@@ -51,7 +51,7 @@ def test_a_glob_that_matches_nothing_is_answered_with_the_nearest(
 
 
 def test_globs_select_in_the_registry_s_order(registry: Registry) -> None:
-    """Any of the globs, each implementation once; all without a glob."""
+    """Globs select each implementation once, in the registry's order; no glob selects all."""
     chosen = [one.name for one in registry.select(["pointwise.*", "*.numpy_matmul"])]
 
     assert ["pointwise.numpy_matmul", "pointwise.torch_matmul"] == chosen

@@ -1,4 +1,4 @@
-"""Facts: what an implementation declares arrives in another process as it was declared."""
+"""Facts: a declaration is the same after it was sent to another process."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -28,40 +28,40 @@ def kernel(x: Any, weight: Any, stride: Any, groups: Any) -> Any:
 
 
 def declared() -> Implementation:
-    """Return an implementation with all kinds of constraints, as its file declares it."""
+    """Return an implementation with constraints of all kinds, as its file declares it."""
     mark = mark_of(kernel)
     assert mark is not None
     return replace(declare(kernel, mark, "family", Path("/there/family.py")), version="v1", site="/site")
 
 
-def travelled(one: Implementation) -> Implementation:
-    """Return what arrives of an implementation."""
+def sent(one: Implementation) -> Implementation:
+    """Return an implementation as another process receives it."""
     return read_facts(msgspec.json.decode(msgspec.json.encode(written_facts(one)), type=Facts))
 
 
 def test_all_that_is_declared_arrives() -> None:
-    """Each field but the code."""
+    """All fields of a declaration but its code are the same in the other process."""
     one = declared()
-    found = travelled(one)
+    found = sent(one)
     names = [field.name for field in fields(one) if field.name not in ("function", "when", "constraints")]
 
     assert [getattr(one, name) for name in names] == [getattr(found, name) for name in names]
 
 
-def test_constraints_keep_what_a_tuple_is() -> None:
-    """One value per axis, where a list has alternatives."""
-    assert {"ndim": 2, "kernel_size": [(1, 3), 5], "stride": (1, 2), "groups": [1, 2]} == travelled(
+def test_constraints_keep_their_tuples() -> None:
+    """A tuple in a constraint stays a tuple, one value per axis, and a list stays a list."""
+    assert {"ndim": 2, "kernel_size": [(1, 3), 5], "stride": (1, 2), "groups": [1, 2]} == sent(
         declared()
     ).constraints
 
 
-def test_code_does_not_travel() -> None:
-    """A call, and a condition, say where they can be made."""
-    found = travelled(declared())
+def test_code_is_not_sent() -> None:
+    """The function and the condition of a received declaration raise an error if they are called."""
+    found = sent(declared())
     assert found.when is not None
 
     with pytest.raises(PluginError, match="runs in a process of its own, and cannot be called here"):
         found.function()
     with pytest.raises(PluginError, match="runs in a process of its own, which alone knows what it supports"):
         found.when(Problem.parse("n1c1h2w2-o1k1-float32"))
-    assert None is travelled(replace(declared(), when=None)).when
+    assert None is sent(replace(declared(), when=None)).when

@@ -1,4 +1,4 @@
-"""`Problem` by example: the strings of the design, derived figures, refusals to the word."""
+"""`Problem` by example: canonical strings, derived figures, and messages."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,15 @@ STEM = "n1c3h224w224-o64k7s2p3-float32"
 EVERYTHING = "n8c32h56w28-o64k3x5s2x1p1x0:2d2g4b-reflect-bfloat16-weight_gradient"
 
 
-def test_the_first_layer_of_a_network_has_the_design_s_string() -> None:
-    """Defaults are left out, equal axes written once."""
+def test_a_canonical_string_leaves_out_defaults() -> None:
+    """The canonical string leaves out defaults and writes equal axes once."""
     problem = Problem(in_channels=3, input_size=224, out_channels=64, kernel_size=7, stride=2, padding=3)
 
     assert STEM == str(problem)
 
 
-def test_everything_away_from_its_default_has_the_design_s_string() -> None:
-    """Every field has its place in the line."""
+def test_a_canonical_string_has_all_fields() -> None:
+    """The canonical string has a place for each field that is not at its default."""
     problem = Problem(
         batch_size=8,
         in_channels=32,
@@ -68,8 +68,8 @@ def test_everything_away_from_its_default_has_the_design_s_string() -> None:
         ("min_bytes", 2 * (8 * 32 * 56 * 28 + 7744 + 8 * 64 * 27 * 22)),
     ],
 )
-def test_the_string_of_everything_is_read(field: str, value: object) -> None:
-    """Each part of the line goes to its field, and the derived figures follow."""
+def test_a_canonical_string_with_all_fields_is_read(field: str, value: object) -> None:
+    """Each part of a canonical string is read into its field, and derived figures follow."""
     assert value == getattr(Problem.parse(EVERYTHING), field)
 
 
@@ -87,7 +87,7 @@ def test_the_string_of_everything_is_read(field: str, value: object) -> None:
     ],
 )
 def test_other_ways_to_write_a_problem_have_one_canonical_string(text: str, canonical: str) -> None:
-    """Parts may be left out, written out or surrounded by space."""
+    """A string with parts left out, written out or surrounded by space has one canonical form."""
     assert canonical == str(Problem.parse(text))
 
 
@@ -111,8 +111,8 @@ def test_other_ways_to_write_a_problem_have_one_canonical_string(text: str, cano
         ("c3h8w8-o4k3x3x3", "kernel_size=(3, 3, 3) has 3 axes but input_size=(8, 8) has 2"),
     ],
 )
-def test_text_that_is_no_problem_is_refused(text: str, message: str) -> None:
-    """The refusal repeats the text and says how to write one."""
+def test_a_text_that_is_not_a_problem_is_refused(text: str, message: str) -> None:
+    """The message about a text that is not a problem repeats it and shows a right one."""
     with pytest.raises(ProblemError) as refused:
         Problem.parse(text)
 
@@ -120,7 +120,7 @@ def test_text_that_is_no_problem_is_refused(text: str, message: str) -> None:
 
 
 def test_a_number_of_thousands_of_digits_is_refused() -> None:
-    """Python refuses to read it, and the refusal is a `ProblemError` like any other."""
+    """A number with thousands of digits is refused as a `ProblemError`."""
     with pytest.raises(ProblemError):
         Problem.parse(f"c{'9' * 5000}h8w8-o4k3")
 
@@ -179,10 +179,10 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         ({"input_size": ()}, "input_size=() has 0 axes; a convolution has 1, 2 or 3"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_value_and_what_would_be_right(
+def test_an_impossible_problem_is_refused_with_the_value_and_what_would_be_right(
     changes: dict, message: str
 ) -> None:
-    """The messages are interface, word by word."""
+    """The message about an impossible problem has the value and what would be right."""
     with pytest.raises(ProblemError) as refused:
         Problem(**{**FINE, **changes})
 
@@ -190,8 +190,8 @@ def test_what_cannot_be_is_refused_with_the_value_and_what_would_be_right(
 
 
 @pytest.mark.parametrize("padding", [1.5, None, {"before": 1}, object()])
-def test_padding_that_is_no_padding_is_refused(padding: object) -> None:
-    """Whatever is neither a number, a word nor a list is refused as a problem that cannot be."""
+def test_padding_of_a_wrong_type_is_refused(padding: object) -> None:
+    """Padding that is neither a number, a word nor a list is refused as a `ProblemError`."""
     with pytest.raises(ProblemError, match="padding"):
         Problem(**FINE, padding=padding)
 
@@ -200,7 +200,7 @@ def test_padding_that_is_no_padding_is_refused(padding: object) -> None:
     "field", ["batch_size", "in_channels", "input_size", "kernel_size", "stride", "padding"]
 )
 def test_numbers_of_numpy_are_numbers(field: str) -> None:
-    """An integer that NumPy made is as good as Python's, and is stored as Python's."""
+    """An integer of NumPy is accepted and stored as one of Python."""
     problem = Problem(**{**FINE, field: np.int64(3)})
 
     assert Problem(**{**FINE, field: 3}) == problem
@@ -212,14 +212,14 @@ def test_numbers_of_numpy_are_numbers(field: str) -> None:
     [(3, 1, (1, 1)), (2, 1, ((0, 1), (0, 1))), (3, 2, (2, 2)), (2, 3, ((1, 2), (1, 2))), (1, 5, (0, 0))],
 )
 def test_same_puts_the_odd_element_behind(kernel_size: int, dilation: int, padding: object) -> None:
-    """`'same'` splits the span evenly, the spare element after the input, as PyTorch does."""
+    """`padding='same'` puts the odd element after the input, as PyTorch does."""
     problem = Problem(**{**FINE, "kernel_size": kernel_size}, dilation=dilation, padding="same")
 
     assert padding == problem.padding
 
 
 def test_a_problem_is_a_value() -> None:
-    """It can be a key, cannot be changed, and a changed copy is another problem."""
+    """A problem can be a key, cannot be changed, and its changed copy is another problem."""
     problem = Problem(**FINE)
 
     assert 1 == {problem: 1}[Problem(**FINE)]
@@ -238,8 +238,8 @@ def test_a_problem_is_a_value() -> None:
         ("n0c1h5w5-o1k3", 0, 9),
     ],
 )
-def test_work_of_known_layers(text: str, macs: int, parameters: int) -> None:
-    """Multiply-adds and parameters agree with a count by hand."""
+def test_the_work_of_known_layers(text: str, macs: int, parameters: int) -> None:
+    """Multiply-adds and parameters are those counted by hand."""
     problem = Problem.parse(text)
 
     assert (macs, parameters, 2 * macs) == (problem.macs, problem.parameters, problem.flops)
@@ -252,20 +252,20 @@ def test_work_of_known_layers(text: str, macs: int, parameters: int) -> None:
         ("n1c4w6-o2k1g2-float16", 2 * 6 * 2, 4 * 6 * 2),  # the matrix has the columns of all groups
     ],
 )
-def test_an_output_and_the_matrix_of_windows_have_so_many_bytes(
+def test_the_bytes_of_an_output_and_of_the_matrix_of_windows(
     text: str, output_bytes: int, im2col_bytes: int
 ) -> None:
-    """A column for every pixel of the output, of all that its window sees."""
+    """The bytes of an output and of the matrix of windows are those counted by hand."""
     problem = Problem.parse(text)
 
     assert (output_bytes, im2col_bytes) == (problem.output_bytes, problem.im2col_bytes)
 
 
 def test_intensity_is_flops_per_byte() -> None:
-    """A 1×1 convolution of one pixel: two flops over three numbers of four bytes."""
+    """The intensity of a 1×1 convolution of one pixel is two flops over twelve bytes."""
     assert 2 / 12 == Problem.parse("c1h1w1-o1k1").intensity
 
 
-def test_no_bias_has_no_shape() -> None:
-    """Without a bias there is no shape of one."""
+def test_the_shape_of_a_missing_bias_is_none() -> None:
+    """The shape of the bias is None without a bias."""
     assert None is Problem(**FINE).bias_shape

@@ -1,4 +1,4 @@
-"""The JSON Schema of a suite file: what loads fits it, and what is misspelt does not."""
+"""The JSON Schema of a suite file: it accepts what loads and refuses what is misspelt."""
 
 import tomllib
 
@@ -14,8 +14,8 @@ CASE = {"in_channels": 1, "input_size": 3, "out_channels": 1, "kernel_size": [2,
 
 
 @pytest.mark.parametrize("name", suite_names())
-def test_the_suites_that_come_along_fit(name: str) -> None:
-    """Cases, grids, chains and examples."""
+def test_the_suites_of_convharness_fit(name: str) -> None:
+    """Each suite of convharness fits the schema."""
     content = tomllib.loads((suite_folder() / f"{name}.toml").read_text("utf-8"))
 
     jsonschema.validate(content, suite_schema())
@@ -33,8 +33,8 @@ def test_the_suites_that_come_along_fit(name: str) -> None:
         {"grid": [{**CASE, "in_channel": 1}]},
     ],
 )
-def test_what_would_be_refused_does_not_fit(content: dict) -> None:
-    """A misspelt section, field or value, and a weight of nothing."""
+def test_an_invalid_suite_does_not_fit(content: dict) -> None:
+    """A suite with a misspelt section, field or value, or a weight of 0, does not fit the schema."""
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, suite_schema())
 
@@ -49,11 +49,11 @@ def test_what_would_be_refused_does_not_fit(content: dict) -> None:
         {"grid": [{**CASE, "kernel_size": [[3, 5], 1]}]},
     ],
 )
-def test_what_loads_fits(content: dict) -> None:
-    """Words and pairs for a padding, problem strings, and axes with names of their own."""
+def test_a_valid_suite_fits(content: dict) -> None:
+    """A suite with words, pairs, problem strings and named axes fits the schema."""
     jsonschema.validate(content, suite_schema())
 
 
 def test_every_field_of_a_problem_is_explained() -> None:
-    """By the words that columns of records have, too."""
+    """Each field of a problem has a description, in the order of the fields."""
     assert list(FIELDS) == list(ABOUT)

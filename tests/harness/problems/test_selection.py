@@ -1,4 +1,4 @@
-"""Selection: the words of a command line to suites of cases."""
+"""Selection: suites and cases from the words of a command line."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,22 +27,22 @@ def mine(write_plugin: Callable[..., Path]) -> str:
 
 
 def labels(*arguments: object, **options: object) -> list[list[str]]:
-    """Return the labels of what is selected, suite by suite."""
+    """Return the labels of the selected cases, suite by suite."""
     return [[case.label for case in suite] for suite in select_suites(*arguments, **options)]
 
 
-def test_without_a_word_it_is_the_default() -> None:
-    """`smoke`, if nothing else is said."""
+def test_the_default_suite_is_smoke() -> None:
+    """The suite `smoke` is selected if none is named."""
     assert ["smoke"] == [suite.name for suite in select_suites([])]
 
 
 def test_suites_come_in_the_order_in_which_they_are_named_and_once(mine: str) -> None:
-    """By name or by path."""
+    """Suites are selected by name or path, once each, in the order in which they are named."""
     assert ["mine", "seeds"] == [suite.name for suite in select_suites([mine, "seeds", mine])]
 
 
 def test_problems_are_a_suite_of_their_own() -> None:
-    """Without a suite there is no default beside them; the same problem counts once."""
+    """Problems are a suite of their own, each once, without the default suite."""
     suites = select_suites([], ["c2h4w4-o2k3", "n1c2h4w4-o2k3x3-float32", "c1w9-o1k2"])
 
     assert ["command-line"] == [suite.name for suite in suites]
@@ -50,17 +50,17 @@ def test_problems_are_a_suite_of_their_own() -> None:
 
 
 def test_suites_and_problems_go_together(mine: str) -> None:
-    """Suites first."""
+    """Suites and problems can be selected together, suites first."""
     assert [["one", "two"], ["n1c1w9-o1k2-float32"]] == labels([mine], ["c1w9-o1k2"])
 
 
 def test_cases_are_chosen_by_glob_and_empty_suites_are_left_out(mine: str) -> None:
-    """Any of the globs."""
+    """Cases are selected by globs, and suites without a selected case are left out."""
     assert [["two"]] == labels([mine, "seeds"], cases=["tw*"])
 
 
 def test_a_glob_that_matches_no_case_is_answered_with_the_nearest(mine: str) -> None:
-    """Of all cases that were asked for."""
+    """The message about a glob without a match has the nearest label."""
     with pytest.raises(SelectionError) as refused:
         select_suites([mine], cases=["twoo"])
 
@@ -68,7 +68,7 @@ def test_a_glob_that_matches_no_case_is_answered_with_the_nearest(mine: str) -> 
 
 
 def test_one_other_dtype_keeps_the_labels(mine: str) -> None:
-    """Every case is asked for in that type."""
+    """A single data type changes the problems of all cases and keeps their labels."""
     suite = select_suites([mine], dtypes=["float64"])[0]
 
     assert [("one", "float64"), ("two", "float64")] == [
@@ -77,7 +77,7 @@ def test_one_other_dtype_keeps_the_labels(mine: str) -> None:
 
 
 def test_several_dtypes_are_told_apart_by_their_labels(mine: str) -> None:
-    """Cases stay beside their alternatives of the same type."""
+    """Several data types are part of the labels, also in the reference to an alternative."""
     suite = select_suites([mine], dtypes=["float32", "float64", "float32"])[0]
 
     assert ["one-float32", "one-float64", "two-float32", "two-float64"] == [case.label for case in suite]
@@ -85,7 +85,7 @@ def test_several_dtypes_are_told_apart_by_their_labels(mine: str) -> None:
 
 
 def test_an_unknown_dtype_is_answered_with_the_nearest(mine: str) -> None:
-    """A word that is no type selects nothing."""
+    """The message about an unknown data type has the nearest one."""
     with pytest.raises(SelectionError) as refused:
         select_suites([mine], dtypes=["flaot32"])
 
@@ -94,20 +94,20 @@ def test_an_unknown_dtype_is_answered_with_the_nearest(mine: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_problem_s_label_says_its_dtype(dtype: str) -> None:
-    """A problem of the command line is called by its own string, not by that of another type."""
+    """The label of a problem from the command line has the data type that is selected."""
     suite = select_suites([], ["c1w9-o1k2"], dtypes=[dtype])[0]
 
     assert [f"n1c1w9-o1k2-{dtype}"] == [case.label for case in suite]
 
 
-def test_a_problem_that_is_none_is_refused() -> None:
-    """As the problem's own mistake."""
+def test_a_text_that_is_not_a_problem_is_refused() -> None:
+    """A text that is not a problem is refused with the problem's own error."""
     with pytest.raises(ProblemError, match="cannot read 'nonsense' as a problem"):
         select_suites([], ["nonsense"])
 
 
 def test_a_suite_is_for_all_implementations_unless_it_names_some() -> None:
-    """None stands for all; names are a set."""
+    """A suite names the implementations that it is for as a set, or None for all."""
     suite = Suite("theirs", (Case("one", (Problem.parse("c1w9-o1k2"),)),))
 
     assert suite.implementations is None

@@ -1,4 +1,4 @@
-"""Suites: TOML to cases, and every mistake at once."""
+"""Suite files: from TOML to cases, with all mistakes reported at once."""
 
 import tomllib
 from pathlib import Path
@@ -17,7 +17,7 @@ def read(text: str) -> Suite:
 
 
 def mistakes(text: str) -> list[str]:
-    """Return what is wrong with a TOML text."""
+    """Return the mistakes in a TOML text."""
     with pytest.raises(SuiteError) as refused:
         read(text)
     return [str(one) for one in refused.value.mistakes]
@@ -29,29 +29,29 @@ def strings(text: str) -> dict[str, str]:
 
 
 def test_a_case_is_a_problem_with_a_label() -> None:
-    """Fields of a table are those of `Problem`; what is not said has its default."""
+    """A case has the fields of a problem, at their defaults if they are left out."""
     assert {"small": "n1c1h3w3-o1k2-float32"} == strings(f'[[case]]\nlabel = "small"\n{ONE}')
 
 
 def test_a_case_without_a_label_is_called_by_its_string() -> None:
-    """The canonical string is a label too."""
+    """A case without a label has the canonical string as its label."""
     assert {"n1c1h3w3-o1k2-float32": "n1c1h3w3-o1k2-float32"} == strings(f"[[case]]\n{ONE}")
 
 
 def test_a_case_may_be_a_string() -> None:
-    """`problem` says everything in one line."""
+    """A case may have all its fields in the string `problem`."""
     assert {"a": "n1c3h8w8-o4k3p1-float64"} == strings('[[case]]\nlabel="a"\nproblem="c3h8w8-o4k3p1-float64"')
 
 
 def test_defaults_hold_for_every_case_and_a_case_overrides_them() -> None:
-    """The nearer word counts."""
+    """The defaults of a file hold for each case that does not override them."""
     text = f'[defaults]\n{ONE}dtype="float64"\n[[case]]\nlabel="a"\n[[case]]\nlabel="b"\ndtype="float16"'
 
     assert {"a": "n1c1h3w3-o1k2-float64", "b": "n1c1h3w3-o1k2-float16"} == strings(text)
 
 
-def test_a_chain_hands_on_what_a_layer_gives() -> None:
-    """Only the first layer says what comes in; batch, channels, sizes and dtype follow."""
+def test_a_layer_of_a_chain_takes_the_output_before_it() -> None:
+    """Each layer of a chain takes batch, channels, size and data type from the one before."""
     text = """[[case]]
 label = "chain"
 batch_size = 2
@@ -66,7 +66,7 @@ layers = [{ out_channels = 6, kernel_size = 3, stride = 2 }, { out_channels = 2,
 
 
 def test_the_total_of_a_chain_is_the_sum_of_its_layers() -> None:
-    """Counts of a chain add up over its layers."""
+    """The parameters and multiply-adds of a chain are the sums over its layers."""
     layers = (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o1k3p1b"))
     case = Case("chain", layers)
 
@@ -74,7 +74,7 @@ def test_the_total_of_a_chain_is_the_sum_of_its_layers() -> None:
 
 
 def test_layers_that_do_not_fit_are_refused() -> None:
-    """A layer must take what the one before it gives."""
+    """A chain with a layer that does not take the output before it is refused."""
     with pytest.raises(ProblemError) as refused:
         Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c4h4w4-o1k1")))
 
@@ -83,7 +83,7 @@ def test_layers_that_do_not_fit_are_refused() -> None:
 
 
 def test_a_grid_is_the_product_of_its_lists() -> None:
-    """The last list moves fastest; the template names fields, equal axes collapsed."""
+    """A grid is the product of its lists, the last one fastest, with labels from its template."""
     text = """[[grid]]
 label = "k{kernel_size}-{dtype}-{input_size}"
 in_channels = 1
@@ -97,8 +97,8 @@ dtype = ["float32", "float64"]
     assert expected == [case.label for case in read(text)]
 
 
-def test_a_table_in_a_list_moves_several_fields_at_once() -> None:
-    """Such an axis has a name of its own, and its tables a `name` for the label."""
+def test_a_table_in_a_list_sets_several_fields_at_once() -> None:
+    """An axis of tables sets several fields at once, with a `name` for the label."""
     text = """[[grid]]
 label = "{net}-{size}"
 input_size = 8
@@ -117,14 +117,14 @@ size = [{ input_size = 4 }, { name = "odd", input_size = 5 }]
 
 
 def test_a_grid_without_a_template_is_labelled_by_its_problems() -> None:
-    """Canonical strings differ, so they serve as labels."""
+    """The cases of a grid without a template have their canonical strings as labels."""
     assert ["n1c1h3w3-o1k2-float32", "n1c1h4w4-o1k2-float32"] == list(
         strings("[[grid]]\nin_channels=1\nout_channels=1\nkernel_size=2\ninput_size=[3,4]")
     )
 
 
-def test_what_a_case_says_about_itself_is_kept() -> None:
-    """Weight, description and the case that it is an alternative to."""
+def test_a_case_keeps_its_weight_description_and_alternative() -> None:
+    """A case has its weight, its description and the case that it is an alternative to."""
     text = f'[[case]]\nlabel="a"\nweight=3\ndescription="words"\nversus="b"\n{ONE}[[case]]\nlabel="b"\n{ONE}'
     case = read(text).cases[0]
 
@@ -132,14 +132,14 @@ def test_what_a_case_says_about_itself_is_kept() -> None:
 
 
 def test_a_suite_has_a_name_a_description_and_a_length() -> None:
-    """It is a list with a name."""
+    """A suite has a name, a description and a number of cases."""
     suite = read(f'description = "words"\n[[case]]\n{ONE}')
 
     assert ("mine", "words", 1) == (suite.name, suite.description, len(suite))
 
 
 def test_every_mistake_is_reported_at_once() -> None:
-    """Sections, defaults, cases and grids: whoever mends a file wants all of it."""
+    """All mistakes in sections, defaults, cases and grids of a file are reported at once."""
     text = """
 [default]
 dtype = "float32"
@@ -216,13 +216,13 @@ kernel_size = [1, 3]
     ],
 )
 def test_a_mistake_is_named_with_its_label_and_what_would_be_right(text: str, mistake: str) -> None:
-    """One mistake, one line, word by word."""
+    """The message about a mistake has the label of its case and what would be right."""
     assert [mistake] == mistakes(text)
 
 
 @pytest.mark.parametrize("words", ["a case without a label", "case number 1", "case 'a': weight"])
 def test_a_case_without_a_label_is_named_by_its_number(words: str) -> None:
-    """Its place is a value of its own: what is wrong is told letter by letter, whatever it looks like."""
+    """The place of a mistake in a case without a label is its number, apart from the text."""
     with pytest.raises(SuiteError) as refused:
         read(f'[[case]]\nlabel="a"\n{ONE}[[case]]\n{ONE}"{words}" = 1')
     (mistake,) = refused.value.mistakes
@@ -239,7 +239,7 @@ def test_a_case_without_a_label_is_named_by_its_number(words: str) -> None:
     ],
 )
 def test_a_grid_s_mistake_has_the_grid_or_its_point_as_its_place(text: str, where: tuple[str, ...]) -> None:
-    """A label may hold a colon."""
+    """The place of a mistake in a grid is the grid, or its point, also with a colon in the label."""
     with pytest.raises(SuiteError) as refused:
         read(f"[[grid]]\n{ONE}{text}")
 
@@ -247,8 +247,8 @@ def test_a_grid_s_mistake_has_the_grid_or_its_point_as_its_place(text: str, wher
 
 
 @pytest.mark.parametrize("padding", ["1.5", "{before = 1}", "true", '"sam"', "[[1, 2, 3], [1, 2, 3]]"])
-def test_nonsense_in_a_field_is_a_mistake_in_the_file(padding: str) -> None:
-    """Whatever TOML can hold in a field is read or is a mistake with the label of its case."""
+def test_an_invalid_value_of_a_field_is_a_mistake(padding: str) -> None:
+    """An invalid value of a field is a mistake with the label of its case."""
     found = mistakes(f'[[case]]\nlabel="a"\n{ONE}padding = {padding}')
 
     assert 1 == len(found)
@@ -256,8 +256,8 @@ def test_nonsense_in_a_field_is_a_mistake_in_the_file(padding: str) -> None:
 
 
 @pytest.mark.parametrize("template", ["{", "k{kernel_size.x}", "{0}", "{kernel_size:d}", "{kernel_size!z}"])
-def test_a_label_that_is_no_template_is_a_mistake(template: str) -> None:
-    """Whatever Python's templates refuse is refused with an example of a right one."""
+def test_an_invalid_label_template_is_a_mistake(template: str) -> None:
+    """A label that Python cannot format is a mistake."""
     found = mistakes(f'[[grid]]\nlabel="{template}"\n{ONE}dtype=["float32", "float64"]')
 
     assert 1 == len(found)
@@ -268,7 +268,7 @@ EXAMPLE = f'[[case]]\nlabel="a"\n{ONE}[case.example]\n'
 
 
 def test_a_worked_example_is_kept_with_its_case() -> None:
-    """Given data and the output that belongs to it."""
+    """A case keeps its worked example."""
     text = f"{EXAMPLE}x=[[0,1,2],[3,4,5],[6,7,8]]\nweight=[0,1,2,3]\ny=[[19,25],[37,43]]"
     example = read(text).cases[0].example
 
@@ -292,19 +292,19 @@ def test_a_worked_example_is_kept_with_its_case() -> None:
     ],
 )
 def test_an_example_that_does_not_fit_is_a_mistake(example: str, mistake: str) -> None:
-    """Every operand of the problem, as many numbers as its shape, and nothing else."""
+    """A worked example with a missing, surplus or misshaped operand is a mistake."""
     assert [f"case 'a': {mistake}"] == mistakes(EXAMPLE + example)
 
 
 def test_an_example_of_ragged_lists_is_a_mistake() -> None:
-    """Nine numbers in rows of unequal length are no 3×3 image."""
+    """A worked example with rows of unequal length is a mistake."""
     found = mistakes(f"{EXAMPLE}x=[[0,1,2],[3],[4,5,6,7,8]]\nweight=[0,1,2,3]\ny=[19,25,37,43]")
 
     assert found[0].startswith("case 'a': its example's x")
 
 
 def test_an_example_belongs_to_a_single_problem() -> None:
-    """A chain has no worked example."""
+    """A worked example of a chain is a mistake."""
     text = '[[case]]\nlabel="a"\nin_channels=1\ninput_size=3\nlayers=[LAYER, LAYER]\n[case.example]\nx=[1]'
     text = text.replace("LAYER", "{out_channels=1, kernel_size=1}")
 
@@ -312,7 +312,7 @@ def test_an_example_belongs_to_a_single_problem() -> None:
 
 
 def test_mistakes_name_the_file(tmp_path: Path) -> None:
-    """Each line begins with the file's path."""
+    """Each mistake of a file begins with its path."""
     path = tmp_path / "mine.toml"
     path.write_text("[[case]]\nlabel = 'a'\nin_channel = 1\n[[cas]]\n", "utf-8")
 
@@ -322,8 +322,8 @@ def test_mistakes_name_the_file(tmp_path: Path) -> None:
     assert [True, True] == [str(mistake).startswith(f"{path}: ") for mistake in refused.value.mistakes]
 
 
-def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
-    """The parser's own word, and the file."""
+def test_a_file_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+    """A file that is not TOML is refused with its path and the parser's message."""
     path = tmp_path / "mine.toml"
     path.write_text("[[case]\n", "utf-8")
 
@@ -333,8 +333,8 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     assert 1 == len(refused.value.mistakes)
 
 
-def test_a_file_that_is_not_there_is_a_selection_that_selects_nothing(tmp_path: Path) -> None:
-    """The path and the system's reason."""
+def test_a_missing_suite_file_is_an_error_of_the_selection(tmp_path: Path) -> None:
+    """A missing suite file is refused with its path and the system's reason."""
     with pytest.raises(SelectionError) as refused:
         find_suite(str(tmp_path / "mine.toml"))
 
@@ -342,8 +342,8 @@ def test_a_file_that_is_not_there_is_a_selection_that_selects_nothing(tmp_path: 
     assert expected == str(refused.value)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """Bytes that are not UTF-8 are no suite."""
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    """A file that is not UTF-8 is refused."""
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe")
 
@@ -352,7 +352,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_suite_is_answered_with_the_nearest() -> None:
-    """A name without a file is one of the suites that come along."""
+    """The message about an unknown suite has the nearest name."""
     with pytest.raises(SelectionError) as refused:
         find_suite("smok")
 
@@ -360,8 +360,8 @@ def test_an_unknown_suite_is_answered_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("name", suite_names())
-def test_every_suite_that_comes_along_loads(name: str) -> None:
-    """No mistakes, at least one case, and labels that a command line can name."""
+def test_every_suite_of_convharness_loads(name: str) -> None:
+    """Each suite of convharness loads, with at least one case and unique labels."""
     suite = find_suite(name)
 
     assert name == suite.name
@@ -369,7 +369,7 @@ def test_every_suite_that_comes_along_loads(name: str) -> None:
 
 
 def test_the_bottleneck_of_the_tutorials_has_its_figures() -> None:
-    """69,632 weights and 13.6 million multiply-adds against 589,824 and 115.6 million, padding counted."""
+    """The bottleneck of the tutorials and its alternative have the published weights and work."""
     cases = {case.label: case for case in find_suite("seeds")}
     counts = {
         label: (cases[label].total("parameters"), round(cases[label].total("dense_macs") / 1e6, 1))

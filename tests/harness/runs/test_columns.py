@@ -1,4 +1,4 @@
-"""The one table of columns, and what is derived from it."""
+"""The table of columns, and all that is derived from it."""
 
 import shutil
 import subprocess
@@ -41,7 +41,7 @@ print(json.dumps({
 
 
 def test_a_column_is_added_in_one_place(tmp_path: Path) -> None:
-    """One field of `Row`, and JSON, CSV, Parquet, frames, HTML and the schema have it."""
+    """A new field of `Row` is a column of JSON, CSV, Parquet, frames, HTML and the schema."""
     package = tmp_path / "convharness"
     shutil.copytree(Path(convharness.__file__).parent, package)
     source = package / "runs" / "row.py"
@@ -74,7 +74,7 @@ def test_a_column_is_added_in_one_place(tmp_path: Path) -> None:
 
 
 def test_the_fields_of_a_problem_are_columns() -> None:
-    """In their order, and each with what it means."""
+    """Each field of a problem is a column, in the order of the fields, with its description."""
     own = [column for column in TABLE if column.group == "problem"]
 
     assert list(FIELDS) == [column.name for column in own]
@@ -82,7 +82,7 @@ def test_the_fields_of_a_problem_are_columns() -> None:
 
 
 def test_every_column_says_what_it_means() -> None:
-    """In a group, with the unit that its name ends in."""
+    """Each column has a description, a group, and the unit that its name ends in."""
     assert [] == [column.name for column in TABLE if not (column.about and column.group)]
     assert {"s", "u", "bytes"} == {
         column.unit for column in TABLE if column.name.rpartition("_")[2] in ("s", "u", "bytes", "gbytes")
@@ -90,7 +90,7 @@ def test_every_column_says_what_it_means() -> None:
 
 
 def test_flat_columns_come_before_nested_ones() -> None:
-    """As tables show them."""
+    """Flat columns come before nested ones."""
     assert Row.__struct_fields__ == (*COLUMNS, *NESTED_COLUMNS)
 
 
@@ -108,7 +108,7 @@ def test_flat_columns_come_before_nested_ones() -> None:
     ],
 )
 def test_a_column_has_a_kind_and_a_unit(name: str, kind: str, unit: str) -> None:
-    """From the type of its field and the declaration beside it."""
+    """A column has a kind and a unit, from the type of its field and its declaration."""
     column = next(column for column in TABLE if column.name == name)
 
     assert (kind, unit) == (column.kind, column.unit)

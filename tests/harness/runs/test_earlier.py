@@ -1,4 +1,4 @@
-"""A run that an earlier version wrote still loads, and says what it said then."""
+"""Runs of an earlier version still load, and their reports are the same."""
 
 import json
 import shutil
@@ -12,8 +12,8 @@ EARLIER = Path(__file__).parents[2] / "data" / "earlier"
 LATER_COLUMNS = {"cause"}
 
 
-def test_its_report_is_what_it_was() -> None:
-    """Byte for byte, but for the columns that came later, which are empty."""
+def test_the_report_of_an_earlier_run_is_unchanged() -> None:
+    """The report of an earlier run is unchanged, except for later columns, which are empty."""
     (folder,) = run_folders(EARLIER)
     then = (EARLIER / "report.json").read_text("utf-8").strip()
     rows = json.loads(render("json", Report.of([folder]), FORMATS))
@@ -23,16 +23,16 @@ def test_its_report_is_what_it_was() -> None:
     assert json.dumps(json.loads(then)) == json.dumps(old)
 
 
-def test_it_is_read_from_its_lines() -> None:
-    """Its Parquet files do not say to which lines they belong."""
+def test_an_earlier_run_is_read_from_its_lines() -> None:
+    """An earlier run is read from its lines, since its Parquet files have no fingerprint."""
     (folder,) = run_folders(EARLIER)
 
     assert is_finished(folder)
     assert [row.case for row in read_rows(folder)] == list(load([folder])["case"])
 
 
-def test_columns_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
-    """What is known is read."""
+def test_columns_of_a_later_version_are_ignored(tmp_path: Path) -> None:
+    """A column that this version does not know is ignored."""
     shutil.copytree(EARLIER, tmp_path, dirs_exist_ok=True)
     folder = find_run("latest", tmp_path)
     path = folder / "records.jsonl"

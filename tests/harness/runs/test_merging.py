@@ -1,4 +1,4 @@
-"""Results of several machines or shards become one folder."""
+"""Merging the results of several machines or shards into one folder."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def cases(folder: Path) -> list[str]:
 
 
 def shard(results: Path, *texts: str, finished: bool = True) -> Path:
-    """Write part of one and the same run."""
+    """Write a part of one run and return its folder."""
     with RunWriter(results, RUN) as writer:
         for text in texts:
             writer.append(record(text))
@@ -45,7 +45,7 @@ def asv_file(results: Path, **benchmarks: dict[str, Any]) -> Path:
 
 
 def benchmark(started_at: int, **values: Any) -> dict[str, Any]:
-    """Return what asv has of a benchmark whose parameter is the case."""
+    """Return asv's results of a benchmark whose parameter is the case."""
     return {
         "result": list(values.values()),
         "params": [[repr(name) for name in values]],
@@ -57,14 +57,14 @@ def benchmark(started_at: int, **values: Any) -> dict[str, Any]:
 
 
 def merged_benchmark(results: Path, name: str = "track") -> dict[str, Any]:
-    """Return a benchmark of what was merged, by case."""
+    """Return a benchmark of the merged results, by case."""
     stored = json.loads((results / "asv/machine/0123abcd-worktree.json").read_text("utf-8"))
     row = dict(zip(stored["result_columns"], stored["results"][name], strict=False))
     return dict(zip(row["params"][0], zip(row["result"], row["stats_ci_99_a"], strict=True), strict=True))
 
 
 def test_runs_of_two_folders_are_side_by_side(tmp_path: Path) -> None:
-    """Each is taken over as it is."""
+    """The runs of two folders are copied unchanged into one."""
     one, other = write(tmp_path / "a", record()), write(tmp_path / "b", record(), record("c4h4w4-o2k3"))
     done = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
 
@@ -76,7 +76,7 @@ def test_runs_of_two_folders_are_side_by_side(tmp_path: Path) -> None:
 
 
 def test_merging_again_adds_nothing(tmp_path: Path) -> None:
-    """And changes nothing."""
+    """Merging the same folders again changes nothing."""
     write(tmp_path / "a", record())
     asv_file(tmp_path / "a", track=benchmark(1, small=1.0, gap=math.nan))
     merge([tmp_path / "a"], tmp_path / "all")
@@ -90,7 +90,7 @@ def test_merging_again_adds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_run_that_went_on_in_two_places_has_each_record_once(tmp_path: Path) -> None:
-    """As if it had gone on in one."""
+    """Two parts of one run are merged into one run with each record once."""
     shard(tmp_path / "a", "c2h4w4-o2k1", "c2h4w4-o2k2", finished=False)
     shard(tmp_path / "b", "c2h4w4-o2k1", "c2h4w4-o2k3")
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
@@ -101,7 +101,7 @@ def test_a_run_that_went_on_in_two_places_has_each_record_once(tmp_path: Path) -
 
 
 def test_a_torn_line_is_replaced_by_the_whole_one(tmp_path: Path) -> None:
-    """It never was a record."""
+    """A line that was cut off is replaced by the whole record of another part."""
     folder = shard(tmp_path / "a", "c2h4w4-o2k1", "c2h4w4-o2k2", finished=False)
     lines = (folder / "records.jsonl").read_bytes()
     (folder / "records.jsonl").write_bytes(lines[:-20])
@@ -113,7 +113,7 @@ def test_a_torn_line_is_replaced_by_the_whole_one(tmp_path: Path) -> None:
 
 
 def test_asv_files_of_one_commit_are_merged_benchmark_by_benchmark(tmp_path: Path) -> None:
-    """What only one has is there, with its interval."""
+    """A benchmark that only one of two asv files has is merged with its interval."""
     asv_file(tmp_path / "a", track=benchmark(1, small=2.0))
     asv_file(tmp_path / "b", other=benchmark(1, small=4.0))
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
@@ -124,7 +124,7 @@ def test_asv_files_of_one_commit_are_merged_benchmark_by_benchmark(tmp_path: Pat
 
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_cases_of_one_benchmark_are_merged_and_the_later_one_counts(order: str, tmp_path: Path) -> None:
-    """Whichever comes first; what failed gives way to a figure."""
+    """Of two results of a case the later one counts, in any order, unless it failed."""
     asv_file(tmp_path / "a", track=benchmark(1, small=2.0, large=8.0, failed=6.0))
     asv_file(tmp_path / "b", track=benchmark(2, small=4.0, new=16.0, failed=None))
     merge([tmp_path / name for name in order], tmp_path / "all")
@@ -138,7 +138,7 @@ def test_cases_of_one_benchmark_are_merged_and_the_later_one_counts(order: str, 
 
 
 def test_of_two_versions_of_a_benchmark_the_later_one_counts(tmp_path: Path) -> None:
-    """Its figures mean something else."""
+    """Of two versions of a benchmark only the later one is kept, since its figures differ in meaning."""
     asv_file(tmp_path / "a", track=benchmark(2, small=2.0))
     asv_file(tmp_path / "b", track={**benchmark(1, large=8.0), "version": "0"})
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
@@ -146,16 +146,16 @@ def test_of_two_versions_of_a_benchmark_the_later_one_counts(tmp_path: Path) -> 
     assert {"'small'": (2.0, 1.0)} == merged_benchmark(tmp_path / "all")
 
 
-def test_a_gap_stays_one(tmp_path: Path) -> None:
-    """Asv writes it as not-a-number, which is not null."""
+def test_a_gap_of_asv_stays_not_a_number(tmp_path: Path) -> None:
+    """A missing result of asv stays NaN and does not become null."""
     asv_file(tmp_path / "a", track=benchmark(1, small=math.nan))
     merge([tmp_path / "a"], tmp_path / "all")
 
     assert [True] == [math.isnan(value) for value, _ in merged_benchmark(tmp_path / "all").values()]
 
 
-def test_of_what_asv_knows_of_a_benchmark_the_one_with_more_cases_counts(tmp_path: Path) -> None:
-    """Cases are only ever appended."""
+def test_of_two_descriptions_of_a_benchmark_the_longer_one_counts(tmp_path: Path) -> None:
+    """Of two descriptions of a benchmark the one with more cases is kept."""
     for name, params in (("a", ["'x'", "'y'"]), ("b", ["'x'"])):
         (tmp_path / name / "asv").mkdir(parents=True)
         known = {"track": {"params": [params]}, f"only_{name}": {"params": []}, "version": 2}
@@ -171,7 +171,7 @@ def test_of_what_asv_knows_of_a_benchmark_the_one_with_more_cases_counts(tmp_pat
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
-    """Before anything is written."""
+    """A folder without results is refused before anything is written."""
     with pytest.raises(ResultsError, match="holds no results; a folder of results has runs or asv in it"):
         merge([tmp_path], tmp_path / "all")
 
@@ -179,7 +179,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_merged_into_itself(tmp_path: Path) -> None:
-    """Nothing would be new."""
+    """A folder is not merged into itself."""
     write(tmp_path, record())
 
     with pytest.raises(ResultsError, match="cannot be merged into itself"):
@@ -188,7 +188,7 @@ def test_a_folder_is_not_merged_into_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"results": 3}'])
 def test_a_damaged_file_of_asv_is_named(text: str, tmp_path: Path) -> None:
-    """What was merged before it stays."""
+    """A damaged asv file is an error that names it, and what was merged before stays."""
     write(tmp_path / "a", record())
     asv_file(tmp_path / "a").write_text(text, "utf-8")
 
@@ -199,8 +199,8 @@ def test_a_damaged_file_of_asv_is_named(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"track": {"params": 3}}'])
-def test_what_asv_knows_of_benchmarks_may_be_damaged(text: str, tmp_path: Path) -> None:
-    """The file is named."""
+def test_a_damaged_description_of_benchmarks_is_named(text: str, tmp_path: Path) -> None:
+    """A damaged file of asv's benchmarks is an error that names it."""
     for name, content in (("a", '{"track": {"params": []}}'), ("b", text)):
         (tmp_path / name / "asv").mkdir(parents=True)
         (tmp_path / name / "asv/benchmarks.json").write_text(content, "utf-8")
@@ -209,10 +209,10 @@ def test_what_asv_knows_of_benchmarks_may_be_damaged(text: str, tmp_path: Path) 
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
 
 
-def test_a_run_whose_facts_are_damaged_is_not_taken_over_and_is_repaired_by_a_good_one(
+def test_a_run_with_damaged_facts_is_refused_and_can_be_repaired(
     tmp_path: Path,
 ) -> None:
-    """Else nobody could read any of the results."""
+    """A run with a damaged run.json is not copied, and is repaired by merging an intact copy into it."""
     good = write(tmp_path / "a", record())
     bad = tmp_path / "b/runs" / good.name
     bad.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Records: flat columns, all of them, in order, with their units."""
+"""Records: flat columns in order, with their units."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,7 +40,7 @@ RUN = Run(
 
 
 def row_of(one: Record) -> dict[str, Any]:
-    """Return the columns of a record of the run."""
+    """Return the columns of a record by name."""
     return msgspec.structs.asdict(RUN.row(one))
 
 
@@ -50,28 +50,28 @@ def nothing(x, weight):
 
 
 def record(case: Case | None = None, **facts: object) -> Record:
-    """Return a record of a plugin that does nothing."""
+    """Return a record of an implementation that does nothing."""
     one = declared(nothing)
     return Record("suite", case or case_of("n1c2h4w4-o2k3-float32"), one, Verdict("passed"), **facts)
 
 
-def test_the_columns_are_those_of_the_design_in_its_order() -> None:
-    """Further ones may stand between them."""
+def test_the_main_columns_keep_their_order() -> None:
+    """The main columns come in a fixed order, and others may stand between them."""
     assert list(DESIGNED) == [name for name in COLUMNS if name in DESIGNED]
 
 
 def test_a_row_has_every_column_in_order() -> None:
-    """Whatever is not known is there and is None."""
+    """A row has all columns in order, with None for what is not known."""
     assert [*COLUMNS, *NESTED_COLUMNS] == list(row_of(record()))
 
 
 def test_no_column_is_there_twice() -> None:
-    """A name is a place."""
+    """No column appears twice."""
     assert len(COLUMNS) == len(set(COLUMNS))
 
 
 def test_a_row_says_where_it_comes_from() -> None:
-    """Run, start, machine and commit are those of the run."""
+    """A row has the run, its start, the machine and the commit."""
     row = row_of(record())
 
     assert (RUN.id, RUN.started_at, "m", "c") == (
@@ -91,13 +91,13 @@ def test_a_row_says_where_it_comes_from() -> None:
         (Verdict("passed"), None),
     ],
 )
-def test_what_was_not_judged_has_a_cause(verdict: Verdict, cause: str | None) -> None:
-    """It is all of the reason where that is the same for every problem."""
+def test_a_record_that_was_not_judged_has_a_cause(verdict: Verdict, cause: str | None) -> None:
+    """A record that was not judged has the part of its reason that is the same for all problems."""
     assert cause == row_of(replace(record(), verdict=verdict))["cause"]
 
 
 def test_rates_follow_from_times_and_counts() -> None:
-    """Flops per second in 10⁹, bytes per second in 10⁹, of the median."""
+    """The rates of a row are 10⁹ flops and bytes per second of the median time."""
     measured = Measurement([(0, (0.002, 0.001, 0.003))], [7], plan_s=0.5, first_call_s=0.25)
     row = row_of(record(measurement=measured))
     problem = Problem.parse("n1c2h4w4-o2k3-float32")
@@ -123,7 +123,7 @@ MEASURED = Measurement(
 
 
 def test_a_measurement_s_figures_follow_from_its_passes() -> None:
-    """The samples in order, their median, and the time of all calls: each pass has a length of samples."""
+    """A measurement has its samples in order, their median, and the time of all calls."""
     assert [0.5, 0.25, 1.0] == MEASURED.samples_s
     assert (0.5, 4 * 0.75 + 2 * 1.0) == (MEASURED.median_s, MEASURED.timed_s)
 
@@ -134,21 +134,21 @@ def test_a_measurement_s_figures_follow_from_its_passes() -> None:
         (3.0, 2.0, 1, 5.0),
         (3.0, 2.0, 10, (3.0 + 2.0 + 9 * 0.5) / 10),
         (None, 2.0, 1, 2.0),
-        (None, None, 1, 0.5),  # without a first call it is as any
+        (None, None, 1, 0.5),  # without a first call it counts as any other
         (3.0, None, 10, 0.5 + 0.3),
     ],
 )
-def test_a_plan_and_the_first_call_are_shared_by_the_calls_that_follow(
+def test_planning_and_the_first_call_are_amortised(
     plan_s: float | None, first_call_s: float | None, calls: int, seconds: float
 ) -> None:
-    """Of a process that plans once."""
+    """The amortised time of a call has its share of planning and of the first call."""
     measured = Measurement(PASSES, (4, 2, 0), plan_s=plan_s, first_call_s=first_call_s)
 
     assert pytest.approx(seconds) == measured.amortised_s(calls)
 
 
 def test_a_row_has_the_samples_and_where_each_pass_begins() -> None:
-    """Generation, samples and calls in a sample of every pass; the twin's samples; what nobody controlled."""
+    """A row has its samples, its passes, the A/A control, the conditions and amortised times."""
     row = row_of(record(measurement=MEASURED))
 
     assert [0.5, 0.25, 1.0] == row["samples_s"]
@@ -161,7 +161,7 @@ def test_a_row_has_the_samples_and_where_each_pass_begins() -> None:
 
 
 def test_a_row_has_the_share_of_the_machine_s_peak_where_it_is_known() -> None:
-    """Of the rate of the case's data type."""
+    """A row has the share of the peak of its data type, or None if that is not known."""
     known = Ceilings(1, {"float32": 1e-6}, 1.0, 1.0)
     shares = [
         row_of(record(measurement=MEASURED, ceilings=ceilings))["peak_fraction"]
@@ -171,8 +171,8 @@ def test_a_row_has_the_share_of_the_machine_s_peak_where_it_is_known() -> None:
     assert [pytest.approx(288 / 0.5 / 1e3), None, None] == shares
 
 
-def test_a_row_has_what_memory_would_do() -> None:
-    """The output for a direct algorithm, the matrix of windows on top for im2col; of a chain the most."""
+def test_a_row_has_the_memory_that_algorithms_need() -> None:
+    """A row has the bytes of a direct algorithm and of im2col, for a chain the largest of its layers."""
     chain = Case("chain", (Problem.parse("c2h4w4-o3k1-float64"), Problem.parse("c3h4w4-o2k3-float64")))
     one, both = row_of(record()), row_of(record(chain))
 
@@ -181,7 +181,7 @@ def test_a_row_has_what_memory_would_do() -> None:
 
 
 def test_without_a_measurement_there_are_counts_and_no_times() -> None:
-    """What was not timed has no rate."""
+    """A row without a measurement has counts and neither times nor rates."""
     row = row_of(record())
 
     assert (None, None, None, None) == (row["time_median_s"], row["gflops"], row["samples"], row["samples_s"])
@@ -189,7 +189,7 @@ def test_without_a_measurement_there_are_counts_and_no_times() -> None:
 
 
 def test_fields_are_written_as_in_the_canonical_string() -> None:
-    """One text per spatial field, so that every table format can hold it."""
+    """The fields of a problem are texts as in the canonical string."""
     row = row_of(record(case_of("n1c2h6w6-o2k3x2s2p1:2x0-reflect-float64")))
 
     assert ("6x6", "3x2", "2x2", "1:2x0", "reflect", "float64", False) == tuple(
@@ -199,7 +199,7 @@ def test_fields_are_written_as_in_the_canonical_string() -> None:
 
 
 def test_of_a_chain_the_fields_are_those_in_which_its_layers_agree() -> None:
-    """Counts are added up."""
+    """The row of a chain has the fields in which its layers agree, and the sums of counts."""
     chain = Case("chain", (Problem.parse("c2h4w4-o3k1"), Problem.parse("c3h4w4-o2k3")))
     row = row_of(record(chain))
 

@@ -1,4 +1,4 @@
-"""A run's own facts: what it is for reads back, also from what earlier versions stored."""
+"""Runs: their facts are read back, also as earlier versions stored them."""
 
 import msgspec
 import pytest
@@ -35,14 +35,14 @@ def earlier(**environment: object) -> Run:
     ids=lambda purpose: type(purpose).__name__,
 )
 def test_a_run_reads_back_as_it_was_stored(purpose: Purpose) -> None:
-    """Purpose, settings and selection have their types again."""
+    """A stored run is read back with its purpose, settings and selection."""
     run = Run("run", "", "", {}, Settings(seed=3), None, purpose, Selection(("smoke",)))
 
     assert run == decoded(msgspec.json.encode(run))
 
 
-def test_a_run_of_an_earlier_version_is_plain_where_its_environment_says_nothing_else() -> None:
-    """Its settings take today's defaults for what it did not know, and lose what is gone."""
+def test_a_run_of_an_earlier_version_is_plain_by_default() -> None:
+    """A run of an earlier version is plain, with defaults for new settings and without removed ones."""
     run = earlier()
 
     assert (Plain(), "m", "c", "quick", 0.5, 0.01) == (
@@ -56,7 +56,7 @@ def test_a_run_of_an_earlier_version_is_plain_where_its_environment_says_nothing
 
 
 def test_a_tracked_run_of_an_earlier_version_is_tracked() -> None:
-    """Whether it stored mistakes as values or as lines; the environment is left without them."""
+    """A tracked run of an earlier version has its broken plugins, stored as values or as lines."""
     values = {"broken": [msgspec.to_builtins(BROKEN)], "unavailable": [msgspec.to_builtins(LACKING)]}
     lines = {
         "broken": ["implementations/mine.py does not import: line 3"],
@@ -73,8 +73,8 @@ def test_a_tracked_run_of_an_earlier_version_is_tracked() -> None:
     assert [{"machine": "m", "commit": "c"}] * 2 == [run.environment for run in runs]
 
 
-def test_a_comparison_of_an_earlier_version_is_one() -> None:
-    """The working tree has no commit."""
+def test_a_comparison_of_an_earlier_version_is_compared() -> None:
+    """A comparison of an earlier version has its two sides, the working tree without a commit."""
     sides = [{"label": "abc", "commit": "abc"}, {"label": "working-tree", "commit": None}]
 
     assert Compared(Side("abc", "abc"), Side("working-tree")) == earlier(compared=sides).purpose
@@ -85,7 +85,7 @@ def test_a_comparison_of_an_earlier_version_is_one() -> None:
     [{"compared": 3}, {"compared": [{"label": "a"}]}, {"tracked": ["s"], "broken": 3}, {"tracked": 3}],
     ids=str,
 )
-def test_what_is_damaged_is_refused(environment: dict) -> None:
-    """With msgspec's error, to which the folder is added where it is known."""
+def test_damaged_facts_are_refused(environment: dict) -> None:
+    """Damaged facts of a run raise msgspec's error."""
     with pytest.raises(msgspec.ValidationError):
         earlier(**environment)

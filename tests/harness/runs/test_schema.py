@@ -1,4 +1,4 @@
-"""The JSON Schemas of what a run folder holds."""
+"""The JSON Schemas of the files in the folder of a run."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ EARLIER = Path(__file__).parents[2] / "data" / "earlier" / "runs"
 
 
 def test_a_stored_record_fits_its_schema() -> None:
-    """Also one of an earlier version."""
+    """A stored record of an earlier version fits the schema."""
     (path,) = EARLIER.glob("*/records.jsonl")
     records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
@@ -23,15 +23,15 @@ def test_a_stored_record_fits_its_schema() -> None:
 
 
 def test_a_stored_run_fits_its_schema() -> None:
-    """Also one of an earlier version."""
+    """A stored run of an earlier version fits the schema."""
     (path,) = EARLIER.glob("*/run.json")
 
     jsonschema.validate(json.loads(path.read_text("utf-8")), run_schema())
 
 
 @pytest.mark.parametrize("change", [{"status": "wat"}, {"macs": "many"}, {"case": None}, {"passes": [[1]]}])
-def test_what_cannot_be_read_does_not_fit(change: dict) -> None:
-    """An unknown status, a text for a number, a missing name."""
+def test_an_invalid_record_does_not_fit(change: dict) -> None:
+    """A record with an unknown status, a wrong type or a missing name does not fit the schema."""
     record = {"suite": "s", "case": "c", "implementation": "i", "status": "passed", **change}
 
     with pytest.raises(jsonschema.ValidationError):
@@ -39,7 +39,7 @@ def test_what_cannot_be_read_does_not_fit(change: dict) -> None:
 
 
 def test_a_schema_has_every_column_with_its_meaning_and_unit() -> None:
-    """In order; a status is one of the statuses."""
+    """The schema has all columns in order, with descriptions, units and the list of statuses."""
     properties = record_schema()["properties"]
 
     assert [*COLUMNS, *NESTED_COLUMNS] == list(properties)

@@ -1,4 +1,4 @@
-"""Results on disk: what is finished is kept, what is damaged is told, tables agree with lines."""
+"""The store: records on disk, damaged files, Parquet files, and how runs are found."""
 
 import json
 import math
@@ -34,14 +34,14 @@ def nothing(x, weight):
 def record(
     text: str = "c2h4w4-o2k3", verdict: Verdict | None = None, measured: Measurement | None = MEASURED
 ) -> Record:
-    """Return a record of a plugin that does nothing."""
+    """Return a record of an implementation that does nothing."""
     return Record(
         "suite", case_of(text), declared(nothing), verdict or Verdict("passed", error_u=0.5), measured
     )
 
 
 def write(results: Path, *records: Record) -> Path:
-    """Write a run and return its folder."""
+    """Write a run with these records and return its folder."""
     with RunWriter(results, new_run({"machine": "m"}, Settings(level="quick"), "convharness run")) as writer:
         for one in records:
             writer.append(one)
@@ -49,7 +49,7 @@ def write(results: Path, *records: Record) -> Path:
 
 
 def test_a_record_is_a_line_before_the_next_one_begins(tmp_path: Path) -> None:
-    """A run that is ended from outside loses nothing that was finished."""
+    """Each record is a line on disk before the next one is appended."""
     counts = []
     with RunWriter(tmp_path, new_run({}, {}, "")) as writer:
         for _ in range(3):
@@ -59,8 +59,8 @@ def test_a_record_is_a_line_before_the_next_one_begins(tmp_path: Path) -> None:
     assert [1, 2, 3] == counts
 
 
-def test_what_is_appended_reads_back(tmp_path: Path) -> None:
-    """As the very row that was returned."""
+def test_an_appended_record_is_read_back(tmp_path: Path) -> None:
+    """A record is read back equal to the row that appending returned."""
     with RunWriter(tmp_path, new_run({}, {}, "")) as writer:
         rows = [writer.append(record(text)) for text in ("c2h4w4-o2k3", "c1w9-o1k2")]
 
@@ -68,14 +68,14 @@ def test_what_is_appended_reads_back(tmp_path: Path) -> None:
 
 
 def test_a_line_is_json_with_every_column(tmp_path: Path) -> None:
-    """Any program can read it."""
+    """A line is JSON with all columns in order."""
     line = (write(tmp_path, record()) / "records.jsonl").read_text("utf-8")
 
     assert [*COLUMNS, *NESTED_COLUMNS] == list(json.loads(line))
 
 
 def test_a_run_s_own_facts_read_back(tmp_path: Path) -> None:
-    """Environment, settings and command."""
+    """The environment, the settings and the command of a run are read back."""
     run = read_run(write(tmp_path))
 
     assert ({"machine": "m"}, Settings(level="quick"), "convharness run") == (
@@ -86,7 +86,7 @@ def test_a_run_s_own_facts_read_back(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_was_renamed_reads_under_its_present_name(tmp_path: Path) -> None:
-    """So that a run of an earlier version can be compared and resumed."""
+    """A renamed setting of an earlier version is read under its present name."""
     folder = write(tmp_path)
     header = json.loads((folder / "run.json").read_bytes())
     del header["purpose"]
@@ -100,7 +100,7 @@ def test_a_setting_that_was_renamed_reads_under_its_present_name(tmp_path: Path)
 def test_a_torn_last_line_is_left_out_wherever_it_was_torn(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    """The records before it are whole, and a word on stderr tells."""
+    """A last line that was cut off at any place is left out with a warning, and the others are read."""
     folder = write(tmp_path, record(), record(verdict=Verdict("wrong", "y is 1 ± 2 → 3")))
     path = folder / "records.jsonl"
     whole = path.read_bytes()
@@ -120,7 +120,7 @@ def test_a_torn_last_line_is_left_out_wherever_it_was_torn(
 
 @pytest.mark.parametrize("damage", [b"{broken}\n", b"[]\n", b"\xff\xfe\n"])
 def test_a_damaged_line_inside_is_an_error_with_its_number(damage: bytes, tmp_path: Path) -> None:
-    """Nothing is guessed."""
+    """A damaged line before the last is an error with the path and the line's number."""
     folder = write(tmp_path, record())
     path = folder / "records.jsonl"
     path.write_bytes(path.read_bytes() + damage + path.read_bytes())
@@ -133,7 +133,7 @@ def test_a_damaged_line_inside_is_an_error_with_its_number(damage: bytes, tmp_pa
 
 
 def test_parquet_holds_what_the_lines_hold(tmp_path: Path) -> None:
-    """Column by column, value by value; lists as JSON, samples in a table of their own."""
+    """The Parquet files have the values of the lines, with samples in a file of their own."""
     import pyarrow.parquet as pq
 
     folder = write(tmp_path, record(), record("c1w9-o1k2", Verdict("wrong", "because", values=[[1.5]]), None))
@@ -153,7 +153,7 @@ def test_parquet_holds_what_the_lines_hold(tmp_path: Path) -> None:
 
 
 def test_passes_read_back_as_they_were_measured(tmp_path: Path) -> None:
-    """From a line, where all samples stand in a row."""
+    """The passes of a record are read back from a line, which has all samples in one list."""
     (row,) = read_rows(write(tmp_path, record()))
 
     assert [(0, [0.25, 0.5]), (1, [0.125])] == row.timed_passes
@@ -166,19 +166,19 @@ def test_passes_read_back_as_they_were_measured(tmp_path: Path) -> None:
             {"samples_s": [1.0, 2.0, 3.0], "passes": [[0, 2, 9], [1, 0, 9], [2, 1, 9]]},
             [[1.0, 2.0], [], [3.0]],
         ),
-        ({"samples_s": [1.0, 2.0]}, [[1.0, 2.0]]),  # of an earlier version: one process
+        ({"samples_s": [1.0, 2.0]}, [[1.0, 2.0]]),  # of an earlier version: one pass
         ({"samples_s": [1.0, 2.0], "passes": None}, [[1.0, 2.0]]),
         ({"samples_s": None, "passes": None}, []),
         ({"samples_s": []}, []),
     ],
 )
 def test_passes_are_cut_from_the_samples(row: dict, passes: list[list[float]]) -> None:
-    """As many as each has, in order; where nobody says how many, they are all of one."""
+    """The samples of a record are divided into its passes, or are one pass if it has none."""
     assert list(enumerate(passes)) == passes_of(row)
 
 
 def test_a_run_without_records_is_compacted_too(tmp_path: Path) -> None:
-    """An interrupted run is a run."""
+    """A run without records is compacted to a frame without rows."""
     folder = write(tmp_path)
     compact(folder)
     frame = Report.of([folder]).stored
@@ -187,7 +187,7 @@ def test_a_run_without_records_is_compacted_too(tmp_path: Path) -> None:
 
 
 def test_a_frame_has_numbers_where_numbers_are_missing_too(tmp_path: Path) -> None:
-    """A column of figures is one of floats, whatever was not measured."""
+    """A column of numbers is of floats, with NaN where a number is missing."""
     frame = Report.of([write(tmp_path, record(), record(measured=None))]).stored
 
     assert (0.25, True) == (frame["time_median_s"][0], math.isnan(frame["time_median_s"][1]))
@@ -195,20 +195,20 @@ def test_a_frame_has_numbers_where_numbers_are_missing_too(tmp_path: Path) -> No
 
 
 def test_several_runs_are_one_frame(tmp_path: Path) -> None:
-    """Each row says from which run it is."""
+    """Several runs are one frame, whose rows have their run."""
     folders = [write(tmp_path, record()), write(tmp_path, record())]
 
     assert [folder.name for folder in folders] == list(Report.of(folders).stored["run"])
 
 
-def test_no_rows_are_a_frame_with_every_column() -> None:
-    """A report of nothing has headings."""
+def test_a_frame_without_rows_has_every_column() -> None:
+    """A frame without rows has all columns."""
     assert [*COLUMNS, *NESTED_COLUMNS] == list(frame_of([]).columns)
 
 
 @pytest.mark.parametrize("lines", [False, True])
 def test_rows_are_encoded_as_one_array_or_as_lines(lines: bool) -> None:
-    """Not-a-number and infinity, which JSON has not, become null."""
+    """Rows are encoded as an array or as lines, with null for NaN and infinity."""
     text = encode_rows([{"a": 1.5}, {"a": float("nan")}, {"a": float("inf")}], lines=lines)
     found = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
 
@@ -216,7 +216,7 @@ def test_rows_are_encoded_as_one_array_or_as_lines(lines: bool) -> None:
 
 
 def test_runs_are_found_by_id_beginning_path_and_latest(tmp_path: Path) -> None:
-    """The oldest first, as their ids sort."""
+    """A run is found by its id, the beginning of its id, its path, or as `latest`."""
     folders = sorted(write(tmp_path) for _ in range(2))
 
     assert folders == run_folders(tmp_path)
@@ -227,7 +227,7 @@ def test_runs_are_found_by_id_beginning_path_and_latest(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_not_there_is_answered_with_the_latest(tmp_path: Path) -> None:
-    """The next step is in the message."""
+    """The message about an unknown run names the latest one."""
     folder = write(tmp_path)
 
     with pytest.raises(ResultsError) as refused:
@@ -236,8 +236,8 @@ def test_a_run_that_is_not_there_is_answered_with_the_latest(tmp_path: Path) -> 
     assert f"there is no run '1999' in {tmp_path / 'runs'}; the latest is {folder.name}" == str(refused.value)
 
 
-def test_without_runs_the_command_that_makes_one_is_told(tmp_path: Path) -> None:
-    """The next step is in the message."""
+def test_the_message_about_a_folder_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
+    """The message about a folder without runs has the command that makes one."""
     with pytest.raises(ResultsError) as refused:
         find_run("latest", tmp_path)
 
@@ -245,7 +245,7 @@ def test_without_runs_the_command_that_makes_one_is_told(tmp_path: Path) -> None
 
 
 def test_a_beginning_of_several_runs_is_too_short(tmp_path: Path) -> None:
-    """How many there are, and what to do."""
+    """The beginning of several ids is refused with their number."""
     write(tmp_path)
     write(tmp_path)
 
@@ -256,14 +256,14 @@ def test_a_beginning_of_several_runs_is_too_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [read_run, lambda folder: list(read_rows(folder))])
-def test_a_folder_that_is_no_run_is_told(read: object, tmp_path: Path) -> None:
-    """In one line, with the path and the system's reason."""
+def test_a_folder_that_is_not_a_run_is_an_error(read: object, tmp_path: Path) -> None:
+    """A folder that is not a run is an error with its path and the system's reason."""
     with pytest.raises(ResultsError, match=rf"^cannot read {tmp_path}/.*: No such file or directory"):
         read(tmp_path)
 
 
-def test_a_damaged_header_is_told(tmp_path: Path) -> None:
-    """A run.json that is none is named."""
+def test_a_damaged_header_is_an_error(tmp_path: Path) -> None:
+    """A damaged run.json is an error with its path."""
     folder = write(tmp_path)
     (folder / "run.json").write_text("{}", "utf-8")
 
@@ -271,16 +271,16 @@ def test_a_damaged_header_is_told(tmp_path: Path) -> None:
         read_run(folder)
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_anything_is_run(tmp_path: Path) -> None:
-    """The path, the system's reason and the option that helps."""
+def test_a_results_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A results folder that cannot be written is an error with the option that helps."""
     (tmp_path / "taken").write_text("", "utf-8")
 
     with pytest.raises(ResultsError, match=r": Not a directory; choose another folder with --results$"):
         RunWriter(tmp_path / "taken", new_run({}, {}, ""))
 
 
-def test_text_that_is_not_unicode_is_stored_readable(tmp_path: Path) -> None:
-    """A kernel may raise an exception with bytes of a file's name in it."""
+def test_text_that_is_not_unicode_is_stored_escaped(tmp_path: Path) -> None:
+    """A reason with bytes that are not Unicode is stored escaped."""
     folder = write(tmp_path, record(verdict=Verdict("error", "no file \udcff")))
 
     assert ["no file \\udcff"] == [row.reason for row in read_rows(folder)]

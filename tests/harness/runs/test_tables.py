@@ -1,4 +1,4 @@
-"""Records as tables: Parquet gives the frame that the lines give, and is only believed for its own lines."""
+"""Records as tables: a frame is the same from Parquet files and from lines, which decide."""
 
 import os
 from pathlib import Path
@@ -49,12 +49,12 @@ def stored(folder: Path, *rows: Row) -> Path:
 
 
 def from_parquet(folder: Path) -> pd.DataFrame | None:
-    """Return the frame of the Parquet files, if they are believed."""
+    """Return the frame of the Parquet files, or None if they do not belong to the lines."""
     return tables.read(folder, folder / RECORDS_FILE)
 
 
 def plain(frame: pd.DataFrame) -> list[dict]:
-    """Return the rows of a frame with lists for arrays and None for what is missing."""
+    """Return the rows of a frame, with lists for arrays and None for missing values."""
     return [
         {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in row.items()}
         for row in frame.astype(object).where(frame.notna(), None).to_dict("records")
@@ -62,7 +62,7 @@ def plain(frame: pd.DataFrame) -> list[dict]:
 
 
 def test_a_frame_is_the_same_from_lines_and_from_parquet(tmp_path: Path) -> None:
-    """Values and data types, of flat and of nested columns."""
+    """A frame has the same values and data types from lines and from Parquet files."""
     folder = stored(tmp_path / "run", PASSED, SKIPPED)
     lines = load([folder])
     compact(folder)
@@ -74,8 +74,8 @@ def test_a_frame_is_the_same_from_lines_and_from_parquet(tmp_path: Path) -> None
     assert [*COLUMNS, *NESTED_COLUMNS] == list(parquet.columns)
 
 
-def test_each_column_has_its_type_whatever_is_missing(tmp_path: Path) -> None:
-    """Whole numbers stay whole beside missing ones, and a column without any value keeps its type."""
+def test_each_column_has_its_type_with_missing_values(tmp_path: Path) -> None:
+    """A column keeps its data type with missing values, also if all are missing."""
     frame = load([stored(tmp_path / "run", SKIPPED)])
 
     assert ("Int64", "boolean", "float64", "object") == tuple(
@@ -84,7 +84,7 @@ def test_each_column_has_its_type_whatever_is_missing(tmp_path: Path) -> None:
 
 
 def test_counts_beyond_64_bits_are_floats(tmp_path: Path) -> None:
-    """In that file; nothing is lost but digits."""
+    """A column with a count beyond 64 bits is of floats."""
     folder = stored(tmp_path / "run", PASSED, msgspec.structs.replace(SKIPPED, macs=2**70))
     compact(folder)
     frame = from_parquet(folder)
@@ -126,8 +126,8 @@ def _lose_the_fingerprint(folder: Path) -> None:
     ],
     ids=["more lines", "other lines", "other samples", "no fingerprint", "no samples", "damaged"],
 )
-def test_parquet_is_not_believed_for_other_lines(change, tmp_path: Path) -> None:
-    """Then the lines are read."""
+def test_parquet_files_of_other_lines_are_not_used(change, tmp_path: Path) -> None:
+    """Parquet files that do not belong to the lines, or are damaged, are not used."""
     folder = stored(tmp_path / "run", PASSED, SKIPPED)
     compact(folder)
     change(folder)
@@ -137,8 +137,8 @@ def test_parquet_is_not_believed_for_other_lines(change, tmp_path: Path) -> None
     assert [line["implementation"] for line in lines] == list(load([folder])["implementation"])
 
 
-def test_parquet_is_believed_for_a_copy_of_its_lines(tmp_path: Path) -> None:
-    """A copy has another time and the same content."""
+def test_parquet_files_are_used_for_a_copy_of_their_lines(tmp_path: Path) -> None:
+    """Parquet files are used for a copy of their lines with another modification time."""
     folder = stored(tmp_path / "run", PASSED)
     compact(folder)
     os.utime(folder / RECORDS_FILE, (1, 1))
@@ -147,7 +147,7 @@ def test_parquet_is_believed_for_a_copy_of_its_lines(tmp_path: Path) -> None:
 
 
 def test_parquet_of_another_version_has_every_column(tmp_path: Path) -> None:
-    """What it lacks is missing, and what only it has is left out."""
+    """A frame from the Parquet files of another version has this version's columns."""
     folder = stored(tmp_path / "run", PASSED)
     compact(folder)
     path = folder / tables.RECORDS
@@ -164,7 +164,7 @@ def test_parquet_of_another_version_has_every_column(tmp_path: Path) -> None:
 
 
 def test_several_runs_are_one_frame_in_their_order(tmp_path: Path) -> None:
-    """One from its Parquet files and one from its lines."""
+    """Several runs are one frame in their order, from Parquet files or from lines."""
     folders = [stored(tmp_path / "a", PASSED), stored(tmp_path / "b", SKIPPED)]
     compact(folders[0])
     frame = load(folders)
@@ -173,8 +173,8 @@ def test_several_runs_are_one_frame_in_their_order(tmp_path: Path) -> None:
     assert "Int64" == str(frame["macs"].dtype)
 
 
-def test_samples_are_handed_out_record_by_record(tmp_path: Path) -> None:
-    """A record without samples between others gets none."""
+def test_samples_are_assigned_to_their_records(tmp_path: Path) -> None:
+    """The samples in a Parquet file are assigned to their records, also beside records without any."""
     rows = [
         PASSED,
         SKIPPED,

@@ -1,4 +1,4 @@
-"""Messages between the parent and a worker: what is sent is what arrives."""
+"""The channel between the parent and a worker: how messages are sent, received and refused."""
 
 import socket
 import struct
@@ -14,14 +14,14 @@ from convharness.workers.channel import LONGEST, Channel, framed, receive
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Return both ends of a connection."""
+    """Yield both ends of a connection."""
     first, second = socket.socketpair()
     with first, second:
         yield first, second
 
 
 def received(message: object) -> object:
-    """Return what arrives of a message."""
+    """Return a message as its receiver decodes it."""
     one, other = socket.socketpair()
     with one, other:
         one.sendall(framed(message))
@@ -29,14 +29,14 @@ def received(message: object) -> object:
 
 
 def test_values_arrive_as_their_fields() -> None:
-    """Their type is for the receiver to know."""
+    """A value arrives as a mapping of its fields, without its type."""
     assert {"needs": "takes no bias", "got": None, "field": "bias"} == received(
         Unsupported("takes no bias", field="bias")
     )
 
 
-def test_a_text_that_is_no_unicode_arrives_readable_wherever_it_stands() -> None:
-    """A plugin may raise anything, and its text may stand deep inside a reply."""
+def test_a_text_that_is_not_unicode_arrives_escaped() -> None:
+    """A text that cannot be encoded arrives escaped, at any depth of a message."""
     broken = BrokenPlugin("import", "mine.py", "mine", "ValueError: lone \ud800")
     found = received({"answer": {"broken": (broken,)}})
 
@@ -44,7 +44,7 @@ def test_a_text_that_is_no_unicode_arrives_readable_wherever_it_stands() -> None
 
 
 def test_messages_are_taken_one_by_one_however_they_arrive(ends: tuple[socket.socket, socket.socket]) -> None:
-    """The second one is taken once the rest of it has arrived."""
+    """A channel returns messages one by one, and an incomplete one only when it is complete."""
     own, other = ends
     channel = Channel(own)
     data = framed([1]) + framed([2])
@@ -62,7 +62,7 @@ def test_messages_are_taken_one_by_one_however_they_arrive(ends: tuple[socket.so
 def test_a_message_that_is_too_long_is_refused_before_it_arrives(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
-    """A worker may announce any length."""
+    """A channel refuses a message by its announced length, before the message itself arrives."""
     own, other = ends
     channel = Channel(own)
     other.sendall(struct.pack("<I", LONGEST + 1))
@@ -72,8 +72,8 @@ def test_a_message_that_is_too_long_is_refused_before_it_arrives(
         channel.message()
 
 
-def test_what_answers_no_request_is_noticed(ends: tuple[socket.socket, socket.socket]) -> None:
-    """It has arrived before anything was asked."""
+def test_a_message_before_any_request_is_noticed(ends: tuple[socket.socket, socket.socket]) -> None:
+    """A channel reports bytes that arrive while no request is open."""
     own, other = ends
     channel = Channel(own)
     before = channel.has_strays()
@@ -82,8 +82,8 @@ def test_what_answers_no_request_is_noticed(ends: tuple[socket.socket, socket.so
     assert [False, True] == [before, channel.has_strays()]
 
 
-def test_a_closed_connection_is_told_from_a_silent_one(ends: tuple[socket.socket, socket.socket]) -> None:
-    """Both to the parent and to the worker."""
+def test_a_closed_connection_is_noticed(ends: tuple[socket.socket, socket.socket]) -> None:
+    """A closed connection is reported to the parent and to the worker."""
     own, other = ends
     other.close()
 

@@ -1,4 +1,4 @@
-"""The protocol: each request has one reply, and nothing else is taken for it."""
+"""The protocol: each request has replies of its own, and all other replies are refused."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 
 from convharness.measure.stopwatch import Effort
 from convharness.plugins.support import Unsupported
-from convharness.workers import answers
+from convharness.workers import request_handlers
 from convharness.workers.channel import framed
 from convharness.workers.protocol.messages import (
     Answer,
@@ -48,12 +48,12 @@ ARRAY = SharedArray(block=(64, 32), start=64, shape=(2, 4), strides=(16, 4), dty
 
 
 def sent(message: object) -> bytes:
-    """Return the bytes that arrive of a message."""
+    """Return a message as bytes, without its length."""
     return framed(message)[4:]
 
 
 def replied(request: Request[Any], reply: object) -> Reply:
-    """Return what the parent makes of a reply to a request."""
+    """Return a reply to a request as the parent decodes it."""
     return decode_reply(request, decode_answer(sent(Answer("7", reply))).reply)
 
 
@@ -67,16 +67,16 @@ def replied(request: Request[Any], reply: object) -> Reply:
     ],
     ids=lambda request: type(request).__name__,
 )
-def test_a_request_arrives_as_it_was(request_: Request[Any]) -> None:
-    """With its number, and what the worker may forget."""
+def test_a_request_arrives_unchanged(request_: Request[Any]) -> None:
+    """A request arrives unchanged, with its number and the objects that the worker may release."""
     question = Question("7", request_, (1, 2))
 
     assert question == decode_question(sent(question))
 
 
 def test_a_worker_answers_every_request() -> None:
-    """Those by which it is copied are answered where the copy is made."""
-    assert set(Request.__subclasses__()) == {*answers._ANSWERS, Copy, Reap}
+    """A worker has an answer for every request, except for those that only templates answer."""
+    assert set(Request.__subclasses__()) == {*request_handlers._ANSWERS, Copy, Reap}
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_a_worker_answers_every_request() -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_reply_arrives_as_it_was(request_: Request[Any], reply: Reply) -> None:
-    """Its own, an error, or a mistake where there can be one."""
+def test_a_reply_arrives_unchanged(request_: Request[Any], reply: Reply) -> None:
+    """A reply arrives unchanged, whether it is a result, an exception, or a mistake of the declaration."""
     assert reply == replied(request_, reply)
 
 
@@ -119,8 +119,10 @@ def test_a_reply_arrives_as_it_was(request_: Request[Any], reply: Reply) -> None
     ],
     ids=repr,
 )
-def test_what_is_not_a_reply_to_the_request_is_refused(request_: Request[Any], reply: object) -> None:
-    """Whatever it is a reply to, and whatever it would have said."""
+def test_a_reply_that_does_not_belong_to_the_request_is_refused(
+    request_: Request[Any], reply: object
+) -> None:
+    """A reply of another type or with invalid values is refused."""
     with pytest.raises(ValueError):
         replied(request_, reply)
 
@@ -130,14 +132,14 @@ def test_what_is_not_a_reply_to_the_request_is_refused(request_: Request[Any], r
     [b"", b"5", b"{}", b'{"nonce": 7, "reply": {}}', b'{"nonce": "7"', b"\xff", b"[" * 100_000],
     ids=lambda message: repr(message[:9]),
 )
-def test_what_is_not_an_answer_is_refused(message: bytes) -> None:
-    """Its reply is not looked at."""
+def test_a_message_that_is_not_an_answer_is_refused(message: bytes) -> None:
+    """A message that is not an answer is refused before its reply is decoded."""
     with pytest.raises(ValueError):
         decode_answer(message)
 
 
-def test_a_reply_of_any_depth_is_refused() -> None:
-    """However deep it is, the parent survives it."""
+def test_a_deeply_nested_reply_is_refused() -> None:
+    """A reply nested 100 000 levels deep is refused without exhausting the stack."""
     deep = b'{"nonce": "7", "reply": ' + b'{"type":' * 100_000 + b"1" + b"}" * 100_000 + b"}"
 
     with pytest.raises(ValueError):
@@ -145,7 +147,7 @@ def test_a_reply_of_any_depth_is_refused() -> None:
 
 
 def test_data_types_of_outputs_arrive() -> None:
-    """All that NumPy has names for, and those of the problems."""
+    """The data types of an output arrive as their names, whether they are NumPy's or the problems'."""
     names = ["bfloat16", "uint8xint8", "<f8", ">c16", "|O", "|V8", "<U5", "<M8[ns]", "<m8[25D]", "|b1", "|S0"]
     found = [replied(Call(1, 0, None), Returned(OutputFacts(misfit=Misfit((1,), name)))) for name in names]
 
@@ -153,21 +155,21 @@ def test_data_types_of_outputs_arrive() -> None:
 
 
 def test_a_request_takes_as_long_as_its_calls() -> None:
-    """Those that are made at once may come one after the other."""
+    """The time limit of a request is that of its calls one after the other."""
     limits = [one.limit_s(2.0) for one in (Ping(), Sample("a", 1, 1), CallConcurrently((1, 2), 5, 64))]
 
     assert [2.0, 4.0, 20.0] == limits
 
 
 def test_the_parent_sleeps_while_something_is_timed() -> None:
-    """And only then."""
+    """The parent is quiet exactly during the requests that time calls."""
     quiet = {kind.__name__ for kind in Request.__subclasses__() if kind.is_quiet}
 
     assert {"Sample", "TimeOnce", "WarmUp"} == quiet
 
 
 def test_a_request_is_one_short_message() -> None:
-    """Whatever it holds, it fits into one packet."""
+    """The longest request is a message of fewer than 1000 bytes."""
     request = Bind(3, "n1c1h2w2-o1k1-float32", SharedOperands(ARRAY, ARRAY, ARRAY), "nan")
 
     assert 1000 > len(msgspec.json.encode(Question("7" * 16, request)))

@@ -1,4 +1,4 @@
-"""A rival in another process: whether its times are believed, of a worker that tells what it is told to."""
+"""A rival in another process: its samples, and when its times are doubted."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from convharness.workers.rival import RemoteRival
 
 
 class Worker:
-    """A host with the output that it holds, and both clocks: what a request takes, and what is told of it."""
+    """A host with two clocks: the time that a request takes, and the time that the worker reports."""
 
     name = "a"
 
@@ -31,9 +31,9 @@ class Worker:
         self.proves_s = (0.0, 1.0)
 
     def ask(self, request: Sample | WarmUp) -> Sampled | WarmedUp:
-        """Take the time that the request takes, and use so many processors.
+        """Advance the clocks by the time of the request, with `uses` CPUs in use.
 
-        Samples beyond those that were planned take what `proves_s` says: for a request, and for a call.
+        Requests beyond those in `takes` need the seconds in `proves_s`: one number per request, one per call.
         """
         self.asked.append(request)
         request_s, call_s = self.proves_s
@@ -48,30 +48,30 @@ class Worker:
         return self.samples.pop(0) if self.samples else Sampled(1.0, 1.0)
 
     def cpu_s(self) -> float:
-        """Return the worker's processor time."""
+        """Return the worker's CPU time in seconds."""
         return self.worked
 
     def waited_s(self) -> float:
-        """Return the worker's wait."""
+        """Return the seconds for which the worker has waited for a CPU."""
         return self.waited
 
     def clock(self) -> float:
-        """Return the parent's time."""
+        """Return the parent's time in seconds."""
         return self.now
 
     def delayed(self) -> float:
-        """Return our own wait."""
+        """Return the seconds for which the parent has waited for a CPU."""
         return self.ours
 
     def seen(self, rival: str) -> Output:
-        """Return an output of 4000 bytes, for which the worker works."""
+        """Return an output of 4000 bytes, for which the worker uses `late_s` seconds of CPU time."""
         self.worked += self.late_s
         return Output(np.zeros(1000, np.float32))
 
 
 @pytest.fixture
 def worker() -> Worker:
-    """Return a worker whose requests take as long as they say, and nothing else takes any time."""
+    """Return a worker whose clocks move only during requests."""
     return Worker()
 
 
@@ -81,19 +81,19 @@ def rival_of(worker: Worker) -> RemoteRival:
 
 
 def sampled(
-    worker: Worker, *, passed_s: float, told_s: float, samples: int = 1, calls: int = 10
+    worker: Worker, *, passed_s: float, reported_s: float, samples: int = 1, calls: int = 10
 ) -> RemoteRival:
-    """Return a rival of which samples of some calls have been taken, and what each came to there and here."""
+    """Return a rival after some samples, with the seconds that each took here and the seconds reported."""
     worker.takes = [passed_s] * samples
-    worker.samples = [Sampled(told_s / calls, told_s)] * samples
+    worker.samples = [Sampled(reported_s / calls, reported_s)] * samples
     rival = rival_of(worker)
     for _ in range(samples):
         rival.sample(calls, 3)
     return rival
 
 
-def test_a_sample_is_what_the_worker_tells_and_how_long_it_waited(worker: Worker) -> None:
-    """The worker is told how many calls, and which of them to keep."""
+def test_a_sample_is_the_reported_time_with_the_wait_for_a_cpu(worker: Worker) -> None:
+    """A turn has the reported time per call and the wait, and the request names the output to keep."""
     worker.takes = [1.0]
     worker.samples = [Sampled(0.0625, 0.75)]
     worker.waits_s = 0.125
@@ -104,49 +104,49 @@ def test_a_sample_is_what_the_worker_tells_and_how_long_it_waited(worker: Worker
 
 
 def test_without_a_sample_nothing_is_doubtful(worker: Worker) -> None:
-    """And no processors have been used."""
+    """A rival without samples is not doubted and has used no CPU."""
     rival = rival_of(worker)
 
     assert (0.0, None) == (rival.processors, rival.suspicion())
 
 
 @pytest.mark.parametrize(
-    ("passed_s", "told_s", "is_doubtful"),
+    ("passed_s", "reported_s", "is_doubtful"),
     [
         (1.0, 1.0, False),
         (1.39, 1.0, False),
-        (1.41, 1.0, True),  # it slept, or its clock is slow
+        (1.41, 1.0, True),  # the worker slept, or its clock is slow
         (100.0, 1.0, True),
         (1.0, 1.39, False),
-        (1.0, 1.41, True),  # its clock is fast
+        (1.0, 1.41, True),  # the worker's clock is fast
     ],
 )
 def test_clocks_that_disagree_are_doubtful(
-    passed_s: float, told_s: float, is_doubtful: bool, worker: Worker
+    passed_s: float, reported_s: float, is_doubtful: bool, worker: Worker
 ) -> None:
-    """By more than two fifths, to either side, and again when it is proved."""
+    """A rival is doubted if its clock differs by over 40 % in either direction, again in longer samples."""
     worker.proves_s = (0.0, passed_s / 10)
-    found = sampled(worker, passed_s=passed_s, told_s=told_s).suspicion()
+    found = sampled(worker, passed_s=passed_s, reported_s=reported_s).suspicion()
 
     assert is_doubtful == (found is not None)
 
 
 @pytest.mark.parametrize(
-    ("passed_s", "told_s", "request_s", "call_s"),
+    ("passed_s", "reported_s", "request_s", "call_s"),
     [
-        (0.00197, 0.00124, 0.00073, 0.00124),  # as seen, of calls that were not warm
+        (0.00197, 0.00124, 0.00073, 0.00124),  # measured, with cold calls
         (0.00219, 0.00147, 0.00072, 0.00147),
         (0.00287, 0.00101, 0.00186, 0.00101),
-        (0.00287, 0.00101, 0.00186, 0.0001),  # and have become so
+        (0.00287, 0.00101, 0.00186, 0.0001),  # the same, once the calls are warm
         (0.01, 1e-6, 0.01, 1e-6),
     ],
 )
-def test_what_a_request_takes_by_itself_is_no_matter(
-    passed_s: float, told_s: float, request_s: float, call_s: float, worker: Worker
+def test_the_time_of_a_request_itself_raises_no_doubt(
+    passed_s: float, reported_s: float, request_s: float, call_s: float, worker: Worker
 ) -> None:
-    """In samples that last long enough it has no weight, however much it is beside short ones."""
+    """The time of a request itself, large beside short samples, is negligible beside longer ones."""
     worker.proves_s = (request_s, call_s)
-    rival = sampled(worker, passed_s=passed_s, told_s=told_s, samples=4, calls=1)
+    rival = sampled(worker, passed_s=passed_s, reported_s=reported_s, samples=4, calls=1)
 
     assert None is rival.suspicion()
 
@@ -156,48 +156,50 @@ def test_what_a_request_takes_by_itself_is_no_matter(
     [
         (0.008, "took 0.08 s while its clock told 0.002 s", [10]),
         (0.002, "took 0.08 s while its clock told 0.008 s", [10, 20, 40]),
-        (0.0002, None, [10]),  # it was the request that took so long
+        (0.0002, None, [10]),  # the request itself took the time
     ],
 )
-def test_what_is_doubtful_is_proved_with_longer_and_longer_samples(
+def test_a_doubt_is_examined_with_longer_and_longer_samples(
     call_s: float, doubt: str | None, calls: list[int], worker: Worker
 ) -> None:
-    """Nine of each length, until they last 50 ms here; what the worker tells of these is not looked at."""
+    """A doubt is examined with nine samples of each length, until these last 50 ms by the parent's clock."""
     worker.proves_s = (0.0, call_s)
-    rival = sampled(worker, passed_s=0.02, told_s=0.002, samples=3)
+    rival = sampled(worker, passed_s=0.02, reported_s=0.002, samples=3)
 
     assert doubt == rival.suspicion()
     asked = [request.number for request in worker.asked[3:]]
     assert [number for number in calls for _ in range(9)] == asked
 
 
-def test_what_has_been_proved_is_not_proved_again(worker: Worker) -> None:
-    """Whoever asks twice is told the same."""
+def test_a_doubt_that_was_confirmed_is_not_examined_again(worker: Worker) -> None:
+    """A confirmed doubt is returned again without further samples."""
     worker.proves_s = (0.0, 0.2)
-    rival = sampled(worker, passed_s=2.0, told_s=1.0)
+    rival = sampled(worker, passed_s=2.0, reported_s=1.0)
 
     assert ["took 2 s while its clock told 1 s"] * 2 == [rival.suspicion(), rival.suspicion()]
     assert 1 + 9 == len(worker.asked)
 
 
-@pytest.mark.parametrize("who", ["waits_s", "we_wait_s"])
-def test_time_in_which_the_machine_let_somebody_wait_is_not_hidden(who: str, worker: Worker) -> None:
-    """The worker, or ourselves."""
-    setattr(worker, who, 1.0)
+@pytest.mark.parametrize("wait", ["waits_s", "we_wait_s"])
+def test_time_spent_waiting_for_a_cpu_raises_no_doubt(wait: str, worker: Worker) -> None:
+    """Time for which the worker or the parent waited for a CPU is not counted as hidden."""
+    setattr(worker, wait, 1.0)
 
-    assert None is sampled(worker, passed_s=2.0, told_s=1.0).suspicion()
+    assert None is sampled(worker, passed_s=2.0, reported_s=1.0).suspicion()
 
 
 @pytest.mark.parametrize(
     ("accidents", "honest", "requests"),
     [
         (1, 3, 4),
-        (3, 4, 7),  # most samples are as told: nothing is asked
-        (4, 3, 7 + 9),  # most are not, but no accident comes nine times more
+        (3, 4, 7),  # most samples agree: no further ones are taken
+        (4, 3, 7 + 9),  # most samples disagree, and all of the nine further ones agree
     ],
 )
-def test_accidents_do_not_accuse(accidents: int, honest: int, requests: int, worker: Worker) -> None:
-    """A machine that stops for a moment is no breach, however long it stops."""
+def test_single_long_interruptions_raise_no_doubt(
+    accidents: int, honest: int, requests: int, worker: Worker
+) -> None:
+    """A machine that stops for a moment raises no doubt, however long it stops."""
     worker.takes = [100.0] * accidents + [1.0] * honest
     worker.samples = [Sampled(0.1, 1.0)] * (accidents + honest)
     worker.proves_s = (0.0, 0.1)
@@ -220,9 +222,9 @@ def test_accidents_do_not_accuse(accidents: int, honest: int, requests: int, wor
 def test_more_processors_than_threads_are_doubtful(
     threads: int, uses: float, doubt: str | None, worker: Worker
 ) -> None:
-    """A quarter more may be the clocks', which are not read at once."""
+    """A rival is doubted if it uses over 25 % more CPUs than it has threads."""
     worker.threads, worker.uses = threads, uses
-    rival = sampled(worker, passed_s=1.0, told_s=1.0)
+    rival = sampled(worker, passed_s=1.0, reported_s=1.0)
 
     assert (pytest.approx(uses), doubt) == (rival.processors, rival.suspicion())
 
@@ -231,15 +233,15 @@ def test_more_processors_than_threads_are_doubtful(
     ("late_s", "doubt"),
     [
         (0.002, None),
-        (0.0020159, None),  # pages are touched for the first time
+        (0.0020159, None),  # pages are touched for the first time, which takes time
         (0.0021, "worked for 0.0021 s when its output was asked for"),
     ],
 )
 def test_work_that_is_done_when_the_output_is_asked_for_is_doubtful(
     late_s: float, doubt: str | None, worker: Worker
 ) -> None:
-    """It belongs into the timed call."""
-    rival = sampled(worker, passed_s=1.0, told_s=1.0)
+    """A rival is doubted if it works when its output is asked for, since that work belongs to the call."""
+    rival = sampled(worker, passed_s=1.0, reported_s=1.0)
     worker.late_s = late_s
 
     assert 1000 == rival.seen().y.size
@@ -255,19 +257,19 @@ def test_work_that_is_done_when_the_output_is_asked_for_is_doubtful(
         ([0.001, 0.25], None),
     ],
 )
-def test_one_output_that_is_there_when_it_is_asked_for_will_do(
+def test_one_output_that_is_ready_when_it_is_asked_for_ends_the_doubt(
     looks_s: list[float], doubt: str | None, worker: Worker
 ) -> None:
-    """What takes a processor away looks like work, but not every time."""
-    rival = sampled(worker, passed_s=1.0, told_s=1.0)
+    """A rival is not doubted if one of its outputs was ready, since interference looks like work at times."""
+    rival = sampled(worker, passed_s=1.0, reported_s=1.0)
     for worker.late_s in looks_s:
         rival.seen()
 
     assert doubt == rival.suspicion()
 
 
-def test_the_worker_is_told_the_effort(worker: Worker) -> None:
-    """All of it; what comes back is how long the first call and the fastest took."""
+def test_the_worker_gets_the_effort(worker: Worker) -> None:
+    """Warming up sends the whole effort, and returns the times of the first call and of the fastest."""
     effort = Effort(budget_s=7.0, precision=0.5, cache="cold", sample_s=0.25, warmup_s=0.125)
     found = rival_of(worker).warm_up(effort)
 

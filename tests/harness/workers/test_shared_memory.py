@@ -1,4 +1,4 @@
-"""Shared memory: what the parent puts there the worker finds as it was."""
+"""Shared memory: an array that the parent puts there is the same in the worker."""
 
 import os
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from convharness.workers.shared_memory import Placed, SharedArray, SharedMemory,
 
 @pytest.fixture
 def memory() -> Iterator[SharedMemory]:
-    """Return shared memory."""
+    """Yield shared memory."""
     one = SharedMemory()
     yield one
     one.close()
 
 
 def found(memory: SharedMemory, placed: Placed) -> Array:
-    """Return what a worker finds of an array that a message speaks of."""
+    """Return the array that a worker finds by the message about it."""
     where = msgspec.json.decode(msgspec.json.encode(placed.where), type=SharedArray)
     return where.found_in(attached(os.dup(memory.file), memory.size))
 
@@ -33,8 +33,8 @@ BLOCK = np.arange(240, dtype=np.float32).reshape(2, 3, 5, 8)
     [BLOCK, BLOCK[:, :, 1:4, ::2], BLOCK[::-1, ..., ::-1], BLOCK.transpose(3, 1, 0, 2), BLOCK[:, :0]],
     ids=["whole", "sliced", "reversed", "transposed", "empty"],
 )
-def test_an_array_lies_as_it_lay(array: Array, memory: SharedMemory) -> None:
-    """With its spacing, within all of the block of which it is a part."""
+def test_a_shared_array_keeps_its_strides(array: Array, memory: SharedMemory) -> None:
+    """A shared array keeps its shape, values and strides, within a copy of its whole block."""
     placed = memory.share(array)
     there = found(memory, placed)
 
@@ -43,8 +43,8 @@ def test_an_array_lies_as_it_lay(array: Array, memory: SharedMemory) -> None:
     assert root_of(array).tobytes() == placed.region.bytes.tobytes()
 
 
-def test_what_is_read_only_stays_so(memory: SharedMemory) -> None:
-    """And what is not does not become so."""
+def test_a_shared_array_is_read_only_if_the_original_is(memory: SharedMemory) -> None:
+    """A shared array is read-only exactly if the original is."""
     locked = BLOCK.copy()
     locked.flags.writeable = False
 
@@ -52,7 +52,7 @@ def test_what_is_read_only_stays_so(memory: SharedMemory) -> None:
 
 
 def test_a_plain_copy_starts_on_a_cache_line(memory: SharedMemory) -> None:
-    """In the layout that is wanted; the worker sees what the parent writes later."""
+    """A placed array starts on a cache line in the layout asked for, and shows later writes of the parent."""
     placed = memory.place(BLOCK[:, :, 1:], "channels_last")
     there = found(memory, placed)
     placed.array[0, 0, 0, 0] = 7.0
@@ -63,7 +63,7 @@ def test_a_plain_copy_starts_on_a_cache_line(memory: SharedMemory) -> None:
 
 
 def test_memory_is_used_again_when_nothing_is_in_use(memory: SharedMemory) -> None:
-    """Not before."""
+    """Shared memory is used again once none of it is in use, and not before."""
     first = memory.take(100)
     starts = [first.start, memory.take(100).start]
     del first
@@ -72,7 +72,7 @@ def test_memory_is_used_again_when_nothing_is_in_use(memory: SharedMemory) -> No
     assert [0, 128, 0] == starts
 
 
-def test_more_than_the_machine_has_is_refused(memory: SharedMemory) -> None:
-    """As any memory is."""
+def test_an_array_larger_than_shared_memory_is_refused(memory: SharedMemory) -> None:
+    """Taking more shared memory than there is raises MemoryError."""
     with pytest.raises(MemoryError, match="bytes do not fit into shared memory"):
         memory.take(memory.size + 1)

@@ -1,1 +1,1 @@
-"""A plugin package from outside."""
+"""An example of a package with plugins."""

@@ -1,4 +1,4 @@
-"""Kernels of somebody else's package."""
+"""Implementations of another package than convharness."""
 
 from convharness import implementation
 
