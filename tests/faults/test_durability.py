@@ -121,7 +121,7 @@ def test_without_a_run_to_go_on_with_a_new_one_begins(command: Command) -> None:
     done = command(*TINY, "--resume", "--format", "json")
 
     assert 0 == done.code
-    assert "there is no run to go on with; this is a new one" in "\n".join(done.err)
+    assert "there is no run to resume; this is a new one" in "\n".join(done.err)
 
 
 def test_other_settings_are_another_run(command: Command) -> None:  # noqa: F811

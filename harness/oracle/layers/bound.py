@@ -26,7 +26,7 @@ LAYER = Layer("bound", level="quick", measures=True, may_be_imprecise=True, chec
 
 
 def positive(problem: Problem, seed: int) -> Operands:
-    """Return numbers from 0 to 1: no sign cancels, so every lost bit stays lost."""
+    """Return numbers from 0 to 1: nothing cancels, so that every lost bit shows."""
     random = generator(problem, "positive", seed)
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
     return operands_of(problem, *(random.random(shape) for shape in shapes))

@@ -1,4 +1,4 @@
-"""The values layer: zeros, constants, huge, tiny and mixed numbers, at which shortcuts go wrong."""
+"""The values layer: zeros, constants, huge, tiny and mixed numbers, on which shortcuts go wrong."""
 
 from collections.abc import Iterator
 from math import ceil, log2
@@ -52,18 +52,18 @@ def _probes(trial: Trial) -> Iterator[Probe]:
 
 
 def _has_less_range(trial: Trial) -> bool:
-    """Say whether the class has the bits of float32, and with them its range, behind float64."""
+    """Say whether an accuracy class for float64 computes in a narrower type, and so in its range."""
     return trial.problem.dtype == "float64" and trial.accuracy.bits is not None
 
 
 def keeps_subnormals(trial: Trial) -> bool:
-    """Say whether results below the normal numbers come out as they should."""
+    """Say whether subnormal results are right, rather than zero."""
     operands, true = trial.data_of(Probe(magnitudes.subnormal_outputs))
     return compare(trial.output(operands), true, trial.accuracy, exact_data=False).where is None
 
 
 def a_zero_input(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return an x of zeros: the bias is all that is left."""
+    """Return an x of zeros: the output is the bias."""
     operands = _integers(problem, "zero input", seed, bits)
     return Operands(np.zeros_like(operands.x), operands.weight, operands.bias)
 
@@ -113,7 +113,7 @@ def patches_of_zeros(problem: Problem, seed: int, bits: int | None = None) -> Op
 
 
 def scattered_zeros(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return numbers of which some are zero, here and there."""
+    """Return numbers with zeros at scattered places."""
     random = generator(problem, "scattered zeros", seed)
     operands = _integers(problem, "scattered", seed, bits)
     x, weight = (
@@ -142,7 +142,7 @@ def an_offset(problem: Problem, seed: int, bits: int | None = None) -> Operands:
 
 
 def beyond_counting(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return whole numbers beyond what 16 and, in float64, 32 bits can count, as single products."""
+    """Return whole numbers beyond the range of 16 and, in float64, 32 bits, as single products."""
     random = generator(problem, "beyond counting", seed)
     held = min(bits or PRECISION[problem.dtype], PRECISION[problem.dtype])
     x = odd(random, problem.input_shape, 2 ** min(held, 45) - 1)
@@ -170,7 +170,7 @@ def a_full_bias(problem: Problem, seed: int, bits: int | None = None) -> Operand
 
 
 def large_whole_numbers(problem: Problem, seed: int) -> Operands:
-    """Return whole numbers whose products are beyond what 64 bits count."""
+    """Return whole numbers whose products are beyond the range of 64 bits."""
     random = generator(problem, "large whole numbers", seed)
     limit = {"float64": 2**42, "float32": 2**22, "bfloat16": 2**8}.get(problem.dtype, 2**4) - 1
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))

@@ -134,7 +134,7 @@ def test_gate(text: str, words: tuple[str, ...], slower: float, imprecise: float
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "--fail-on knows no ''"),
+        ("", "--fail-on has no effect ''"),
         ("slow", "did you mean 'slower'?"),
         ("slower:", "the threshold of 'slower' is ''; it takes a share"),
         ("slower:fast", "it takes a share such as 5%"),
