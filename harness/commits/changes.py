@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from ..errors import SelectionError, did_you_mean
 from ..measure.decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
@@ -15,6 +15,34 @@ REGRESSIONS: tuple[Effect, ...] = ("wrong", "slower", "imprecise")
 
 _LEAST_ERROR_U = 0.25
 """Errors below a quarter of a rounding unit count as that: the rounding of a result is half a unit."""
+
+
+class Judged(Protocol):
+    """The columns of a record that a change is made of."""
+
+    @property
+    def problem(self) -> str | None:
+        """Return the problem as a canonical string."""
+
+    @property
+    def status(self) -> str:
+        """Return the status."""
+
+    @property
+    def reason(self) -> str | None:
+        """Return why the status is not `passed`."""
+
+    @property
+    def error_u(self) -> float | None:
+        """Return the largest error, in rounding units."""
+
+    @property
+    def time_median_s(self) -> float | None:
+        """Return the median time of a call."""
+
+    @property
+    def reproduce(self) -> str | None:
+        """Return the command that reproduces a failure."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +66,8 @@ class Change:
     suite: str
     case: str
     implementation: str
-    before: Row | None
-    after: Row | None
+    before: Judged | None
+    after: Judged | None
     decision: Decision | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
 
@@ -138,7 +166,7 @@ def changes(
     ]
 
 
-def _status(row: Row | None) -> str | None:
+def _status(row: Judged | None) -> str | None:
     return None if row is None else row.status
 
 

@@ -14,12 +14,11 @@ from statistics import median
 
 from ..oracle.verdict import FAILURES
 from ..plugins.broken import BrokenPlugin
-from ..runs.row import Row
 from ..runs.run import Compared
 from ..runs.store import is_finished, read_rows, read_run, run_folders
-from .changes import Change, Thresholds, changes
+from .changes import Change, Judged, Thresholds, changes
 from .events import Event, Series, Step, Suspicion, newly_broken
-from .history import TrackedCommit, relative_estimate, tracked
+from .history import TrackedCommit, TrackedRow, relative_estimate, tracked
 from .repository import Commit, Repository
 from .snapshots import relevant
 
@@ -94,7 +93,7 @@ class _Line:
             if None not in (contents := [self._content(name, series) for name in pair])
         }
         self._thresholds = thresholds
-        self._rows: list[dict[Series, Row]] = [
+        self._rows: list[dict[Series, TrackedRow]] = [
             {(row.suite, row.case, row.implementation): row for row in one.rows} for one in tracked
         ]
         self._session_sd = self._noise()
@@ -239,7 +238,7 @@ class _Line:
         least = 1 + self._thresholds.slower
         return decision.high > least or decision.low < 1 / least
 
-    def _is_suspicious(self, before: Row, after: Row) -> bool:
+    def _is_suspicious(self, before: TrackedRow, after: TrackedRow) -> bool:
         """Say whether a time may have changed by enough to be reported."""
         shift = _shift(before, after)
         if shift is None:
@@ -266,12 +265,12 @@ class _Line:
         return max(0.005, 1.4826 * median(moves) / sqrt(2))
 
 
-def _are_comparable(before: Row, after: Row) -> bool:
+def _are_comparable(before: Judged, after: Judged) -> bool:
     """Say whether two records are of the same problem: a suite may change what a label stands for."""
     return before.problem == after.problem
 
 
-def _shift(before: Row, after: Row) -> tuple[float, float] | None:
+def _shift(before: TrackedRow, after: TrackedRow) -> tuple[float, float] | None:
     """Return the step of the logarithm of the relative time, and its standard error within the runs."""
     first, second = relative_estimate(before), relative_estimate(after)
     if first is None or second is None:
