@@ -19,7 +19,7 @@ from ..plugins.registry import Unavailable
 from ..runs.columns import Column
 from ..runs.row import TABLE as RECORD_TABLE
 from ..runs.run import Run, Tracked
-from ..runs.store import is_finished, read_rows_as, read_run, run_folders
+from ..runs.store import finished_runs, read_rows_as
 from .asv.configuration import asv_results, manifests_of
 from .asv.manifest import Manifest
 from .asv.results import asv_rows
@@ -127,10 +127,9 @@ def tracked(results: Path, line: Sequence[Commit]) -> list[TrackedCommit]:
     """
     places = {commit.hash: place for place, commit in enumerate(line)}
     found: dict[tuple[int, tuple[str, str]], TrackedCommit] = {}
-    for folder in run_folders(results):
-        run = read_run(folder)
+    for folder, run in finished_runs(results):
         place = places.get(str(run.commit))
-        if place is None or not isinstance(run.purpose, Tracked) or not is_finished(folder):
+        if place is None or not isinstance(run.purpose, Tracked):
             continue
         one = TrackedCommit(line[place], place, run, run.purpose, list(read_rows_as(TrackedRow, folder)))
         key = place, one.place

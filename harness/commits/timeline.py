@@ -15,7 +15,7 @@ from statistics import median
 from ..oracle.verdict import FAILURES
 from ..plugins.broken import BrokenPlugin
 from ..runs.run import Compared
-from ..runs.store import is_finished, read_rows, read_run, run_folders
+from ..runs.store import finished_runs, read_rows
 from .changes import Change, Judged, Thresholds, changes
 from .events import Event, Series, Step, Suspicion, newly_broken
 from .history import TrackedCommit, TrackedRow, relative_estimate, tracked
@@ -37,9 +37,8 @@ Verdicts = Mapping[tuple[str, str], Mapping[Series, Change]]
 def compared(results: Path) -> dict[tuple[str, str], dict[Series, Change]]:
     """Return the results of comparing commits side by side, the latest of each pair."""
     found: dict[tuple[str, str], dict[Series, Change]] = {}
-    for folder in run_folders(results):
-        run = read_run(folder)
-        if not isinstance(run.purpose, Compared) or not is_finished(folder):
+    for folder, run in finished_runs(results):
+        if not isinstance(run.purpose, Compared):
             continue
         base, other = run.purpose.base, run.purpose.other
         if base.commit is None or other.commit is None:

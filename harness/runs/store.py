@@ -178,6 +178,17 @@ def _mistake(line: bytes) -> str | None:
     return None
 
 
+def finished_runs(results: Path) -> Iterator[tuple[Path, Run]]:
+    """Yield the folders of finished runs with their facts, the oldest first.
+
+    Raises `ResultsError` where a run is damaged, finished or not.
+    """
+    for folder in run_folders(results):
+        run = read_run(folder)
+        if is_finished(folder):
+            yield folder, run
+
+
 def is_finished(folder: Path) -> bool:
     """Say whether a run came to its end: then its records are there as columns too."""
     return (folder / "records.parquet").exists()

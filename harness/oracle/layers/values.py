@@ -8,6 +8,8 @@ import numpy as np
 from ...numerics.accuracy import PRECISION
 from ...numerics.operands import (
     Operands,
+    bias_or_zeros,
+    filled,
     generator,
     held_bits,
     odd,
@@ -76,8 +78,7 @@ def a_zero_weight(problem: Problem, seed: int, bits: int | None = None) -> Opera
 
 def all_ones(problem: Problem, seed: int, bits: int | None = None) -> Operands:  # noqa: ARG001 they are ones
     """Return ones only: each output counts the products that it sums."""
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(np.ones(shape) for shape in shapes))
+    return filled(problem, np.ones)
 
 
 def a_constant_input(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -96,8 +97,7 @@ def all_negative(problem: Problem, seed: int, bits: int | None = None) -> Operan
 def signs(problem: Problem, seed: int, bits: int | None = None) -> Operands:  # noqa: ARG001 one bit is enough
     """Return +1 and −1."""
     random = generator(problem, "signs", seed)
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(random.choice([-1.0, 1.0], shape) for shape in shapes))
+    return filled(problem, lambda shape: random.choice([-1.0, 1.0], shape))
 
 
 def patches_of_zeros(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -157,7 +157,7 @@ def powers_of_two_in_weights(problem: Problem, seed: int, bits: int | None = Non
     weight = np.exp2(-random.integers(1, 4, problem.weight_shape)) * random.choice(
         [-1.0, 1.0], problem.weight_shape
     )
-    return operands_of(problem, operands.x, weight, magnitudes.bias_or_zeros(problem, operands))
+    return operands_of(problem, operands.x, weight, bias_or_zeros(problem, operands))
 
 
 def a_full_bias(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -173,17 +173,15 @@ def large_whole_numbers(problem: Problem, seed: int) -> Operands:
     """Return whole numbers whose products are beyond the range of 64 bits."""
     random = generator(problem, "large whole numbers", seed)
     limit = {"float64": 2**42, "float32": 2**22, "bfloat16": 2**8}.get(problem.dtype, 2**4) - 1
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
     scale = 2.0**20 if problem.dtype == "float32" else 1.0
-    return operands_of(problem, *(odd(random, shape, limit) * scale for shape in shapes))
+    return filled(problem, lambda shape: odd(random, shape, limit) * scale)
 
 
 def _integers(problem: Problem, kind: str, seed: int, bits: int | None) -> Operands:
     """Return small odd integers, of which any sum of the problem is exact in float32."""
     random = generator(problem, kind, seed)
     limit = min(2 ** (bits or 24) - 1, 7)
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(odd(random, shape, limit) for shape in shapes))
+    return filled(problem, lambda shape: odd(random, shape, limit))
 
 
 _ALWAYS = (
