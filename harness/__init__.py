@@ -95,7 +95,7 @@ _HOMES = {
     "load_suite": "problems.suite_files",
     "pad": "plugins.padding",
     "plan": "plugins.marks",
-    "read_samples": "commits.asv.figures",
+    "read_samples": "commits.asv.benchmark_values",
     "record_commit": "commits.asv.recording",
     "render": "api.reporting",
     "report": "api.reporting",

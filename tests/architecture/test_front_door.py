@@ -24,7 +24,7 @@ WRITERS = {
     "runs/store.py",
     "runs/tables.py",
     "commits/asv/recording.py",
-    "commits/asv/figures.py",
+    "commits/asv/benchmark_values.py",
 }
 NO_FILES = {"write_text", "Path('/proc/self/clear_refs').write_text"}  # one of our own, and a switch of Linux
 HEAVY = {"torch", "asv", "asv_runner", "pandas", "scipy", "pyarrow", "rich", "jinja2", "psutil"}

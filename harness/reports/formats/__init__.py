@@ -60,10 +60,10 @@ EVENTS: Mapping[str, Callable[[Regressions], str]] = {
 """The formats of what changed at which commit."""
 
 LISTS: Mapping[str, Callable[[Rows], str]] = {
-    "table": _lazy("lists", "table"),
+    "table": _lazy("listing", "table"),
     "json": _lazy("json", "array_of"),
-    "csv": _lazy("lists", "comma_separated"),
-    "markdown": _lazy("lists", "markdown"),
+    "csv": _lazy("listing", "comma_separated"),
+    "markdown": _lazy("listing", "markdown"),
 }
 """The formats of rows with any columns."""
 
