@@ -47,7 +47,7 @@ def main(pairs: int = 1000, busy: int = 0, budget_s: float = Effort.budget_s) ->
 
 
 def refusals(pairs: int, effort: Effort) -> Iterator[str]:
-    """Time so many pairs and yield why some of them were refused."""
+    """Time a number of pairs and yield why some of them were refused."""
     implementations = discover().implementations
     timed = 0
     for seed in count():

@@ -169,7 +169,7 @@ def by_asv(base, other, problem, budget_s, factor, most=2):
 
 
 def asv_results(base, other, problem, budget_s, most):
-    """Return both kernels' results after so many rounds, or the fewer that fit (2 at least)."""
+    """Return both kernels' results after a number of rounds, or the fewer that fit (2 at least)."""
     from asv.results import Results
 
     start, results = perf_counter(), {name: Results.unnamed() for name in (base, other)}
@@ -415,7 +415,7 @@ def own(process):
 
 
 def trials(chosen, tools, repetitions, random):
-    """Yield each pair with each tool so many times, in random order, a pair's tools after each other."""
+    """Yield each pair with each tool a number of times, in random order, a pair's tools after each other."""
     for repetition in range(repetitions):
         for pair in random.sample(chosen, len(chosen)):
             for tool in random.sample(tools, len(tools)):

@@ -17,15 +17,15 @@ from difflib import get_close_matches
 
 
 class HarnessError(Exception):
-    """Anything that the person at the keyboard can put right."""
+    """Anything that the user can put right."""
 
 
 class ProblemError(HarnessError):
-    """A convolution that cannot be, or a text that is not one."""
+    """An impossible convolution, or a text that does not describe one."""
 
 
 class PluginError(HarnessError):
-    """A plugin that does not import, or whose declaration makes no sense."""
+    """A plugin that does not import, or whose declaration is invalid."""
 
 
 class SelectionError(HarnessError):

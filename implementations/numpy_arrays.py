@@ -236,7 +236,7 @@ def tensordot(x, weight, bias, stride, pads, dilation, groups, padding_mode):
 def einsum(x, weight, bias, stride, pads, dilation, groups, padding_mode):
     """Einstein's notation over the windows, group by group: optimized, it becomes a matrix product.
 
-    The groups are no index of it, because NumPy then sums in plain loops instead.
+    The groups are not an index of it, because NumPy then sums in plain loops instead.
     """
     ndim = x.ndim - 2
     kernel, out = "uvw"[:ndim], "xyz"[:ndim]

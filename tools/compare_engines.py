@@ -166,7 +166,7 @@ COSTS = {
 
 
 def speed(engines: list[Engine]) -> Iterator[str]:
-    """Print the ratio of what commands cost, run in turns; nothing is yielded, as a cost is no difference."""
+    """Print the ratio of what commands cost, run in turns; a cost is not a difference, so yield nothing."""
     for name, words in COSTS.items():
         pairs = []
         for turn in range(TURNS):

@@ -38,7 +38,7 @@ def compare(  # noqa: PLR0913 what can be selected
     `results`, by default in the folder `results` of the repository. Two implementations are compared by
     `time` instead, with one of them as `settings.baseline`.
 
-    Raises `CommitError` for what is no commit, `SelectionError` where both are the same or nothing
+    Raises `CommitError` for what is not a commit, `SelectionError` where both are the same or nothing
     matches, and what `verify` raises.
     """
     repository = Repository(Path(folder))

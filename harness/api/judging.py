@@ -33,7 +33,7 @@ def verify(  # noqa: PLR0913 what can be selected
     `implementations` globs of names, and `plugins` Python files with implementations of your own. Each
     implementation runs in a process of its own.
 
-    Raises `SelectionError`, `SuiteError` or `ProblemError` for what is not there or makes no sense,
+    Raises `SelectionError`, `SuiteError` or `ProblemError` for what is unknown or invalid,
     `PluginError` for a plugin file that cannot be used, and `ResultsError` where nothing can be written.
     """
     selection = _selection(suites, problems, cases, dtypes, implementations, plugins)

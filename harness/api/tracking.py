@@ -40,7 +40,7 @@ def track(  # noqa: PLR0913 what can be said of it
     came of one; `Comparing` and `NotComparable`, where a time may have changed. `load_events` then says
     what happened at which commit.
 
-    Raises `CommitError` for what is no range or no repository, or where another process tracks it, and
+    Raises `CommitError` for what is not a range or not a repository, or where another process tracks it, and
     `SuiteError` for a suite that is not there.
     """
     settings = settings or Settings()

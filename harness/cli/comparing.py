@@ -43,7 +43,9 @@ def compare(base: str, other: str, **chosen: Any) -> int:
     '.' is the working tree with its changes.
     """
     if base == other:
-        raise click.UsageError(f"{base} cannot be compared with itself; every comparison has its twin in it")
+        raise click.UsageError(
+            f"{base} cannot be compared with itself; name another one: every comparison has an A/A control"
+        )
     if are_commits(base, other, Path.cwd()):
         _refuse("plugins", "resume")
         return _compare_commits(base, other, **chosen)
@@ -57,7 +59,7 @@ def compare(base: str, other: str, **chosen: Any) -> int:
 
 
 def _refuse(*names: str) -> None:
-    """Refuse options that make no sense with what else was asked for."""
+    """Refuse options that contradict the others."""
     said = options.said()
     for name in names:
         if name in said:

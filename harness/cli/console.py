@@ -12,7 +12,7 @@ from ..errors import ResultsError
 
 
 def show(text: str) -> None:
-    """Print to stdout; a reader that has seen enough, such as `head`, is no error."""
+    """Print to stdout; a reader that stops early, such as `head`, is not an error."""
     try:
         click.echo(text.rstrip("\n"))
         sys.stdout.flush()
@@ -24,12 +24,12 @@ def show(text: str) -> None:
 
 
 def tell(text: str) -> None:
-    """Tell the person, not the program that reads our output."""
+    """Print to stderr, for the user, not for the program that reads stdout."""
     click.echo(text, err=True)
 
 
 def say(text: str) -> None:
-    """Tell the person one thing, and who says it."""
+    """Print a message for the user, under the program's name."""
     tell(f"convharness: {text}")
 
 
@@ -49,7 +49,7 @@ def stdout_kept() -> Iterator[None]:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str, bool], None]]:
-    """Show a bar on a terminal's stderr, and nothing where nobody watches.
+    """Show a bar on a terminal's stderr, and nothing elsewhere.
 
     What it yields takes the words for one step, and whether that failed.
     """

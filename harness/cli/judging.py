@@ -133,7 +133,7 @@ def _taken_up(name: str | None, results: Path) -> Path | None:
         return None
     folder = interrupted_run(name, results)
     if folder is None:
-        say("there is no run to go on with; this is a new one")
+        say("there is no run to resume; this is a new one")
     return folder
 
 

@@ -34,7 +34,7 @@ def format_of(*formats: str) -> Option:
 
 
 def said() -> dict[str, str]:
-    """Return what somebody has said on the command line: names of parameters, each as people write it."""
+    """Return the parameters given on the command line: each name, with the option as users write it."""
     context = click.get_current_context()
     return {
         str(one.name): one.opts[0] if isinstance(one, click.Option) else str(one.metavar).strip("[]")

@@ -13,7 +13,7 @@ from ..commits.changes import Gate, parse_gate
 def finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
     """Return a number that is one; a range lets not-a-number and infinity through."""
     if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no number to measure with; write it like 0.5")
+        raise click.BadParameter(f"{value} is not a number to measure with; write it like 0.5")
     return value
 
 
@@ -25,12 +25,12 @@ def share_of_one(_: click.Context, __: click.Parameter, value: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share < 1:
-        raise click.BadParameter(f"{value!r} is no share; write it like 1% or 0.01")
+        raise click.BadParameter(f"{value!r} is not a share; write it like 1% or 0.01")
     return share
 
 
 def gate(_: click.Context, __: click.Parameter, value: str | None) -> Gate | None:
-    """Return what is not let through."""
+    """Return the gate that a text describes."""
     if value is None:
         return None
     return parse_gate(value)
@@ -56,7 +56,7 @@ class Output(click.Path):
                 f"{path} is written as its name says; end it in {' or '.join(self._suffixes)}", param, ctx
             )
         if not path.parent.is_dir():
-            self.fail(f"{path} cannot be written: {path.parent} is no folder; make it first", param, ctx)
+            self.fail(f"{path} cannot be written: {path.parent} is not a folder; make it first", param, ctx)
         if not os.access(path.parent, os.W_OK):
             self.fail(f"{path} cannot be written: {path.parent} may not be written to", param, ctx)
         return path

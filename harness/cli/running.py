@@ -26,7 +26,7 @@ _SELECTING = ("suites", "problems", "cases", "dtypes", "patterns", "plugins")
 
 
 def discovered(plugins: Sequence[str]) -> Registry:
-    """Return the registry, having told what could not be had and why."""
+    """Return the registry, after a warning for each file that could not be loaded."""
     registry = discover(plugins, examine=examined)
     for mistake in registry.broken:
         say(f"error: {mistake}")

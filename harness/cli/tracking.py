@@ -1,4 +1,4 @@
-"""The command that tracks many commits, and lists what happened at which."""
+"""The command that tracks many commits, and lists what changed at which."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ from .exit_codes import FAILED, PASSED
 from .running import carried_out, command_line, placed, settings_of
 
 _LISTING = ("list_only", "gate", "results", "format_name", "history_file")
-"""The options that make sense where nothing is measured."""
+"""The options that are allowed where nothing is measured."""
 
 
 @click.command()
@@ -113,7 +113,7 @@ def _wanted(
 
 
 def _warn(plan: TrackingPlan, results: Path) -> None:
-    """Say what may surprise: where asv's files are, and that uncommitted changes are not measured."""
+    """Say where asv's files are, and that uncommitted changes are not measured."""
     configuration = plan.configuration
     if configuration.results.resolve() != (results / "asv").resolve():
         say(f"asv's own files are in {configuration.results}, as {configuration.path.name} says")
@@ -143,7 +143,7 @@ def _told(happenings: Iterable[Happening]) -> list[Outcome]:
 
 
 def _outcome(outcome: Outcome) -> str:
-    """Return what came of a commit, in a line, and what is wrong with it."""
+    """Return the result of a commit in a line, and what is wrong with it."""
     commit = outcome.commit
     found = {
         "measured": f"{outcome.records:,} records in {outcome.seconds:.0f} s",
@@ -186,7 +186,7 @@ def _write_history(path: Path, repository: Repository, results: Path, line: Sequ
 
 
 def _list(*, gate: Gate | None, results: Path, format_name: str, history_file: Path | None) -> int:
-    """Say what happened at which commit, as far as it is known."""
+    """Say what changed at which commit, as far as it is known."""
     repository = Repository(Path.cwd())
     repository.check_is_whole()
     results = placed(results, repository)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from ..errors import SelectionError, did_you_mean
 from ..measure.decisions import LEAST_MARGIN, Decision, all_told, decide, noise_floor
@@ -14,14 +14,42 @@ Effect = Literal["wrong", "slower", "imprecise", "removed", "added", "repaired",
 REGRESSIONS: tuple[Effect, ...] = ("wrong", "slower", "imprecise")
 
 _LEAST_ERROR_U = 0.25
-"""An error below a quarter of a rounding unit is as good as none: results are rounded to half of one."""
+"""Errors below a quarter of a rounding unit count as that: the rounding of a result is half a unit."""
+
+
+class Judged(Protocol):
+    """The columns of a record that a change is made of."""
+
+    @property
+    def problem(self) -> str | None:
+        """Return the problem as a canonical string."""
+
+    @property
+    def status(self) -> str:
+        """Return the status."""
+
+    @property
+    def reason(self) -> str | None:
+        """Return why the status is not `passed`."""
+
+    @property
+    def error_u(self) -> float | None:
+        """Return the largest error, in rounding units."""
+
+    @property
+    def time_median_s(self) -> float | None:
+        """Return the median time of a call."""
+
+    @property
+    def reproduce(self) -> str | None:
+        """Return the command that reproduces a failure."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is worth a word: a slow-down by this share, an error so many times as large.
+    """The least changes that are reported: a slow-down by a share of the time, a multiple of the error.
 
-    An edit of a file moves code in memory, which alone makes a kernel some percent faster or slower.
+    An edit of a file moves code in memory, which alone can make a kernel a few percent faster or slower.
     """
 
     slower: float = 0.05
@@ -30,7 +58,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Change:
-    """One implementation on one case, before and after; a side is None where it is not there.
+    """One implementation on one case, before and after; a side without a record is None.
 
     `decision` is on the time after over the time before, None where they were not timed side by side.
     """
@@ -38,14 +66,14 @@ class Change:
     suite: str
     case: str
     implementation: str
-    before: Row | None
-    after: Row | None
+    before: Judged | None
+    after: Judged | None
     decision: Decision | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """Return what happened, the worst first; nothing where all is as it was, or cannot be told."""
+        """Return the effects, the worst first; none where nothing has changed, or no change can be told."""
         before, after = _status(self.before), _status(self.after)
         if not _is_offered(before) and not _is_offered(after):
             return ()
@@ -74,7 +102,7 @@ class Change:
 
     @property
     def error_ratio(self) -> float | None:
-        """Return how many times as large the error is as it was; below a quarter of a unit all are alike."""
+        """Return the error after over the error before, each at least a quarter of a rounding unit."""
         errors = [None if row is None else row.error_u for row in (self.before, self.after)]
         if errors[0] is None or errors[1] is None:
             return None
@@ -82,7 +110,7 @@ class Change:
         return after / before
 
     def row(self) -> dict[str, Any]:
-        """Return it as flat columns."""
+        """Return the change as flat columns."""
         decision = self.decision or Decision("cannot tell")
         return {
             "suite": self.suite,
@@ -110,7 +138,7 @@ class Change:
 def changes(
     rows: Iterable[Row], before: str, after: str, thresholds: Thresholds | None = None
 ) -> list[Change]:
-    """Return how every implementation and case fared, from the records of one run with both versions.
+    """Return the change of every implementation and case, from the records of one run with both versions.
 
     `before` and `after` are the labels of the versions. All decisions are made together.
     """
@@ -138,7 +166,7 @@ def changes(
     ]
 
 
-def _status(row: Row | None) -> str | None:
+def _status(row: Judged | None) -> str | None:
     return None if row is None else row.status
 
 
@@ -148,18 +176,18 @@ def _is_offered(status: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Gate:
-    """What is not let through: some effects, with thresholds of their own."""
+    """The effects that make a comparison fail, with their thresholds."""
 
     effects: tuple[Effect, ...]
     thresholds: Thresholds
 
     def stops(self, found: Iterable[Change]) -> list[Change]:
-        """Return the changes that are not let through."""
+        """Return the changes that make the comparison fail."""
         return [one for one in found if set(one.effects) & set(self.effects)]
 
 
 def parse_gate(text: str) -> Gate:
-    """Return what a text such as 'slower:5%,wrong,imprecise:2' does not let through.
+    """Return the gate that a text such as 'slower:5%,wrong,imprecise:2' describes.
 
     The threshold of 'slower' is a share of the time, that of 'imprecise' a multiple of the error.
 
@@ -176,7 +204,7 @@ def parse_gate(text: str) -> Gate:
         if effect is None:
             hint = did_you_mean(name, REGRESSIONS)
             raise SelectionError(
-                f"--fail-on knows no {name!r}{hint}; write it like slower:5%,wrong,imprecise:2"
+                f"--fail-on has no effect {name!r}{hint}; write it like slower:5%,wrong,imprecise:2"
             )
         effects.append(effect)
         if colon:

@@ -1,4 +1,4 @@
-"""What happened at which commit, as values: an event and its steps, and what is only a suspicion yet."""
+"""Events of a history as values: which commit changed what, in steps; and suspicions to be confirmed."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from .repository import Commit
 Kind = Literal["broken", "wrong", "slower", "imprecise", "removed", "added", "repaired", "faster", "exact"]
 
 WORSE: tuple[Kind, ...] = ("broken", "wrong", "slower", "imprecise", "removed", "added")
-"""What `--regressions` lists. Something new is among it: it has no past to be compared with."""
+"""The kinds that `--regressions` lists; `added` is one, as what is new has nothing to be compared with."""
 
 Series = tuple[str, str, str]
 """Suite, case and implementation."""
@@ -18,9 +18,9 @@ Series = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Step:
-    """One effect on some cases of an implementation: how large in the worst case, and how sure.
+    """One effect on some cases of an implementation: how large in the worst case, and how certain.
 
-    `size` is a ratio of times or errors; `confidence` is None for what needs none, as it is exact.
+    `size` is a ratio of times or errors; `confidence` is None for an effect that is exact, such as a failure.
     """
 
     kind: Kind
@@ -35,10 +35,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to an implementation at a commit; to all at once where `implementation` is None.
+    """What changed in an implementation at a commit; in all at once where `implementation` is None.
 
-    It came with `commit`, or with one of those between, of which nothing is known: `since` is the last
-    one that was tracked before.
+    The change came with `commit`, or with one of the commits `between`, which were not tracked; `since`
+    is the last tracked commit before them.
     """
 
     machine: str
@@ -51,11 +51,11 @@ class Event:
 
     @property
     def kinds(self) -> set[Kind]:
-        """Return what happened."""
+        """Return the kinds of the steps."""
         return {step.kind for step in self.steps}
 
     def row(self) -> dict[str, Any]:
-        """Return it as flat columns, with the steps nested."""
+        """Return the event as flat columns, with the steps nested."""
         return {
             "commit": self.commit.hash,
             "since": self.since.hash if self.since else None,
@@ -84,6 +84,6 @@ Broken = TypeVar("Broken", bound=Unusable)
 
 
 def newly_broken(before: Iterable[Broken], after: Iterable[Broken]) -> list[Broken]:
-    """Return the mistakes afterwards that are about what had none before, whatever is wrong with it."""
+    """Return the mistakes in `after` whose subject had none in `before`, whatever the mistake is."""
     known = {mistake.subject for mistake in before}
     return [mistake for mistake in after if mistake.subject not in known]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..measure.stats import Estimate, over_processes
+from ..oracle.verdict import Status
 from ..plugins.broken import BrokenPlugin
 from ..plugins.registry import Unavailable
 from ..runs.columns import Column
 from ..runs.row import TABLE as RECORD_TABLE
-from ..runs.row import Row
 from ..runs.run import Run, Tracked
-from ..runs.store import is_finished, read_rows, read_run, run_folders
+from ..runs.store import finished_runs, read_rows_as
 from .asv.configuration import asv_results, manifests_of
 from .asv.manifest import Manifest
 from .asv.results import asv_rows
@@ -55,6 +55,31 @@ COLUMNS = tuple(column.name for column in TABLE)
 """Their names, in order."""
 
 
+class TrackedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The columns of a stored record that histories and events are made of, of the same types as in `Row`."""
+
+    run: str | None = None
+    suite: str
+    case: str
+    problem: str | None = None
+    implementation: str
+    library: str | None = None
+    status: Status
+    reason: str | None = None
+    error_u: float | None = None
+    time_median_s: float | None = None
+    time_low_s: float | None = None
+    time_high_s: float | None = None
+    plan_s: float | None = None
+    peak_memory_bytes: int | None = None
+    relative: list[tuple[int, float]] | None = None
+    reproduce: str | None = None
+
+
+_SHOWN = tuple(name for name in TrackedRow.__struct_fields__ if name in COLUMNS)
+"""The columns that a history takes as they are."""
+
+
 @dataclass(frozen=True)
 class TrackedCommit:
     """What is known of one commit on one machine: facts of its run, what that was for, and its records."""
@@ -63,7 +88,7 @@ class TrackedCommit:
     position: int
     run: Run
     purpose: Tracked
-    rows: Sequence[Row]
+    rows: Sequence[TrackedRow]
 
     @property
     def place(self) -> tuple[str, str]:
@@ -102,12 +127,11 @@ def tracked(results: Path, line: Sequence[Commit]) -> list[TrackedCommit]:
     """
     places = {commit.hash: place for place, commit in enumerate(line)}
     found: dict[tuple[int, tuple[str, str]], TrackedCommit] = {}
-    for folder in run_folders(results):
-        run = read_run(folder)
+    for folder, run in finished_runs(results):
         place = places.get(str(run.commit))
-        if place is None or not isinstance(run.purpose, Tracked) or not is_finished(folder):
+        if place is None or not isinstance(run.purpose, Tracked):
             continue
-        one = TrackedCommit(line[place], place, run, run.purpose, list(read_rows(folder)))
+        one = TrackedCommit(line[place], place, run, run.purpose, list(read_rows_as(TrackedRow, folder)))
         key = place, one.place
         found[key] = one if key not in found else _both(found[key], one)
     return [found[key] for key in sorted(found)]
@@ -166,7 +190,7 @@ def _rows(one: TrackedCommit) -> Iterator[dict[str, Any]]:
     machine, environment = one.place
     for row in one.rows:
         yield {
-            **{name: getattr(row, name) for name in COLUMNS if name in _of_record},
+            **{name: getattr(row, name) for name in _SHOWN},
             **_relative(row),
             "commit": one.commit.hash,
             "position": one.position,
@@ -180,12 +204,12 @@ def _rows(one: TrackedCommit) -> Iterator[dict[str, Any]]:
         }
 
 
-def relative_estimate(row: Row) -> Estimate | None:
+def relative_estimate(row: TrackedRow) -> Estimate | None:
     """Return the estimate of a record's time over that of the reference, or None without enough processes."""
     return over_processes(row.relative or ())
 
 
-def _relative(row: Row) -> dict[str, float | None]:
+def _relative(row: TrackedRow) -> dict[str, float | None]:
     """Return the time over the reference's, its bounds at 95 % and its standard error."""
     names = ("relative_time", "relative_low", "relative_high", "relative_error")
     estimate = relative_estimate(row)

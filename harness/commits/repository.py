@@ -13,7 +13,7 @@ from ..errors import CommitError
 from ..files.atomic import making_folder
 
 ABBREVIATED = 10
-"""So many digits name a commit where people read it."""
+"""The digits of a commit's hash that are shown."""
 
 _SECONDS = 120
 _FIELDS = "%H%x1f%ct%x1f%P%x1f%s"
@@ -60,7 +60,7 @@ class Repository:
             if reference == "HEAD":
                 raise CommitError(f"{self.root} has no commits yet; make one with: git commit")
             self.check_is_whole()
-            raise CommitError(f"{reference!r} is no commit of {self.root}; `git log --oneline` lists them")
+            raise CommitError(f"{reference!r} is not a commit of {self.root}; `git log --oneline` lists them")
         return self._listed("--max-count=1", found)[0]
 
     def commits(self, span: str) -> list[Commit]:
@@ -72,14 +72,14 @@ class Repository:
         Raises `CommitError` for a range that git does not understand, or that holds nothing.
         """
         if span.startswith("-"):
-            raise CommitError(f"{span!r} is no range of commits; write one such as HEAD~10..HEAD")
+            raise CommitError(f"{span!r} is not a range of commits; write one such as HEAD~10..HEAD")
         if ".." not in span and not span.endswith(("^!", "^@", "^-")):
             return [self.commit(span)]
         try:
             found = self._listed("--first-parent", "--reverse", "--topo-order", span, "--")
         except CommitError as error:
             self.check_is_whole()
-            raise CommitError(f"{span!r} is no range of commits: {error}") from None
+            raise CommitError(f"{span!r} is not a range of commits: {error}") from None
         if not found:
             raise CommitError(f"the range {span!r} holds no commits; the older end comes first")
         return found
@@ -108,7 +108,7 @@ class Repository:
     def checked_out(self, commit: str, folder: Path) -> Path:
         """Return a folder with the files of a commit, as a clone of its own.
 
-        It is made if it is not there yet, or if somebody has changed it since.
+        It is made if it does not exist yet, or if its files have changed since.
 
         Raises `CommitError` where it cannot be made.
         """

@@ -66,7 +66,7 @@ class Version:
     def is_same(self, other: "Version", implementation: Implementation) -> bool:
         """Say whether an implementation is the same in two versions, as all that it is made of is equal.
 
-        A file of the folder depends on itself and on what is no plugin there; what is installed, on
+        A file of the folder depends on itself and on what is not a plugin there; what is installed, on
         all files of the repository.
         """
         mine, theirs = (_parts(one.content, implementation) for one in (self, other))
@@ -76,7 +76,7 @@ class Version:
 def version_of(repository: Repository, name: str) -> Version:
     """Return the version that a name stands for, checked out; '.' stands for the working tree.
 
-    Raises `CommitError` for a name that is no commit, or where it cannot be checked out.
+    Raises `CommitError` for a name that is not a commit, or where it cannot be checked out.
     """
     store = store_of(repository)
     if name == WORKING_TREE:
@@ -148,7 +148,7 @@ def _parts(content: Mapping[str, str], implementation: Implementation) -> dict[s
 
 
 def _of_file(content: Mapping[str, str], name: str) -> dict[str, str]:
-    """Return what a file of the folder is made of: itself, and whatever there is no plugin."""
+    """Return what a file of the folder is made of: itself, and whatever there is not a plugin."""
     return {
         path: found
         for path, found in content.items()

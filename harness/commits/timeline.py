@@ -1,4 +1,4 @@
-"""Goes along the commits of a line and finds what happened at which, from records alone.
+"""Finds the events on a line of commits, from records alone.
 
 A verdict and an error are exact. A time is not, and figures of two days differ by some percent for the
 same code: a step in its history is a suspicion, and only where the code is another; what decides is a
@@ -14,33 +14,31 @@ from statistics import median
 
 from ..oracle.verdict import FAILURES
 from ..plugins.broken import BrokenPlugin
-from ..runs.row import Row
 from ..runs.run import Compared
-from ..runs.store import is_finished, read_rows, read_run, run_folders
-from .changes import Change, Thresholds, changes
+from ..runs.store import finished_runs, read_rows
+from .changes import Change, Judged, Thresholds, changes
 from .events import Event, Series, Step, Suspicion, newly_broken
-from .history import TrackedCommit, relative_estimate, tracked
+from .history import TrackedCommit, TrackedRow, relative_estimate, tracked
 from .repository import Commit, Repository
 from .snapshots import relevant
 
 _SESSION_SD = 0.02
-"""Between two runs the logarithm of a relative time moves by about so much, where too few runs tell."""
+"""How far the logarithm of a relative time moves between two runs, if too few runs show it."""
 
 _LEAST_PAIRS = 20
 _SUSPICIOUS = 2.0
 _NEAR = 0.5
-"""A step is looked into from two standard errors on, if it is half as large as what is reported."""
+"""A step of two standard errors or more is a suspicion, if it is half as large as what is reported."""
 
 Verdicts = Mapping[tuple[str, str], Mapping[Series, Change]]
 """By the hashes of two commits, how they compare side by side."""
 
 
 def compared(results: Path) -> dict[tuple[str, str], dict[Series, Change]]:
-    """Return what comparisons of commits side by side have shown, the latest of each pair."""
+    """Return the results of comparing commits side by side, the latest of each pair."""
     found: dict[tuple[str, str], dict[Series, Change]] = {}
-    for folder in run_folders(results):
-        run = read_run(folder)
-        if not isinstance(run.purpose, Compared) or not is_finished(folder):
+    for folder, run in finished_runs(results):
+        if not isinstance(run.purpose, Compared):
             continue
         base, other = run.purpose.base, run.purpose.other
         if base.commit is None or other.commit is None:
@@ -57,7 +55,7 @@ def events(
     verdicts: Verdicts,
     thresholds: Thresholds | None = None,
 ) -> tuple[list[Event], list[Suspicion]]:
-    """Return what happened, in the order of the commits, and what has to be compared to know more."""
+    """Return the events, in the order of the commits, and the suspicions, which need a comparison."""
     thresholds = thresholds or Thresholds()
     told: list[Event] = []
     suspicions: list[Suspicion] = []
@@ -94,7 +92,7 @@ class _Line:
             if None not in (contents := [self._content(name, series) for name in pair])
         }
         self._thresholds = thresholds
-        self._rows: list[dict[Series, Row]] = [
+        self._rows: list[dict[Series, TrackedRow]] = [
             {(row.suite, row.case, row.implementation): row for row in one.rows} for one in tracked
         ]
         self._session_sd = self._noise()
@@ -102,7 +100,7 @@ class _Line:
         self._steps: dict[tuple[int, int, str], list[Change]] = {}
 
     def events(self) -> list[Event]:
-        """Return what happened to each implementation, and to commits as a whole."""
+        """Return the events of each implementation, and those of whole commits."""
         for series in dict.fromkeys(key for rows in self._rows for key in rows):
             self._follow(series)
         told = [*self._broken(), *self._comings()]
@@ -125,9 +123,9 @@ class _Line:
         return Event(machine, environment, one.commit, before_it, between, name, steps)
 
     def _broken(self) -> Iterator[Event]:
-        """Yield the commits at which something does not import or build that did before, or is new.
+        """Yield the commits at which a file does not import or build that did before, or is new.
 
-        That is the same on every machine: what was broken before this one was there is no news.
+        That is the same on every machine: a mistake from before the implementation existed is not an event.
         """
         before = self._broken_before
         for number, one in enumerate(self._tracked):
@@ -199,7 +197,7 @@ class _Line:
     def _step(self, series: Series, before: int, after: int) -> tuple[Change | None, bool]:
         """Return what changed from one commit to another, or None; and whether that is still open."""
         if self._is_same(series, before, after):
-            return None, False  # what is the same code is no slower, whatever the clock says
+            return None, False  # equal code is not slower, whatever was measured
         rows = self._rows[before][series], self._rows[after][series]
         if not _are_comparable(*rows):
             return None, False
@@ -227,7 +225,7 @@ class _Line:
         return self._verdicts.get(pair, {}).get(series) or self._of_contents.get((series, *contents))
 
     def _is_undecided(self, side: Change) -> bool:
-        """Say whether a comparison could not tell, so that there may be what is worth a word."""
+        """Say whether a comparison is undecided, so that there may be a change large enough to report."""
         decision = side.decision
         if (
             decision is None
@@ -239,8 +237,8 @@ class _Line:
         least = 1 + self._thresholds.slower
         return decision.high > least or decision.low < 1 / least
 
-    def _is_suspicious(self, before: Row, after: Row) -> bool:
-        """Say whether a time may have changed by what is worth a word."""
+    def _is_suspicious(self, before: TrackedRow, after: TrackedRow) -> bool:
+        """Say whether a time may have changed by enough to be reported."""
         shift = _shift(before, after)
         if shift is None:
             return False
@@ -251,7 +249,7 @@ class _Line:
         return is_large or abs(step) >= max(least, _SUSPICIOUS * spread)
 
     def _noise(self) -> float:
-        """Return by how much the same code moves from run to run, beyond what its own samples say."""
+        """Return how far the time of equal code moves from run to run, beyond its standard error in a run."""
         moves = []
         for (one, first), (other, second) in pairwise(zip(self._tracked, self._rows, strict=True)):
             for series in first.keys() & second.keys():
@@ -266,12 +264,12 @@ class _Line:
         return max(0.005, 1.4826 * median(moves) / sqrt(2))
 
 
-def _are_comparable(before: Row, after: Row) -> bool:
+def _are_comparable(before: Judged, after: Judged) -> bool:
     """Say whether two records are of the same problem: a suite may change what a label stands for."""
     return before.problem == after.problem
 
 
-def _shift(before: Row, after: Row) -> tuple[float, float] | None:
+def _shift(before: TrackedRow, after: TrackedRow) -> tuple[float, float] | None:
     """Return the step of the logarithm of the relative time, and its standard error within the runs."""
     first, second = relative_estimate(before), relative_estimate(after)
     if first is None or second is None:
@@ -303,7 +301,7 @@ def _merged(found: Iterable[Change]) -> Iterator[Step]:
 def stored_events(
     repository: Repository, line: Sequence[Commit], results: Path, thresholds: Thresholds | None = None
 ) -> tuple[list[Event], list[Suspicion]]:
-    """Return what happened on a line of commits, of any kind, and the suspicions that are still open.
+    """Return the events on a line of commits, of any kind, and the suspicions that are not decided.
 
     Commits of which nothing is known, and that touch no plugin, are not named with an event.
     """

@@ -34,10 +34,10 @@ from .versions import purpose_of
 State = Literal["measured", "kept", "nothing", "failed"]
 
 CONFIRMED_S = 1.0
-"""How long each implementation is timed where a suspicion is looked into, in seconds."""
+"""How long each implementation is timed where a suspicion is examined, in seconds."""
 
 _MOST_TRIES = 3
-"""What a comparison cannot tell is compared again, three times as long."""
+"""An undecided comparison is repeated, three times as long."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Itinerary:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a commit; `reason` says why there is nothing, `broken` what does not import or build."""
+    """The result of a commit; `reason` says why there is none, `broken` what does not import or build."""
 
     commit: Commit
     state: State
@@ -108,7 +108,7 @@ def track(plan: TrackingPlan, commits: Sequence[Commit]) -> Iterator[Itinerary |
 
 
 def _measured(plan: TrackingPlan, commit: Commit) -> Generator[Advance, None, str]:
-    """Let asv run on a commit, again if there is what it did not know of; return why it failed."""
+    """Let asv run on a commit, again if new names were found; return why it failed."""
     benchmarks = plan.configuration.benchmarks
     if not Manifest.read(benchmarks).implementations:
         _learn(benchmarks, _names_at(plan.repository, commit))
@@ -169,7 +169,7 @@ def _outcome(commit: Commit, folder: Path, state: State, seconds: float) -> Outc
 
 
 def confirm(plan: TrackingPlan) -> Iterator[Comparing | NotComparable]:
-    """Compare side by side what may have changed, until nothing is left that can be looked into here."""
+    """Compare side by side what may have changed, until no suspicion is left that this machine can decide."""
     tries: Counter[Suspicion] = Counter()
     while True:
         _, suspicions = stored_events(plan.repository, plan.line, plan.results, plan.thresholds)
@@ -225,7 +225,7 @@ def _of_cases(suites: Sequence[Suite], wanted: set[tuple[str, str]]) -> list[Sui
 
 
 def bisect(plan: TrackingPlan, *, confirmed: bool = True) -> Iterator[Happening]:
-    """Track commits in the middle of what is between, until every change has a commit of its own.
+    """Track commits in the middle of untracked ranges, until every change has a commit of its own.
 
     What cannot be tracked is passed over. With `confirmed`, times are compared side by side as well.
     """

@@ -36,20 +36,22 @@ def are_commits(base: str, other: str, folder: Path) -> bool:
     except CommitError as error:
         if any("." in one.strip(".") for one in (base, other)):
             return False
-        names = f"{base!r} and {other!r} are no names of implementations (FAMILY.NAME)"
+        names = f"{base!r} and {other!r} are not names of implementations (FAMILY.NAME)"
         raise CommitError(f"{names}, and for commits: {error}") from None
     found = [one == WORKING_TREE or repository.resolve(one) is not None for one in (base, other)]
     if any(found) and not all(found):
         name = (base, other)[found.index(False)]
         repository.check_is_whole()
-        raise SelectionError(f"{name!r} is no commit, as the other one is; `git log --oneline` lists commits")
+        raise SelectionError(
+            f"{name!r} is not a commit, as the other one is; `git log --oneline` lists commits"
+        )
     return all(found)
 
 
 def versions_of(repository: Repository, base: str, other: str) -> tuple[Version, Version]:
     """Return two versions, checked out; '.' is the working tree.
 
-    Raises `CommitError` for a name that is no commit, and `SelectionError` where both are the same.
+    Raises `CommitError` for a name that is not a commit, and `SelectionError` where both are the same.
     """
     first, second = (version_of(repository, name) for name in (base, other))
     if first.label == second.label:

@@ -60,7 +60,7 @@ def asked(
 def chosen_suites(selection: Selection) -> list[Suite]:
     """Return the suites that a selection names, then one of its problems; the default suite for none.
 
-    Raises `SelectionError`, `SuiteError` or `ProblemError` for what is not there or makes no sense.
+    Raises `SelectionError`, `SuiteError` or `ProblemError` for what is unknown or invalid.
     """
     return select_suites(selection.suites, selection.problems, cases=selection.cases, dtypes=selection.dtypes)
 

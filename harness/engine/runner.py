@@ -82,7 +82,7 @@ class _CaseRunner:
         self._implementations = implementations
         self._failed = {name for (_, _, name), failed in done.items() if failed and settings.exit_first}
         self._oracle = Oracle(level=settings.level, seed=settings.seed, host=pool.host)
-        self._random = Random(settings.seed)  # noqa: S311 the order of turns is no secret
+        self._random = Random(settings.seed)  # noqa: S311 the order of turns is not a secret
         self._ceilings = (ceilings or ceilings_of(settings.threads)) if settings.timed else None
         self._has_looked_again = False
 

@@ -141,7 +141,7 @@ def trials(
     `clock` tells how long all of it takes, in seconds.
     """
     for repetition, kernel in product(range(repetitions), kernels):
-        random = Random(f"{seed} {kernel} {repetition}")  # noqa: S311 the order of turns is no secret
+        random = Random(f"{seed} {kernel} {repetition}")  # noqa: S311 the order of turns is not a secret
         effort = Effort(budget_s=budget_s, precision=_PRECISE)
         trials_of_kernel = _KernelTrials(kernel, effort, random, threads, clock)
         yield list(trials_of_kernel.trials(repetition, seed + repetition))
@@ -149,7 +149,7 @@ def trials(
 
 def smallest(seed: int, within_s: float, threads: int = 1) -> float | None:
     """Return the smallest slow-down of a steady kernel that a pair measured for `within_s` would show."""
-    random = Random(seed)  # noqa: S311 the order of turns is no secret
+    random = Random(seed)  # noqa: S311 the order of turns is not a secret
     trials_of_kernel = _KernelTrials(
         _STEADY, Effort(budget_s=within_s / _RIVALS, precision=_PRECISE), random, threads
     )

@@ -1,1 +1,1 @@
-"""Measure: time calls in rounds and decide what differs; knows nothing of convolutions."""
+"""Measure: time calls in rounds and decide what differs; independent of convolutions."""

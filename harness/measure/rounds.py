@@ -1,4 +1,4 @@
-"""The rounds of a pass: rivals take turns, in random order; knows nothing of convolutions.
+"""The rounds of a pass: rivals take turns, in random order; independent of convolutions.
 
 Rivals are timed side by side because the machine itself drifts by some percent within a second:
 what two of them have in common in one round cancels in their ratio. This module measures one pass;

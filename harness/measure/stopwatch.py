@@ -1,4 +1,4 @@
-"""The stopwatch: times the calls of one rival, sample by sample; knows nothing of convolutions."""
+"""The stopwatch: times the calls of one rival, sample by sample; independent of convolutions."""
 
 import gc
 from collections.abc import Callable, Iterator

@@ -4,6 +4,7 @@ The same problem, kind and seed give the same numbers on every machine.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isqrt, prod
 from typing import Any
@@ -108,8 +109,7 @@ def powers_of_two(random: np.random.Generator, shape: int | tuple[int, ...]) -> 
 def small_integers(problem: Problem, seed: int) -> Operands:
     """Return integers of at most 3 in absolute value, for algorithms that are not exact on integers."""
     random = generator(problem, "small_integers", seed)
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(random.integers(-3, 3, shape, endpoint=True) for shape in shapes))
+    return filled(problem, lambda shape: random.integers(-3, 3, shape, endpoint=True))
 
 
 def sparse_integers(problem: Problem, seed: int) -> Operands:
@@ -184,8 +184,7 @@ def timed_integers(problem: Problem, seed: int) -> Operands:
 
 def normal(problem: Problem, random: np.random.Generator) -> Operands:
     """Return standard normal numbers."""
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(random.standard_normal(shape) for shape in shapes))
+    return filled(problem, random.standard_normal)
 
 
 def _integers(problem: Problem, random: np.random.Generator, bits: int | None, wide: str) -> Operands:
@@ -214,12 +213,11 @@ def held_bits(problem: Problem, bits: int | None) -> int:
 
 def powered(problem: Problem, operands: Operands, of_x: int, of_weight: int) -> Operands:
     """Return the same numbers times powers of two, which keeps sums exact unless something underflows."""
-    bias = np.zeros(problem.out_channels) if operands.bias is None else operands.bias.astype(np.float64)
     return operands_of(
         problem,
         np.ldexp(operands.x.astype(np.float64), of_x),
         np.ldexp(operands.weight.astype(np.float64), of_weight),
-        np.ldexp(bias, of_x + of_weight),
+        np.ldexp(bias_or_zeros(problem, operands), of_x + of_weight),
     )
 
 
@@ -236,6 +234,17 @@ def whole_numbers(problem: Problem, x: Array, weight: Array, bias: Array) -> Ope
     """Return whole numbers as operands; a power of two keeps sums within the range of float16."""
     scale = 2.0**-8 if problem.dtype == "float16" else 1.0
     return operands_of(problem, x * scale, weight, bias * scale)
+
+
+def filled(problem: Problem, fill: Callable[[tuple[int, ...]], Array]) -> Operands:
+    """Return operands whose arrays `fill` makes from their shapes: that of x, of the weight, of the bias."""
+    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
+    return operands_of(problem, *map(fill, shapes))
+
+
+def bias_or_zeros(problem: Problem, operands: Operands) -> Array:
+    """Return the bias (O,) in float64, zeros where the problem has none."""
+    return np.zeros(problem.out_channels) if operands.bias is None else operands.bias.astype(np.float64)
 
 
 def operands_of(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:

@@ -1,4 +1,4 @@
-"""The oracle: judges one implementation on one problem, layer by layer, against the true result.
+"""The oracle: judges an implementation on a problem, layer by layer, against the true result.
 
 It draws the data, holds the expected values and never times anything. The first layer that fails
 names itself in the verdict.

@@ -1,4 +1,4 @@
-"""Named checks of one implementation, for the tests of whoever wrote it."""
+"""Named checks of one implementation, for the test suite of its author."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def check_implementation(
         def test_my_kernel(check):
             check()
 
-    Raises `PluginError` for a declaration that makes no sense.
+    Raises `PluginError` for an invalid declaration.
     """
     one = _implementation_of(implementation)
     oracle = Oracle(level=level)
@@ -51,7 +51,7 @@ def _implementation_of(candidate: Any) -> Implementation:
         return candidate
     mark = mark_of(candidate)
     if mark is None:
-        raise TypeError(f"{candidate!r} is no implementation; put @implementation above it")
+        raise TypeError(f"{candidate!r} is not an implementation; put @implementation above it")
     return declare(candidate, mark, candidate.__module__)
 
 

@@ -1,11 +1,11 @@
-"""The check at size: for outputs too large to compute each of them again in float64.
+"""The check at size, for outputs that are too large to compute again in float64.
 
 Convolution is linear in x and in the weights, so that any weighted sum of its outputs over samples
 and channels is the convolution of weighted sums:
-Σ_n s_n Σ_o r_o·y[n, o] = (Σ_n s_n·x_n) ⋆ (Σ_o r_o·w_o) + Σ_n s_n·Σ_o r_o·b_o. That has one sample
-and one output channel, and costs 1/(N·O) of the whole. On whole numbers whose weighted sums float64
-holds, both sides are equal to the last bit, and one wrong element anywhere makes them differ.
-Errors that cancel in one sum do not in the next, which is drawn anew.
+Σ_n s_n Σ_o r_o·y[n, o] = (Σ_n s_n·x_n) ⋆ (Σ_o r_o·w_o) + Σ_n s_n·Σ_o r_o·b_o. The right side has one
+sample and one output channel, and costs 1/(N·O) of the whole. On whole numbers whose weighted sums
+float64 holds, both sides are equal to the last bit, and one wrong element anywhere makes them differ.
+Errors that cancel in one sum do not cancel in the next, whose coefficients are drawn anew.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from ..problems.problem import Problem
 _DRAWS = 2
 _SAMPLES = 64
 _LARGEST_SUM = 2**24
-"""The data is such that no output is larger."""
+"""The data is chosen so that no output is larger."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Projection:
 
 
 class AtSize:
-    """What is known of the output of one problem on exact data: weighted sums, and some elements."""
+    """The check of outputs of one problem on exact data, by weighted sums and some single elements."""
 
     def __init__(self, problem: Problem, operands: Operands, seed: int) -> None:
         self._problem = problem

@@ -1,4 +1,4 @@
-"""Whether a problem fits into memory: checked before the system would end the whole run."""
+"""Whether judging a problem fits into memory: a run that exhausts it would be ended by the system."""
 
 from math import prod
 
@@ -6,7 +6,7 @@ from ..problems.problem import Problem
 
 _GIB = 2**30
 _DOUBLES_PER_ELEMENT = 8
-"""At the worst moment: numbers as drawn, operands, their copies, the padded input, the true output."""
+"""At the peak: numbers as drawn, operands, their copies, the padded input, the true output."""
 
 
 def too_large(problem: Problem) -> str | None:

@@ -1,4 +1,4 @@
-"""The oracle: asks the layers about an implementation, the cheapest first, and sums up their verdicts."""
+"""The oracle: judges an implementation layer by layer, the cheapest first, and combines the verdicts."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ LAYERS = tuple(layer.name for layer in ORDER)
 
 
 def layers_of(level: str, example: Example | None = None) -> Iterator[Layer]:
-    """Yield the layers that a level asks, the cheapest first; a worked example is asked before them."""
+    """Yield the layers of a level, the cheapest first; a worked example comes before them."""
     if example is not None:
         yield layer_on(example)
     yield from (layer for layer in ORDER if layer.is_part_of(level))
@@ -40,7 +40,7 @@ def layers_of(level: str, example: Example | None = None) -> Iterator[Layer]:
 class Oracle:
     """Judges implementations with data drawn from one seed.
 
-    `host` says where an implementation runs. Data and true results are made once per problem and
+    `host` returns where an implementation runs. Data and true results are made once per problem and
     serve every implementation; those of the last few problems are kept.
     """
 
@@ -97,17 +97,17 @@ class Oracle:
         return verdict
 
     def _seen_alone(self, host: Host, case: Case, verdict: Verdict) -> Verdict:
-        """Return the failure that shows in a new process asked about this case alone, if one does."""
+        """Return the failure in a new process that judges this case alone, or that there is none."""
         if not host.starts_afresh():
             return verdict
         again = self.judge(host.implementation, case)
         if again.failed:
             return again
-        reason = f"{verdict.reason}; passes in a new process: what it did on other problems matters"
+        reason = f"{verdict.reason}; passes in a new process: its result depends on earlier calls"
         return replace(verdict, reason=reason)
 
     def trial(self, host: Host, problem: Problem) -> Trial:
-        """Return the trial of an implementation on a problem, with which layers ask."""
+        """Return the trial of an implementation on a problem, which the layers work with."""
         return Trial(host, self._data_on(problem), self.level, self._data_on)
 
     def seen_by(self, implementation: Implementation, problem: Problem) -> dict[str, Verdict]:
@@ -122,7 +122,7 @@ class Oracle:
         verdict = Verdict("passed", seed=self.seed)
         try:
             for layer in layers_of(self.level, example):
-                # What is imprecise on ordinary numbers may turn out to be wrong on others of them.
+                # A kernel that is imprecise on some ordinary numbers may be wrong on others.
                 if verdict.failed and not (verdict.status == "imprecise" and layer.measures):
                     break
                 verdict = verdict.and_(self._ask(layer, trial))
@@ -152,7 +152,7 @@ class Oracle:
         except PluginError as error:
             verdict = verdict.and_(trial.failure("error", str(error)))
         except BreachError as breach:
-            # A breach on ordinary numbers is the contract layer's to report, whichever layer meets it.
+            # A breach on ordinary numbers counts as the contract layer's, whichever layer finds it.
             name = contract.LAYER.name if layer.measures else layer.name
             verdict = verdict.and_(replace(trial.failure("contract", str(breach)), layer=name))
         if not verdict.failed:
@@ -163,14 +163,14 @@ class Oracle:
 
 
 def _quietly(verdicts: Iterator[T]) -> Iterator[T]:
-    """Yield from an iterator with warnings off: layers give kernels numbers that overflow."""
+    """Yield from an iterator with warnings off: some layers use numbers that overflow."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield from verdicts
 
 
 def _without_errors(verdict: Verdict) -> Verdict:
-    """Return a verdict without its errors, which are those of unusual numbers."""
+    """Return a verdict without its errors in figures, which are those of unusual numbers."""
     return replace(verdict, error_u=None, error_bound_u=None, error_max_abs=None, error_rel_l2=None)
 
 
@@ -185,14 +185,14 @@ def _proves_nothing(trial: Trial) -> str | None:
 
 
 def _traits(trial: Trial) -> dict[str, Any]:
-    """Return what the implementation was seen to do where it is free to choose."""
+    """Return the properties that are the implementation's choice, as they were observed."""
     implementation = trial.implementation
     found: dict[str, Any] = {"deterministic": implementation.deterministic}
     if trial.level == "quick" or prod(trial.problem.output_shape) == 0:
         return found
     try:
         return found | dict(_quietly(_tried_traits(trial)))
-    except (KernelError, BreachError):  # it passed every layer, and fails now
+    except (KernelError, BreachError):  # it passed every layer, and now fails
         return found | {"deterministic": False}
 
 

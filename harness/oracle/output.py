@@ -34,7 +34,7 @@ def checked_output(
 
 
 def _changed_input(given: Operands, pristine: Operands) -> str | None:
-    """Return the complaint about an input that is not what it was, or None."""
+    """Return the complaint about an input that the call changed, or None."""
     before = pristine.items()
     for name, array in given.items().items():
         if not same_bits(array, before[name]):

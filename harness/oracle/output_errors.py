@@ -31,7 +31,7 @@ class Comparison:
 
 
 _SPARED = 8
-"""Rounding spares few elements: at least one in eight has an error comparable with the largest."""
+"""Rounding affects nearly all elements: at least one in eight has an error comparable with the largest."""
 
 _COMPARABLE = 64
 """Rounding errors of one computation, relative to what was added up, differ by about this factor."""
@@ -79,9 +79,9 @@ def compare(
 def _is_imprecise(error: Doubles, truth: Truth, *, normwise: bool) -> bool:
     """Say whether an output looks like the right one, computed with fewer bits.
 
-    Every element is then as close as that would make it, and at least one in eight of those that
-    add something up has an error comparable with the largest, because rounding spares few. A single
-    element that is a little off is wrong. Transforms spread their errors over all outputs, whatever
+    Every error is then within the bound of low precision, and of the elements that add something up
+    at least one in eight has an error comparable with the largest, because rounding affects nearly all.
+    A single element that is slightly off is wrong. Transforms spread their errors over all outputs, whatever
     the size of each (`normwise`).
     """
     allowed, scale = low_precision(truth), truth.magnitude

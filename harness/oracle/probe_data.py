@@ -46,7 +46,7 @@ class ProbeData:
     def of(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
         """Return a probe's operands and their true output, on which an accuracy class can be judged.
 
-        Exact data has no more significant bits than the class keeps. `draw` numbers the drawings.
+        Exact data has no more significant bits than the class keeps. `draw` is the number of the draw.
         """
         bits = accuracy.bits if probe.exact and accuracy.exact else None
         return self.once((probe, draw, bits), lambda: self._made(probe, draw, bits))

@@ -1,4 +1,4 @@
-"""The tester tested: the zoo of wrong and unusual kernels, and what each layer of the oracle sees of it."""
+"""The self-test of the oracle: what it, and each of its layers, refuses of the kernels of the zoo."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,15 +19,14 @@ PROBLEMS = (
     "n1c6h4w5-o2k3x2p2:-1b-replicate-float16",
     "n2c5h4w4-o2k3b-bfloat16",
 )
-"""On what the unusual kernels, which are right, must pass."""
+"""The problems on which the unusual kernels, which are right, must pass."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the oracle said of one kernel on one problem: its verdict, and of every layer alone.
+    """The verdict of the oracle on one kernel and problem, and the statuses of its layers.
 
-    `layers` has the status that each layer would have given by itself; `seconds` is what the
-    verdict cost.
+    `layers` has the status that each layer gives on its own; `seconds` is the time that the verdict took.
     """
 
     kernel: str
@@ -42,7 +41,7 @@ class Finding:
 
     @property
     def is_as_it_should_be(self) -> bool:
-        """Say whether what is wrong was refused, and what is right was not."""
+        """Say whether a wrong kernel was refused, or a right one was not."""
         refused = self.status not in ("passed", "unsupported")
         return refused == self.is_wrong
 
@@ -59,7 +58,7 @@ class Score:
 
     @property
     def is_perfect(self) -> bool:
-        """Say whether nothing wrong passed and nothing right failed."""
+        """Say whether every wrong kernel was refused, and no right one."""
         return self.killed == self.wrong and self.alarms == 0
 
     def __str__(self) -> str:
@@ -78,7 +77,7 @@ def size() -> int:
 
 
 def findings(*, level: str = "thorough", seed: int = 0) -> Iterator[Finding]:
-    """Yield a finding for every wrong kernel on the problem that shows it, and for every right one on all."""
+    """Yield a finding for every wrong kernel on its own problem, and for every right one on `PROBLEMS`."""
     zoo = _zoo()
     oracle = Oracle(level=level, seed=seed)
     for mutant in zoo.WRONG:
@@ -110,7 +109,7 @@ def rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
 def marks(found: Sequence[Finding]) -> list[dict[str, Any]]:
     """Return the kill matrix for people: wrong kernels with a mark for every layer that refuses them.
 
-    Right kernels follow where one was refused.
+    Right kernels that were refused follow.
     """
     return [
         {
@@ -126,7 +125,7 @@ def marks(found: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def layer_rows(found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Return for every layer how many wrong kernels it refuses, and how many nothing else would."""
+    """Return for every layer how many wrong kernels it refuses, and how many it alone refuses."""
     wrong = [one for one in found if one.is_wrong]
     refusers = [{name for name in LAYERS if _refused(one, name)} for one in wrong]
     return [
@@ -145,7 +144,7 @@ def _refused(one: Finding, layer: str) -> bool:
 
 
 def _zoo() -> Any:
-    """Return the zoo: a guest, which the engine looks up as it looks up implementations."""
+    """Return the zoo, which is looked up by name as implementations are: the engine does not depend on it."""
     return import_module("convharness.zoo")
 
 

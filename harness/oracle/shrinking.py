@@ -1,4 +1,4 @@
-"""From a problem at which an implementation fails to the smallest one at which it still does."""
+"""Shrinking: from a problem on which an implementation fails to a smaller one on which it still fails."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,14 +14,14 @@ from .verdict import Verdict
 _NUMBERS = {"wrong", "imprecise"}
 
 _MOST_STEPS = 400
-"""Verdicts that one reduction may cost; what is found by then is small enough."""
+"""The most verdicts that one reduction takes; the problem reached by then is small enough."""
 
 
 def shrink(problem: Problem, fails: Callable[[Problem], bool]) -> Problem:
-    """Return a problem that fails and of which no simpler neighbour does.
+    """Return a problem that fails and none of whose simpler neighbours does.
 
-    Greedy: each step takes the first of the problem's simpler neighbours at which `fails` holds,
-    boldest first.
+    Greedy: each step takes the first simpler neighbour for which `fails` is true, the largest change
+    first. After `_MOST_STEPS` calls of `fails` the problem reached so far is returned.
     """
     steps = 0
     while True:
@@ -37,7 +37,7 @@ def shrink(problem: Problem, fails: Callable[[Problem], bool]) -> Problem:
 
 
 def shrunk(oracle: Oracle, implementation: Implementation, problem: Problem, verdict: Verdict) -> Verdict:
-    """Return the verdict on the smallest problem that fails in the same way: in its numbers, or alike.
+    """Return the verdict on a smaller problem that fails alike: with wrong numbers, or the same status.
 
     Its reason names that problem, and its reproducer runs it.
     """
@@ -56,7 +56,7 @@ def shrunk(oracle: Oracle, implementation: Implementation, problem: Problem, ver
 
 
 def _simpler(problem: Problem) -> Iterator[Problem]:
-    """Yield every problem that is simpler in one respect, the boldest changes first."""
+    """Yield every problem that is simpler in one respect, the largest changes first."""
     for changes in _changes(problem):
         try:
             candidate = problem.replace(**changes)

@@ -1,4 +1,4 @@
-"""The check of timed calls: their output, at the timed size, on data of its own."""
+"""The check of the outputs of timed calls, at the timed size, on the data that was timed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,11 +20,11 @@ from .output_errors import Doubles, first_beyond
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 
 Chain = Sequence[tuple[Problem, Operands]]
-"""Problems with their operands, each of which is given the output of the one before as its input."""
+"""Problems with their operands; the input of each but the first is the output of the one before."""
 
 
 class Expected:
-    """What outputs on the timed data must be: computed on first use, shared by all implementations."""
+    """The right output on the timed data, computed on first use and shared by all implementations."""
 
     def __init__(self, chain: Chain, seed: int) -> None:
         self._chain = chain
@@ -51,7 +51,7 @@ class Expected:
         return AtSize(*self._chain[0], self._seed)
 
     def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
-        """Return what is wrong with an output of an implementation of an accuracy class, or None."""
+        """Return what is wrong with an output under an accuracy class, or None."""
         if len(self._chain) == 1 and is_decided_exactly(self._chain[0][0], accuracy):
             found = self._at_size.complaint(y)
             return f"{WRONG_WHEN_TIMED}: {found}" if found else None
@@ -61,7 +61,7 @@ class Expected:
 
 
 def timed_truth(chain: Chain, accuracy: Accuracy) -> tuple[Doubles, Doubles]:
-    """Return the true output of a chain and how far, elementwise, an implementation's may be.
+    """Return the true output of a chain, and elementwise the bound on an implementation's error.
 
     The x of the first operands enters the chain; both results have the shape of its last output. An
     error E of a problem's input adds to its own: its bound is that of inputs as large as |x| + E,

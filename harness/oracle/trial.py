@@ -27,9 +27,9 @@ _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
 
 @dataclass(frozen=True)
 class Trial:
-    """What the layers of the oracle ask with: the implementation, the problem with its data, the level.
+    """What the layers of the oracle work with: the implementation, the problem with its data, the level.
 
-    `data` is that of the problem; `data_on` finds that of another one.
+    `data` is that of the problem; `data_on` returns that of another problem.
     """
 
     host: Host
@@ -37,11 +37,11 @@ class Trial:
     level: str
     data_on: Callable[[Problem], ProbeData] = field(repr=False)
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
-    """The output of the first call, by the probe that it was called with; used once instead of a call."""
+    """The output of the first call by its probe, which `judged` uses once instead of calling again."""
     layer: str | None = None
-    """The name of the layer that asks, which its verdicts bear."""
+    """The name of the layer whose check runs; its verdicts carry it."""
     may_be_imprecise: bool = True
-    """Whether that layer calls imprecise what looks like the right output in a lower precision."""
+    """Whether an output that looks like the right one in a lower precision is imprecise, not wrong."""
 
     @property
     def implementation(self) -> Implementation:
@@ -65,12 +65,12 @@ class Trial:
 
     @property
     def is_thorough(self) -> bool:
-        """Say whether every probe is asked for."""
+        """Say whether the level uses every probe."""
         return self.level == "thorough"
 
     @property
     def has_narrow_products(self) -> bool:
-        """Say whether products may be made by instructions for bfloat16 and its like.
+        """Say whether products may be computed by instructions for bfloat16 or a similar type.
 
         Such instructions (AVX512-BF16, AMX) flush subnormals, and multiply in pairs that are filled
         up with zeros, through which a NaN reaches an output next to those that read it. No kernel
@@ -101,7 +101,7 @@ class Trial:
         return self if problem == self.problem or self.refuses(problem) else self.on(problem)
 
     def refuses(self, problem: Problem) -> bool:
-        """Say whether the implementation refuses a problem that the oracle made up."""
+        """Say whether the implementation refuses a problem that the oracle has derived."""
         try:
             return bool(self.host.refuses(problem))
         except PluginError:  # its `when=` may be written for the problems of its own suite only
@@ -153,7 +153,7 @@ class Trial:
         return _with_errors(replace(verdict, where=str(list(found.where))), found)
 
     def failure(self, status: str, reason: str, given: str = "") -> Verdict:
-        """Return a failed verdict in the name of the layer that asks."""
+        """Return a failed verdict in the name of the layer whose check runs."""
         reason = f"with {given}: {reason}" if given else reason
         return Verdict(status, reason, self.layer, seed=self.data.seed)
 

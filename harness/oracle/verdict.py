@@ -1,4 +1,4 @@
-"""What the oracle says of one implementation on one problem; it may sink, never rise."""
+"""The verdict on one implementation and problem; combining verdicts never makes one better."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ Status = Literal[
     "error",
     "crashed",
 ]
-"""From best to worst: of two verdicts on one case the later one holds."""
+"""From best to worst: of two verdicts on one case the worse one holds."""
 
 STATUSES: tuple[str, ...] = get_args(Status)
 FAILURES = frozenset({"imprecise", "wrong", "contract", "memory", "timeout", "error", "crashed"})
@@ -27,11 +27,11 @@ FAILURES = frozenset({"imprecise", "wrong", "contract", "memory", "timeout", "er
 class Verdict:
     """A status with its reason, the layer that saw it, and the errors in figures.
 
-    `cause` is the part of the reason that is the same for other problems, None where that is all of it.
+    `cause` is the part of the reason that other problems share, None where it was not set apart.
     `error_u` is the largest error in units of u·max(|x|⋆|w| + |b|), with u the unit roundoff of the
     data type, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
-    of the first bad element, `values` an implementation's own output on a worked example, `printed`
-    the end of what it printed, where it failed.
+    of the first bad element, `values` the implementation's own output on a worked example, `printed`
+    the end of what a failed implementation printed.
     """
 
     status: str
@@ -56,7 +56,7 @@ class Verdict:
 
     @property
     def failed(self) -> bool:
-        """Say whether this is a failure: neither passed nor out of the implementation's reach."""
+        """Say whether this is a failure: not passed, and not a problem that could not be judged."""
         return self.status in FAILURES
 
     def and_(self, other: Self) -> Self:

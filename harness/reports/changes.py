@@ -27,8 +27,8 @@ _NOTHING = Change("", "", "", None, None)
 class Comparison:
     """What changed between two commits, which `titles` name.
 
-    `same` are the implementations that were not measured as they are equal, `broken` is what does not
-    import afterwards, and did before.
+    `same` are the implementations that were not measured because their code is equal, `broken` the files
+    that were imported before and are not afterwards, each with its mistake.
     """
 
     changes: Sequence[Change]
@@ -37,7 +37,7 @@ class Comparison:
     broken: Sequence[str] = ()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a change a row, and then what does not import."""
+        """Return a row for each change, then one for each file that does not import."""
         return [*(one.row() for one in self.changes), *map(_broken_row, self.broken)]
 
     def ranked(self) -> list[Change]:
@@ -46,11 +46,11 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """Return what was compared with what."""
+        """Return which commit was compared with which."""
         return f"{self.titles[1]} against {self.titles[0]}"
 
     def sentence(self) -> str:
-        """Return in a sentence what changed."""
+        """Return the number of changes of each kind as a sentence."""
         parts = [f"{count:,} {WORDS[effect]}" for effect, count in summary(self.changes).items()]
         if self.broken:
             parts.insert(0, f"{numbers.many(len(self.broken), 'file')} not importing")
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def _broken_row(mistake: str) -> dict[str, Any]:
-    """Return what does not import as a row with the columns of a change, without case and implementation."""
+    """Return a file that does not import as a row with the columns of a change; case and others are empty."""
     blank: dict[str, Any] = dict.fromkeys(_NOTHING.row())
     return {**blank, "effects": ["broken"], "reason": mistake}
 

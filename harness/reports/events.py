@@ -1,4 +1,4 @@
-"""What happened at which commit: rows, and the words of each column."""
+"""What changed at which commit: rows, and the text of each column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ COLUMNS = {
     "subject": "left",
     "reason": "left",
 }
-"""The columns of a step, and to which side each is set."""
+"""The columns of a step, with their alignment."""
 
 
 @dataclass(frozen=True)
 class Regressions:
-    """Those of the events that made something worse or new; `left` are suspicions that are still open."""
+    """The regressions among the events that were `found`; `left` are suspicions that are not decided."""
 
     found: Sequence[Event]
     left: Sequence[Suspicion]
@@ -36,11 +36,11 @@ class Regressions:
         return [one for one in self.found if one.kinds & set(WORSE)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return an event a row, with the steps nested."""
+        """Return a row for each of these events, with the steps nested."""
         return [one.row() for one in self.shown()]
 
     def steps(self) -> list[tuple[Event, Step]]:
-        """Return each step for the worse beside its event."""
+        """Return each step that is a regression or new, with its event."""
         return [
             (event, step)
             for event in _with_places(self.shown())
@@ -49,7 +49,7 @@ class Regressions:
         ]
 
     def sentence(self) -> str:
-        """Return how often what got worse, and what would tell more."""
+        """Return how often each kind of regression occurred, and which command would find out more."""
         shown = self.shown()
         counts = {kind: sum(kind in event.kinds for event in shown) for kind in WORSE}
         said = ", ".join(f"{count:,} {WORDS[kind]}" for kind, count in counts.items() if count)
@@ -87,14 +87,14 @@ def cells(event: Event, step: Step) -> dict[str, str]:
 
 
 def commit_of(event: Event) -> str:
-    """Return the commit of an event, or the range in which it is."""
+    """Return the commit of an event, or the range of commits in which it happened."""
     if event.between and event.since is not None:
         return f"{event.since.hash[:ABBREVIATED]}..{event.commit.short}"
     return event.commit.short
 
 
 def _with_places(shown: Sequence[Event]) -> list[Event]:
-    """Return events whose subjects say where they were seen, if that was in several places."""
+    """Return events whose subjects name machine and environment, if there are several of these."""
     if len({(one.machine, one.environment) for one in shown}) < 2:
         return list(shown)
     return [

@@ -53,7 +53,7 @@ def seconds(value: Any) -> str:
 
 
 def ratio(value: Any) -> str:
-    """Return how many times as much; below 0.01 as a fraction.
+    """Return a ratio as a multiple; below 0.01 as a fraction.
 
     >>> ratio(1.517), ratio(0.4), ratio(1 / 614), ratio(8.4706), ratio(1234.0)
     ('1.52×', '0.400×', '1/614', '8.47×', '1,234×')

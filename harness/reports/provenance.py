@@ -126,7 +126,7 @@ def _is_dirty(report: Report) -> bool:
 
 
 def _mixtures(rows: pd.DataFrame) -> list[str]:
-    """Return in what records differ that their cases and implementations do not show."""
+    """Return the differences between records that the names of case and implementation do not show."""
     columns = {"machine": "machines", "threads": "numbers of threads", "commit": "commits"}
     values = {noun: present(rows, column) for column, noun in columns.items()}
     return [

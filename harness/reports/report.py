@@ -1,4 +1,4 @@
-"""What a report is made of: the records of stored runs, the runs, and what happened before."""
+"""What a report is made of: the records of stored runs, the runs, and the history of the commits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 class Report:
     """Records as they are stored, in the order of the runs; speed-ups are against `baseline`.
 
-    They are `given`, or lie in `folders`, from which they are read when they are asked for.
-    `history` has a row for each commit, implementation and case, `events` are what happened at which
-    commit; both are only there where a repository is known. Every table that follows from the records
-    is made when it is first asked for, and once. Those that need a baseline raise `SelectionError`
-    where no record is of it.
+    They are `given`, or are read from `folders` when they are needed. `history` has a row for each
+    commit, implementation and case, `events` are the changes at each commit; both are empty without a
+    repository. Every table that is derived from the records is made once, on first use. Tables that
+    need a baseline raise `SelectionError` where no record is of it.
     """
 
     given: Sequence[Row]

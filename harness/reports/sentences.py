@@ -122,7 +122,7 @@ def comparison(row: dict[str, Any]) -> str:
 
 
 def compared(rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield for each layout with comparisons a title, what they add up to, and the times in order."""
+    """Yield for each layout with comparisons a title, a sentence that counts them, and the times in order."""
     timed = rows[rows["time_median_s"].notna()]
     for baseline, sentence in against(rows).items():
         (layout,) = timed.loc[timed["baseline"] == baseline, "layout"].unique()

@@ -1,4 +1,4 @@
-"""What a status is to a reader: its mark, and whether it counts as a failure."""
+"""How a status is shown: its mark and its meaning, and whether it counts as a failure."""
 
 from ..oracle import verdict
 

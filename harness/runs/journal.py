@@ -1,6 +1,6 @@
 """The records of a run as they are written: each is on disk before the next one begins.
 
-A run that was killed goes on where it ended. What a kernel, or anybody else, does to the file in the
+A run that was killed goes on where it ended. What a kernel, or another process, does to the file in the
 meantime is found out and undone.
 """
 
@@ -37,7 +37,7 @@ class RunWriter:
         self.folder = results / "runs" / run.id
         self.rows: list[Row] = []
         self.restored = False
-        """Whether somebody else had changed the records, which were then put back."""
+        """Whether another process had changed the records, which were then put back."""
         self._encoder = msgspec.json.Encoder(enc_hook=plain)
         self._header = msgspec.json.format(self._encoder.encode(run)) + b"\n"
         self._lines = bytearray()
@@ -107,7 +107,7 @@ class RunWriter:
             raise
 
     def _take_up(self) -> None:
-        """Read the records that are there, and cut off what is no whole line."""
+        """Read the records that are there, and cut off an incomplete last line."""
         size = os.fstat(self._file).st_size
         whole = os.pread(self._file, size, 0)
         kept = whole[: whole.rfind(b"\n") + 1]
@@ -128,7 +128,7 @@ class RunWriter:
         return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
 
     def _restore(self) -> None:
-        """Put everything back as we wrote it, in files of our own that nobody else has had open."""
+        """Put everything back as it was written, in new files that no other process has had open."""
         self.restored = True
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._path.is_dir() and not self._path.is_symlink():
@@ -153,7 +153,7 @@ class RunWriter:
 def interrupted_run(name: str | None, results: Path) -> Path | None:
     """Return the folder of the run that is to go on: the named one, or the latest if it was interrupted.
 
-    None means that there is nothing to take up. Raises `ResultsError` for a name that is no run.
+    None means that there is no run to resume. Raises `ResultsError` for a name that is not a run.
     """
     if name not in (None, "latest"):
         return find_run(str(name), results)

@@ -15,7 +15,7 @@ from ..problems.suite import Case
 
 _AMORTISED_CALLS = (1, 10, 1000)
 AMORTISED_COLUMNS = tuple(f"amortised_{calls}_s" for calls in _AMORTISED_CALLS)
-"""What a call costs where a process plans once and makes so many."""
+"""The time per call where a process plans once and then makes the number of calls."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Measurement:
         return median(self.samples_s)
 
     def amortised_s(self, calls: int) -> float:
-        """Return the seconds per call where a process plans once and then calls so many times."""
+        """Return the seconds per call where a process plans once and then makes a number of calls."""
         first = self.median_s if self.first_call_s is None else self.first_call_s
         return ((self.plan_s or 0.0) + first + (calls - 1) * self.median_s) / calls
 

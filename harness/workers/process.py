@@ -1,4 +1,4 @@
-"""One worker process as its parent sees it: asked, watched, and ended with all that it has started.
+"""One worker process on its parent's side: asked, watched, and ended with all that it has started.
 
 It is started as a new interpreter, see `spawn`, or as a copy of one that has loaded its libraries, see
 `template`.

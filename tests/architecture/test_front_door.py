@@ -24,7 +24,7 @@ WRITERS = {
     "runs/store.py",
     "runs/tables.py",
     "commits/asv/recording.py",
-    "commits/asv/figures.py",
+    "commits/asv/benchmark_values.py",
 }
 NO_FILES = {
     "write_text",

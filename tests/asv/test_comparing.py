@@ -98,11 +98,11 @@ def test_a_file_with_a_space_in_its_name_is_named_whole(tmp_path):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("begin", "nobody"), "'nobody' is no commit, as the other one is"),
+        (("begin", "nobody"), "'nobody' is not a commit, as the other one is"),
         (("begin", "HEAD~3"), "begin and HEAD~3 are the same commit"),
         (("begin", "HEAD", "-k", "min.*"), "no implementation matches 'min.*'"),
         (("begin", "HEAD", "--plugin", "mine.py"), "--plugin is not for comparing commits"),
-        (("begin", "HEAD", "--fail-on", "slow"), "--fail-on knows no 'slow'"),
+        (("begin", "HEAD", "--fail-on", "slow"), "--fail-on has no effect 'slow'"),
         (("numpy_arrays.fft", "pytorch.conv", "--fail-on", "slower"), "are for two commits"),
     ],
 )

@@ -271,7 +271,7 @@ def test_a_json_record_has_every_column(command: Command) -> None:
         (["suite", "show", "seed"], "there is no suite 'seed'; did you mean 'seeds'?"),
         (
             ["compare", "HEAD~1", "."],
-            "'HEAD~1' and '.' are no names of implementations (FAMILY.NAME), and for commits: this folder is in no git repository; go to one, or make one with: git init",  # noqa: E501
+            "'HEAD~1' and '.' are not names of implementations (FAMILY.NAME), and for commits: this folder is in no git repository; go to one, or make one with: git init",  # noqa: E501
         ),
         (
             ["track", "--regressions", "--bisect"],
@@ -387,7 +387,7 @@ def test_a_report_into_a_missing_folder_is_refused(command: Command, tmp_path: P
     done = command("report", "-o", tmp_path / "deep" / "report.txt")
 
     assert 2 == done.code
-    assert done.err[-1].endswith("deep is no folder; make it first")
+    assert done.err[-1].endswith("deep is not a folder; make it first")
     assert not (tmp_path / "deep").exists()
 
 

@@ -82,7 +82,7 @@ def test_an_invalid_precision_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter) as refused:
         chosen("time", "--precision", text)
 
-    assert f"{text!r} is no share; write it like 1% or 0.01" == refused.value.message
+    assert f"{text!r} is not a share; write it like 1% or 0.01" == refused.value.message
 
 
 @pytest.mark.parametrize("command", ["time", "run"])
@@ -121,7 +121,8 @@ def test_nothing_is_compared_with_itself() -> None:
     with pytest.raises(click.UsageError) as refused:
         cli.main(["compare", "a.b", "a.b"], standalone_mode=False)
 
-    assert "a.b cannot be compared with itself; every comparison has its twin in it" == refused.value.message
+    expected = "a.b cannot be compared with itself; name another one: every comparison has an A/A control"
+    assert expected == refused.value.message
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_an_output_path_in_a_missing_folder_is_refused(
     with pytest.raises(click.BadParameter) as refused:
         chosen(command, *words, str(missing / "table.csv"))
 
-    assert f"{missing} is no folder; make it first" in refused.value.message
+    assert f"{missing} is not a folder; make it first" in refused.value.message
     assert there in chosen(command, *words, str(there)).values()
 
 

@@ -121,7 +121,7 @@ def test_resuming_without_an_interrupted_run_starts_a_new_one(command: Command) 
     done = command(*TINY, "--resume", "--format", "json")
 
     assert 0 == done.code
-    assert "there is no run to go on with; this is a new one" in "\n".join(done.err)
+    assert "there is no run to resume; this is a new one" in "\n".join(done.err)
 
 
 def test_a_run_is_not_resumed_with_other_settings(command: Command) -> None:  # noqa: F811

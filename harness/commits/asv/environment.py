@@ -44,7 +44,7 @@ def own_folders(path: Path) -> dict[str, Path] | None:
 def introduce_machine() -> None:
     """Introduce this machine to asv by asv's own defaults, unless it knows it.
 
-    asv would ask at its first run, and stop where nobody can answer.
+    asv would ask at its first run, and stop without a terminal to answer from.
     """
     name = Machine.get_unique_machine_name()
     try:

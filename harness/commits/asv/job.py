@@ -12,7 +12,7 @@ from ...runs.settings import Settings
 from .manifest import module_of
 
 JOB_VARIABLE = "CONVHARNESS_JOB"
-"""The environment variable in which `convharness track` hands a job to what runs inside asv."""
+"""The environment variable in which `convharness track` passes a job to the process inside asv."""
 
 
 class Job(msgspec.Struct, forbid_unknown_fields=True):

@@ -40,7 +40,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True):
         globs = [name for name in found.implementations if set(name) & set("*?[")]
         if globs:
             raise SuiteError(
-                [f"{path}: {globs[0]!r} is no name; write whole names such as 'mine.conv', or none"]
+                [f"{path}: {globs[0]!r} is not a name; write whole names such as 'mine.conv', or none"]
             )
         return found
 

@@ -1,4 +1,4 @@
-"""The layers of the oracle: each module asks a kernel one kind of question, and exports it as `LAYER`."""
+"""The layers of the oracle: each module has one kind of check, and exports it as `LAYER`."""
 
 from . import bound, contract, exact, layout, memory, nonfinite, precision, state, values
 

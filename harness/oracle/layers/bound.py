@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...numerics.operands import Operands, generator, operands_of, reals
+from ...numerics.operands import Operands, filled, generator, reals
 from ...problems.problem import Problem
 from ..probe_data import Probe
 from ..trial import Trial
@@ -26,10 +26,9 @@ LAYER = Layer("bound", level="quick", measures=True, may_be_imprecise=True, chec
 
 
 def positive(problem: Problem, seed: int) -> Operands:
-    """Return numbers from 0 to 1: no sign cancels, so every lost bit stays lost."""
+    """Return numbers from 0 to 1: nothing cancels, so that every lost bit shows."""
     random = generator(problem, "positive", seed)
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(random.random(shape) for shape in shapes))
+    return filled(problem, random.random)
 
 
 def negative(problem: Problem, seed: int) -> Operands:

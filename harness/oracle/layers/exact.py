@@ -16,7 +16,7 @@ _SPARSE = Probe(sparse_integers, exact=True)
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Compare bit for bit; transforms, which always round, where their bound is below one half."""
+    """Compare bit for bit; transforms, which always round, on sums whose bound is below one half."""
     for draw in range(trial.draws):
         if not trial.accuracy.exact:
             yield trial.judged(_SPARSE, draw)
@@ -30,6 +30,6 @@ LAYER = Layer("exact", level="quick", measures=True, may_be_imprecise=True, chec
 
 
 def is_exact(trial: Trial) -> bool:
-    """Say whether sums of integers come out exact, as they do where nothing is transformed."""
+    """Say whether sums of integers are exact, as they are without a transform."""
     operands, true = trial.data_of(_WIDE_X)
     return bool(np.array_equal(trial.output(operands).astype(np.float64), true.y))

@@ -1,4 +1,4 @@
-"""The example layer: a worked example's numbers, which must come out to the digit."""
+"""The example layer: a worked example, whose output must be reproduced exactly."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .layer import Layer
 
 
 def layer_on(example: Example) -> Layer:
-    """Return the layer that asks with a worked example; its `check` raises `SuiteError` on a wrong one."""
+    """Return the layer of a worked example; its `check` raises `SuiteError` where the example is wrong."""
     check = partial(_check, example=example)
     return Layer("example", level="quick", measures=True, may_be_imprecise=True, check=check)
 
@@ -44,7 +44,7 @@ def _operands(problem: Problem, example: Example) -> Operands:
 
 
 def _true_output(problem: Problem, operands: Operands, example: Example) -> Truth:
-    """Return the true output; raises `SuiteError` where the example says another one, or one too large."""
+    """Return the true output; raises `SuiteError` where it differs from the example's, or is too large."""
     true = truth(problem, operands, exact=True)
     expected = np.reshape(np.asarray(example.y, np.float64), problem.output_shape)
     mistake = f"the worked example of {problem}"

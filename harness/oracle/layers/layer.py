@@ -1,4 +1,4 @@
-"""What a layer of the oracle is: one kind of question to a kernel, with all that is to be known about it."""
+"""A layer of the oracle: one kind of check of a kernel, with the facts that the oracle needs about it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ Check = Callable[[Trial], Iterator[Verdict]]
 
 @dataclass(frozen=True)
 class Layer:
-    """One kind of question to a kernel, and the facts about it.
+    """One kind of check of a kernel.
 
-    `name` is how verdicts call it, and `level` the lowest level that asks it. `measures` says that
-    its errors are those of ordinary numbers, which reports compare. `may_be_imprecise` says that an
-    output which looks like that of a lower precision is called imprecise; where that was settled by
-    the layers before, on numbers of the same kind, it is called wrong. `check` asks, and yields a
-    verdict for each answer; it raises `KernelError` and `BreachError`.
+    `name` stands in verdicts, and `level` is the lowest level that includes the layer. `measures` says
+    that its errors are those of ordinary numbers, which reports compare. `may_be_imprecise` says that
+    an output which looks like the right one in a lower precision is imprecise; it is false, and such an
+    output wrong, where earlier layers have already ruled that out on numbers of the same kind. `check`
+    runs the kernel and yields a verdict for each output; it raises `KernelError` and `BreachError`.
     """
 
     name: str
@@ -27,9 +27,9 @@ class Layer:
     check: Check
 
     def is_part_of(self, level: str) -> bool:
-        """Say whether a level asks this layer."""
+        """Say whether a level includes this layer."""
         return LEVELS.index(self.level) <= LEVELS.index(level)
 
     def asking(self, trial: Trial) -> Trial:
-        """Return the trial with which `check` asks: its verdicts are given in this layer's name."""
+        """Return the trial that `check` is given: its verdicts carry this layer's name."""
         return replace(trial, layer=self.name, may_be_imprecise=self.may_be_imprecise)

@@ -67,7 +67,7 @@ def _placements(trial: Trial) -> Iterator[tuple[Placement, Placement]]:
 
 
 def _placed(trial: Trial, array: Array, placement: Placement, *, of_x: bool = False) -> Array:
-    """Return a copy in a layout, or a plain one where the implementation's library cannot hold it so."""
+    """Return a copy in a layout, or a contiguous one where the library cannot represent it."""
     layout = trial.implementation.layout if of_x else "contiguous"
     if layout != "contiguous":
         return aligned_copy(array, layout)

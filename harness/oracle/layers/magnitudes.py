@@ -6,8 +6,8 @@ import numpy as np
 
 from ...numerics.accuracy import PRECISION
 from ...numerics.operands import (
-    Array,
     Operands,
+    bias_or_zeros,
     full_weight,
     full_x,
     generator,
@@ -135,8 +135,7 @@ def mixed_magnitudes(problem: Problem, seed: int) -> Operands:
     weight = operands.weight.astype(np.float64)
     weight *= np.exp2(random.integers(-reach, 1, problem.weight_shape))
     scale = 2.0**-4 if problem.dtype == "float16" else 1.0
-    bias = np.zeros(problem.out_channels) if operands.bias is None else operands.bias.astype(np.float64)
-    return operands_of(problem, x * scale, weight, bias)
+    return operands_of(problem, x * scale, weight, bias_or_zeros(problem, operands))
 
 
 def small_weights_that_count(problem: Problem, seed: int) -> Operands:
@@ -192,8 +191,3 @@ def _opposed(problem: Problem, seed: int, bits: int | None, sign: int) -> Operan
 def _shared(problem: Problem, operands: Operands, power: int) -> Operands:
     """Return operands whose products are 2^power times as large, shared out between x and weight."""
     return powered(problem, operands, power // 2, power - power // 2)
-
-
-def bias_or_zeros(problem: Problem, operands: Operands) -> Array:
-    """Return the bias (O,), zeros where the problem has none."""
-    return np.zeros(problem.out_channels) if operands.bias is None else operands.bias

@@ -1,4 +1,4 @@
-"""The memory layer: no read or write beside the inputs, no use of memory before it is written."""
+"""The memory layer: no access outside the inputs, no use of memory before it is written."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ _POISONS = (np.nan, 1e30)
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Call between canaries, in poisoned memory, and at the edge of what may be read."""
+    """Call with inputs between canaries, with poisoned memory, and with inputs beside guard pages."""
     trial = trial.reduced
     operands, true = trial.data_of(trial.sharp)
     for poison in _POISONS[: 2 if trial.is_thorough else 1]:
@@ -63,7 +63,7 @@ def _as_type(poison: float, dtype: np.dtype[Any]) -> float:
 
 
 def _at_the_edge(trial: Trial, operands: Operands) -> Verdict:
-    """Let the inputs end, then begin, at pages that may not be touched: an access beyond them is a signal."""
+    """Place the inputs before, then behind a guard page, where an access outside them raises a signal."""
     for edge in EDGES:
         if signal := trial.host.at_the_edge(trial.problem, operands, edge):
             beyond = "beyond the end" if edge == "end" else "before the start"

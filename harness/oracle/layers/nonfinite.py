@@ -1,4 +1,4 @@
-"""The non-finite layer: a NaN or an infinity reaches what it must, and nothing it may not."""
+"""The non-finite layer: a NaN or an infinity reaches the outputs that it must, and no others."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from .layer import Layer
 Mask = NDArray[np.bool_]
 
 _TILE = 8
-"""Outputs of a tile along an axis where the accuracy class does not say."""
+"""Outputs of a tile along an axis, where the accuracy class does not state it."""
 
 _REALS = Probe(reals)
 
 
 _NEGATIVE_NAN, _LOADED_NAN = np.array([0xFFF8000000000000, 0x7FFA200000000000], np.uint64).view(np.float64)
-"""Processors make the first of Inf − Inf, and keep the payload of the second; some checks overlook both."""
+"""Processors return the first for Inf − Inf, and keep the payload of the second; some checks miss both."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ LAYER = Layer("non-finite", level="standard", measures=False, may_be_imprecise=F
 
 
 def traits(trial: Trial) -> dict[str, Any]:
-    """Return how far a NaN in x spreads, and what becomes of an infinity."""
+    """Return how far a NaN in x spreads, and whether an infinity stays one."""
     trial = trial.reduced
     place = _places(trial.problem)
     if place is None:
@@ -244,7 +244,7 @@ def _nothing_but_nan(trial: Trial) -> Verdict:
 
 
 def _opposite_infinities(trial: Trial) -> Iterator[Verdict]:
-    """Call for sums of +Inf and −Inf, which are NaN."""
+    """Call with sums of +Inf and −Inf, which are NaN."""
     problem = trial.problem
     if problem.in_channels // problem.groups < 2:
         return
@@ -268,7 +268,7 @@ def _products(trial: Trial) -> Array:
 
 
 def _overflows(trial: Trial) -> Verdict:
-    """Call for sums that are larger than the type holds."""
+    """Call with sums that overflow the type."""
     problem = trial.problem
     largest = 2.0 ** {"float16": 15, "float64": 1023}.get(problem.dtype, 127)
     operands, _ = trial.data_of(_REALS)

@@ -1,4 +1,4 @@
-"""The precision layer: whether every bit of the inputs is used, and every bit of a sum held."""
+"""The precision layer: whether every bit of the inputs is used, and every bit of a sum kept."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,14 +25,14 @@ from ..verdict import Verdict
 from .layer import Layer
 
 _SHORT = 7
-"""Significant bits of the inputs before they move: a narrower type keeps them all."""
+"""Significant bits of the inputs before they move: few enough for any narrower type."""
 
 _BEYOND = {"float16": 0, "bfloat16": 0, "float32": 20, "float64": 48}
-"""The inputs move by 2^-places of themselves, which is less than a narrower type can hold; 0 asks nothing."""
+"""The inputs move by 2^-places of their value, less than a narrower type can hold; 0 skips the check."""
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Compare single products with full significands and saturated sums; transforms, whether they respond."""
+    """Compare products of full significands and saturated sums; of transforms, whether they respond."""
     if not trial.accuracy.exact:
         if trial.level != "quick":
             yield trial.judged(_IMPULSES)
@@ -42,7 +42,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     yield trial.judged(_FULL_WEIGHT)
     if trial.level == "quick":
         return
-    # Sums and single products need no large problem to show how many bits they have.
+    # Sums and single products show their number of bits on a small problem, too.
     small = trial.reduced
     yield small.judged(_IMPULSES)
     yield small.judged(_SATURATED)
@@ -76,7 +76,7 @@ def _responds(trial: Trial) -> Iterator[Verdict]:
     """Move the inputs by less than a narrower type can hold: the output must move with them.
 
     Bounds of transforms are too wide to tell a rounding of the inputs from that of the transform.
-    But inputs of few bits, and the same with one bit far behind the others, become equal in any
+    But inputs of few bits, and the same inputs with one much lower bit set, become equal in any
     narrower type, by rounding or by truncation, and so do the outputs.
     """
     problem = trial.problem
@@ -113,7 +113,7 @@ def bits_of(trial: Trial) -> int:
     """Return about how many significant bits an implementation computes with."""
     probe = _FULL_X if trial.accuracy.exact else _IMPULSES
     operands, true = trial.data_of(probe)
-    # Transforms spread an error over outputs that are nearly zero, so theirs is taken of the largest.
+    # Transforms spread an error over outputs that are nearly zero, so it is relative to the largest.
     if not trial.accuracy.exact:
         true = replace(true, magnitude=np.full_like(true.magnitude, true.magnitude.max(initial=0)))
     return min(PRECISION[trial.problem.dtype], significant_bits(trial.output(operands), true))

@@ -24,11 +24,11 @@ from .layer import Layer
 
 _CALLS = {"standard": 24, "thorough": 150}
 _SECONDS = {"standard": 0.03, "thorough": 0.4}
-"""How long they may take: a fault in one call of a hundred shows, a slow kernel is called less often."""
+"""How long they may take: long enough to show a fault in one of a hundred calls of a fast kernel."""
 
 _CALLS_AT_ONCE = 6
 _LATE_S = 0.5
-"""How long the check waits for threads that calls have left behind."""
+"""How long the check waits for threads that calls have left running."""
 
 _REPEATS = {"standard": 3, "thorough": 8}
 _REALS = Probe(reals)
@@ -189,7 +189,7 @@ _CHANGES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 
 
 def _repeats(trial: Trial) -> Iterator[Verdict]:
-    """Call on the same real numbers: bit for bit the same, unless it is declared otherwise."""
+    """Call on the same real numbers: bit for bit the same, unless declared otherwise."""
     operands, true = trial.data_of(_REALS)
     bound = trial.bound(operands)
     first = trial.checked(bound, bound.output(), operands)

@@ -1,4 +1,4 @@
-"""The values layer: zeros, constants, huge, tiny and mixed numbers, at which shortcuts go wrong."""
+"""The values layer: zeros, constants, huge, tiny and mixed numbers, on which shortcuts go wrong."""
 
 from collections.abc import Iterator
 from math import ceil, log2
@@ -8,6 +8,8 @@ import numpy as np
 from ...numerics.accuracy import PRECISION
 from ...numerics.operands import (
     Operands,
+    bias_or_zeros,
+    filled,
     generator,
     held_bits,
     odd,
@@ -52,18 +54,18 @@ def _probes(trial: Trial) -> Iterator[Probe]:
 
 
 def _has_less_range(trial: Trial) -> bool:
-    """Say whether the class has the bits of float32, and with them its range, behind float64."""
+    """Say whether an accuracy class for float64 computes in a narrower type, and so in its range."""
     return trial.problem.dtype == "float64" and trial.accuracy.bits is not None
 
 
 def keeps_subnormals(trial: Trial) -> bool:
-    """Say whether results below the normal numbers come out as they should."""
+    """Say whether subnormal results are right, rather than zero."""
     operands, true = trial.data_of(Probe(magnitudes.subnormal_outputs))
     return compare(trial.output(operands), true, trial.accuracy, exact_data=False).where is None
 
 
 def a_zero_input(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return an x of zeros: the bias is all that is left."""
+    """Return an x of zeros: the output is the bias."""
     operands = _integers(problem, "zero input", seed, bits)
     return Operands(np.zeros_like(operands.x), operands.weight, operands.bias)
 
@@ -76,8 +78,7 @@ def a_zero_weight(problem: Problem, seed: int, bits: int | None = None) -> Opera
 
 def all_ones(problem: Problem, seed: int, bits: int | None = None) -> Operands:  # noqa: ARG001 they are ones
     """Return ones only: each output counts the products that it sums."""
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(np.ones(shape) for shape in shapes))
+    return filled(problem, np.ones)
 
 
 def a_constant_input(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -96,8 +97,7 @@ def all_negative(problem: Problem, seed: int, bits: int | None = None) -> Operan
 def signs(problem: Problem, seed: int, bits: int | None = None) -> Operands:  # noqa: ARG001 one bit is enough
     """Return +1 and −1."""
     random = generator(problem, "signs", seed)
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(random.choice([-1.0, 1.0], shape) for shape in shapes))
+    return filled(problem, lambda shape: random.choice([-1.0, 1.0], shape))
 
 
 def patches_of_zeros(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -113,7 +113,7 @@ def patches_of_zeros(problem: Problem, seed: int, bits: int | None = None) -> Op
 
 
 def scattered_zeros(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return numbers of which some are zero, here and there."""
+    """Return numbers with zeros at scattered places."""
     random = generator(problem, "scattered zeros", seed)
     operands = _integers(problem, "scattered", seed, bits)
     x, weight = (
@@ -142,7 +142,7 @@ def an_offset(problem: Problem, seed: int, bits: int | None = None) -> Operands:
 
 
 def beyond_counting(problem: Problem, seed: int, bits: int | None = None) -> Operands:
-    """Return whole numbers beyond what 16 and, in float64, 32 bits can count, as single products."""
+    """Return whole numbers beyond the range of 16 and, in float64, 32 bits, as single products."""
     random = generator(problem, "beyond counting", seed)
     held = min(bits or PRECISION[problem.dtype], PRECISION[problem.dtype])
     x = odd(random, problem.input_shape, 2 ** min(held, 45) - 1)
@@ -157,7 +157,7 @@ def powers_of_two_in_weights(problem: Problem, seed: int, bits: int | None = Non
     weight = np.exp2(-random.integers(1, 4, problem.weight_shape)) * random.choice(
         [-1.0, 1.0], problem.weight_shape
     )
-    return operands_of(problem, operands.x, weight, magnitudes.bias_or_zeros(problem, operands))
+    return operands_of(problem, operands.x, weight, bias_or_zeros(problem, operands))
 
 
 def a_full_bias(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -170,20 +170,18 @@ def a_full_bias(problem: Problem, seed: int, bits: int | None = None) -> Operand
 
 
 def large_whole_numbers(problem: Problem, seed: int) -> Operands:
-    """Return whole numbers whose products are beyond what 64 bits count."""
+    """Return whole numbers whose products are beyond the range of 64 bits."""
     random = generator(problem, "large whole numbers", seed)
     limit = {"float64": 2**42, "float32": 2**22, "bfloat16": 2**8}.get(problem.dtype, 2**4) - 1
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
     scale = 2.0**20 if problem.dtype == "float32" else 1.0
-    return operands_of(problem, *(odd(random, shape, limit) * scale for shape in shapes))
+    return filled(problem, lambda shape: odd(random, shape, limit) * scale)
 
 
 def _integers(problem: Problem, kind: str, seed: int, bits: int | None) -> Operands:
     """Return small odd integers, of which any sum of the problem is exact in float32."""
     random = generator(problem, kind, seed)
     limit = min(2 ** (bits or 24) - 1, 7)
-    shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
-    return operands_of(problem, *(odd(random, shape, limit) for shape in shapes))
+    return filled(problem, lambda shape: odd(random, shape, limit))
 
 
 _ALWAYS = (

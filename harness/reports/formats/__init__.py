@@ -1,4 +1,4 @@
-"""The formats: for each kind of subject a table from a name to a function that makes text of it.
+"""The formats: for each kind of subject a table from a name to the function that renders it as text.
 
 A new format is one row. A format loads its module, and with it pandas or rich, when it is first called.
 """
@@ -57,13 +57,13 @@ EVENTS: Mapping[str, Callable[[Regressions], str]] = {
     "json": _lazy("json", "array"),
     "markdown": _lazy("events", "markdown"),
 }
-"""The formats of what happened at which commit."""
+"""The formats of what changed at which commit."""
 
 LISTS: Mapping[str, Callable[[Rows], str]] = {
-    "table": _lazy("lists", "table"),
+    "table": _lazy("listing", "table"),
     "json": _lazy("json", "array_of"),
-    "csv": _lazy("lists", "comma_separated"),
-    "markdown": _lazy("lists", "markdown"),
+    "csv": _lazy("listing", "comma_separated"),
+    "markdown": _lazy("listing", "markdown"),
 }
 """The formats of rows with any columns."""
 

@@ -56,7 +56,7 @@ def comma_separated(comparison: Comparison) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """Return a section with what changed, and what did not in a part that is folded away."""
+    """Return a section with the changes; pairs without a change are in a part that is folded away."""
     changed = [one for one in comparison.ranked() if one.effects]
     alike = [one for one in comparison.ranked() if not one.effects]
     lines = [f"### {comparison.title}", comparison.sentence()]

@@ -1,4 +1,4 @@
-"""What happened at which commit, for a terminal or as Markdown."""
+"""What changed at which commit, for a terminal or as Markdown."""
 
 from rich.text import Text
 

@@ -1,4 +1,4 @@
-"""Rows with any columns as text: what can be chosen, and what a check found."""
+"""Rows with any columns as text, for lists of choices and for the findings of a check."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The report for a terminal: the ranking, what failed and how to repeat it, what was not judged."""
+"""The report for a terminal: the ranking, the failures and how to reproduce them, what was not judged."""
 
 from collections.abc import Callable
 from typing import Any
@@ -183,7 +183,7 @@ def status(row: dict[str, Any]) -> Text:
 
 
 def _failures(rows: pd.DataFrame) -> list[Text]:
-    """Return what failed, why, and how to repeat it."""
+    """Return what failed, why, and the command that reproduces it."""
     failed = records(verdicts.failures(rows))
     lines = []
     for row in failed[:MOST_FAILURES]:

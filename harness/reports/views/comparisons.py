@@ -1,4 +1,4 @@
-"""How implementations compare with the baseline of their layout: ratios, decisions, and what these rest on.
+"""How implementations compare with the baseline of their layout: ratios, intervals and decisions.
 
 `baselines` maps a layout to the name of its baseline.
 """
@@ -23,7 +23,7 @@ COMPARISON_COLUMNS = (
     *("baseline", "time_ratio", "time_ratio_low", "time_ratio_high"),
     *("decision", "noise_floor", "detectable"),
 )
-"""What `compared` says of a record."""
+"""The columns that `compared` adds to those of a record."""
 
 _NUMBERS = ["time_ratio", "time_ratio_low", "time_ratio_high", "noise_floor", "detectable"]
 _IDENTITY = ("run", "suite", "case", "problem", "implementation")
@@ -62,8 +62,8 @@ def compared(rows: pd.DataFrame, baselines: Baselines) -> pd.DataFrame:
     `time_ratio_low` and `time_ratio_high` at 95 %; `decision` is "faster", "slower", "same" or "cannot
     tell"; differences of up to `noise_floor` are noise, and the smallest slow-down that would have been
     seen is `detectable`, both as shares. All decisions of the rows are made together. Times of
-    different runs, or of fewer than three processes, have a ratio and nothing else: the machine is never
-    the same twice.
+    different runs, or of fewer than three processes, have a ratio and nothing else: the state of a
+    machine changes from run to run.
     """
     floors = _noise_floors(rows)
     pairs = list(_rivalries(rows, baselines))
@@ -204,7 +204,7 @@ def _told(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def indistinguishable(rows: pd.DataFrame, name: str) -> list[str]:
-    """Return what was timed beside an implementation on all of its cases, and told from it on none."""
+    """Return what was timed on all cases of an implementation, and is neither faster nor slower on any."""
     mine = rows[(rows["implementation"] == name) & rows["time_median_s"].notna()]
     rivals = rows[rows["layout"].isin(mine["layout"])]
     found = outcomes(compared(rivals, baselines(rivals, name)))

@@ -30,8 +30,8 @@ _TELLS_APART = ("suite", "dtype", "direction", "threads", "machine", "cache", "p
 def prepare(stored: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """Return the newest record of each case and implementation, with a `label` that names the case alone.
 
-    `stored` has every column of a record. What did not pass loses its speed. A row also has the `cache`
-    ("warm" or "cold") that it was timed with, the `precision` that its run was asked for, and the
+    `stored` has every column of a record. A record that did not pass loses its times. A row also has the
+    `cache` ("warm" or "cold") that it was timed with, the `precision` of its run's settings, and the
     `cause` of a record that was not judged. Only a `Report` calls this, once.
     """
     full = stored.reset_index(drop=True)
@@ -63,7 +63,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def plain_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run is stored with in plain values; a run that has just ended holds the engine's own."""
+    """Return the facts of a run as plain values; one that was not read from a file holds the engine's own."""
     plain: dict[str, Any] = msgspec.to_builtins(dict(facts), enc_hook=str)
     return plain
 
@@ -112,7 +112,7 @@ _CHAIN_LAYER = re.compile(r"^layer \d+ \([^)]*\): ")
 
 
 def _causes(frame: pd.DataFrame) -> pd.Series:
-    """Return the causes of what was not judged; earlier versions stored them within the reason only."""
+    """Return the causes of records that were not judged; earlier versions stored them in the reason only."""
     lacking = frame["cause"].isna() & frame["reason"].notna() & frame["status"].isin(SKIPPED)
     lines = frame.loc[lacking, "reason"].astype(str)
     return frame["cause"].where(

@@ -12,7 +12,7 @@ FIRST_CALL_RATIO = 2.0
 """A first call that takes at least this many times the usual time is a cost of its own."""
 
 LEAST_OUTPUT = 2**16
-"""Memory is known to a few pages, so it is not told as a multiple of an output that is smaller than this."""
+"""Memory is known to a few pages, so that it is not shown as a multiple of an output smaller than this."""
 
 _BUSY = 1.0
 """Processors that other processes may use while one stays free for what is timed."""
@@ -36,10 +36,10 @@ _DISTURBANCES: dict[str, Callable[[_Conditions], float | None]] = {
 def disturbances(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what disturbed the measuring: one row per kind, none if nothing did.
 
-    It met `records` of the `timed` ones: `total` is its sum over them and `worst` its largest value.
-    Kinds: `foreign` are processors that other processes used, `waiting` samples that were kept although
-    they waited for a processor, `stolen` processors that a virtual machine's host took, `swapped` bytes,
-    and `throttled` counts how often the processor was slowed down.
+    A kind disturbed `records` of the `timed` ones: `total` is its sum over them and `worst` its largest
+    value. Kinds: `foreign` are processors that other processes used, `waiting` samples that were kept
+    although they waited for a processor, `stolen` processors that a virtual machine's host took,
+    `swapped` bytes, and `throttled` counts how often the processor was slowed down.
     """
     columns = ["implementation", "conditions", "samples"]
     timed = records(rows.loc[rows["time_median_s"].notna(), columns])

@@ -13,7 +13,7 @@ def counts(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def failures(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the records that failed, with what went wrong, where, and the command that repeats it.
+    """Return the records that failed, with the reason, the place, and the command that reproduces it.
 
     The first failure of every implementation comes before the second of any.
     """

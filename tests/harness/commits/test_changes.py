@@ -140,7 +140,7 @@ def test_a_gate_has_effects_with_thresholds(
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "--fail-on knows no ''"),
+        ("", "--fail-on has no effect ''"),
         ("slow", "did you mean 'slower'?"),
         ("slower:", "the threshold of 'slower' is ''; it takes a share"),
         ("slower:fast", "it takes a share such as 5%"),

@@ -9,13 +9,12 @@ import pytest
 
 from convharness.commits.changes import Change
 from convharness.commits.events import Event, Suspicion
-from convharness.commits.history import TrackedCommit
+from convharness.commits.history import TrackedCommit, TrackedRow
 from convharness.commits.repository import Commit
 from convharness.commits.timeline import events
 from convharness.measure.decisions import Decision
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
-from convharness.runs.row import Row
 from convharness.runs.run import Run, Tracked, decoded
 
 LINE = [
@@ -70,7 +69,7 @@ def tracked(
     ]
     run = stored_by_an_earlier_version(f"run-{number}", facts)
     assert isinstance(run.purpose, Tracked)
-    return TrackedCommit(LINE[number], number, run, run.purpose, msgspec.convert(rows, list[Row]))
+    return TrackedCommit(LINE[number], number, run, run.purpose, msgspec.convert(rows, list[TrackedRow]))
 
 
 def stored_by_an_earlier_version(name: str, environment: dict[str, Any]) -> Run:

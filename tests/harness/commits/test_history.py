@@ -3,18 +3,19 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from convharness import Measurement, ResultsError, Settings, Verdict
-from convharness.commits.history import COLUMNS, history, tracked
+from convharness.commits.history import COLUMNS, TrackedRow, history, tracked
 from convharness.commits.repository import Commit
 from convharness.plugins.broken import BrokenPlugin
 from convharness.plugins.registry import Unavailable
 from convharness.runs.journal import RunWriter
+from convharness.runs.row import Row
 from convharness.runs.run import Plain, Purpose, Tracked
-from convharness.runs.store import compact, new_run
+from convharness.runs.store import RECORDS_FILE, compact, new_run, read_rows, run_folders
 
 from ..runs.test_store import record
 
@@ -91,6 +92,34 @@ def test_a_run_with_an_invalid_broken_plugin_is_damaged(tmp_path: Path) -> None:
     run_at(tmp_path, LINE[0], record(), purpose=Tracked(("s",), broken=({"kind": "odd"},)))
 
     with pytest.raises(ResultsError, match=r"run-0/run.json is damaged: .*broken"):
+        tracked(tmp_path, LINE)
+
+
+def test_tracked_records_have_the_columns_of_a_history_as_they_are_stored(tmp_path: Path) -> None:
+    """Raw samples and other columns are not read, which takes most of the time."""
+    run_at(tmp_path, LINE[0], record(measured=TWICE))
+    (one,) = tracked(tmp_path, LINE)
+    (whole,) = read_rows(run_folders(tmp_path)[0])
+
+    assert [{name: getattr(whole, name) for name in TrackedRow.__struct_fields__}] == [
+        {name: getattr(row, name) for name in TrackedRow.__struct_fields__} for row in one.rows
+    ]
+
+
+def test_a_tracked_record_has_the_types_of_a_stored_one() -> None:
+    """A column that changes its type changes it in both."""
+    types = get_type_hints(Row)
+
+    assert {name: types[name] for name in TrackedRow.__struct_fields__} == get_type_hints(TrackedRow)
+
+
+def test_a_damaged_record_of_a_finished_run_is_named(tmp_path: Path) -> None:
+    """With its line and column, as in a report."""
+    run_at(tmp_path, LINE[0], record())
+    path = run_folders(tmp_path)[0] / RECORDS_FILE
+    path.write_text(path.read_text().replace('"status":"passed"', '"status":"pased"'))
+
+    with pytest.raises(ResultsError, match="line 1 is damaged: its status is 'pased'"):
         tracked(tmp_path, LINE)
 
 

@@ -70,11 +70,11 @@ def test_a_line_follows_first_parents(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("span", "complaint"),
     [
-        ("nobody", "'nobody' is no commit of "),
+        ("nobody", "'nobody' is not a commit of "),
         ("HEAD..HEAD", "the range 'HEAD..HEAD' holds no commits; the older end comes first"),
-        ("nobody..HEAD", "'nobody..HEAD' is no range of commits"),
-        ("--all", "'--all' is no range of commits; write one such as HEAD~10..HEAD"),
-        ("-n1..2", "'-n1..2' is no range of commits"),
+        ("nobody..HEAD", "'nobody..HEAD' is not a range of commits"),
+        ("--all", "'--all' is not a range of commits; write one such as HEAD~10..HEAD"),
+        ("-n1..2", "'-n1..2' is not a range of commits"),
     ],
 )
 def test_an_unknown_commit_or_range_is_refused(span: str, complaint: str, folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""Tests of the report formats and of the views that they share."""
+"""Tests of reports, which mirror the packages of `harness/reports/`."""

@@ -1,4 +1,4 @@
-"""Where the marks of a chart go: numbers in, coordinates out; the template draws them."""
+"""The coordinates of the marks of a chart; the template draws them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

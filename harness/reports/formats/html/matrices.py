@@ -68,7 +68,7 @@ def _speeds(report: Report) -> list[Matrix]:
 
 
 def _cells(rows: pd.DataFrame, values: pd.DataFrame | None, paint: Painter) -> Groups:
-    """Return a cell for each record, by library; what did not pass, or has no value, shows its status."""
+    """Return a cell for each record, by library; one that did not pass, or has no value, shows its status."""
     value_of = {} if values is None else values.to_dict("index")
     found: dict[tuple[str, str], Cell] = {}
     for number, row in enumerate(records(rows[_SHOWN])):

@@ -34,7 +34,7 @@ def render(report: Report) -> str:
 
 
 def _history(report: Report) -> dict[str, Any] | None:
-    """Return what is known of other commits: charts, and what happened."""
+    """Return the charts and the events of the history, or None where fewer than two commits are known."""
     if report.history is None or report.history["commit"].nunique() < FEWEST_COMMITS:
         return None
     found = trends.trends(report.history, report.events)

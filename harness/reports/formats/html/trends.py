@@ -1,4 +1,4 @@
-"""How times and errors change over commits: where the marks of their small charts go."""
+"""How times and errors change over commits: the coordinates of their small charts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 320, 132
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 22
 
 _LEAST_SPAN, _MOST_SPAN = 1.25, 32.0
-"""How far a scale reaches to either side of the median: at least this far, so that noise looks small."""
+"""How far a scale reaches to either side of the median, at least and at most; noise then looks small."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """An event: where it is, what it is, and its words."""
+    """An event: its place, its kind, and its tooltip."""
 
     x: float
     kind: str

@@ -11,8 +11,17 @@ from convharness.reports import sentences
 from convharness.reports.formats import comparison, terminal
 from convharness.reports.views import cases, comparisons
 from convharness.runs.run import Run
-
-from .conftest import NOISY, prepared, ranks_of, record, render, report_of, run_with, timed, twin
+from tests.harness.reports.conftest import (
+    NOISY,
+    prepared,
+    ranks_of,
+    record,
+    render,
+    report_of,
+    run_with,
+    timed,
+    twin,
+)
 
 
 def decisions(frame: pd.DataFrame, *runs: Run, baseline: str | None = None) -> dict[tuple[str, str], str]:

@@ -16,8 +16,7 @@ import pytest
 from convharness.errors import SelectionError
 from convharness.reports import formats
 from convharness.reports.formats import FORMATS, terminal
-
-from .conftest import record, render, report_of, run_with
+from tests.harness.reports.conftest import record, render, report_of, run_with
 
 HOSTILE = "x</script><img src=//evil onerror=alert(1)>\"'|`"
 

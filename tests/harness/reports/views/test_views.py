@@ -8,8 +8,7 @@ import pytest
 
 from convharness.errors import SelectionError
 from convharness.reports.views import cases, comparisons, ranking, verdicts
-
-from .conftest import prepared, ranks_of, record, report_of
+from tests.harness.reports.conftest import prepared, ranks_of, record, report_of
 
 
 def speedup_of(frame: pd.DataFrame) -> pd.DataFrame:

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from convharness.reports.formats.html import charts
-
-from .conftest import prepared, record
+from tests.harness.reports.conftest import prepared, record
 
 
 def test_scale() -> None:

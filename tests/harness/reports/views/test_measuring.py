@@ -10,8 +10,7 @@ from convharness.machine.ceilings import Ceilings
 from convharness.reports import formats, provenance, sentences
 from convharness.reports.report import Report
 from convharness.reports.views import measuring
-
-from .conftest import prepared, record, render, report_of, run_with, timed, twin
+from tests.harness.reports.conftest import prepared, record, render, report_of, run_with, timed, twin
 
 CALM = {
     "foreign_processors": 0.12,
