@@ -14,7 +14,7 @@ from ..files.atomic import write_text
 from ..machine.environment import limit_threads
 from ..problems.suite_files import CONFORMANCE
 from ..reports.formats import FORMATS, render
-from ..reports.numbers import many
+from ..reports.numbers import many, seconds
 from ..reports.report import Report
 from ..reports.sentences import some_of
 from ..runs.journal import interrupted_run
@@ -40,7 +40,8 @@ def verify(**chosen: Any) -> int:
 @options.threads
 @options.results
 @options.format_of(*options.FORMATS)
-@options.jobs
+@options.all_jobs
+@options.time
 @options.exit_first
 @options.timeout
 @options.memory
@@ -107,7 +108,12 @@ def judged(
         _say_what_is_added(what)
         this = replace(begun(settings, purpose=purpose, selection=selection), untried=what.untried)
         session = Session(this, what.suites, implementations, results, resumed=resumed)
+        if settings.time_s is not None:
+            most = seconds(settings.time_s * len(implementations))
+            say(f"{many(session.planned, 'record')} are planned; --time lets them take {most} at most")
         carried_out(session, resumed)
+        for name, count in session.left.items():
+            say(f"the time of {name} was up with {many(count, 'case')} left; a longer --time asks more")
     report = Report(session.rows, [session.run], settings.baseline)
     show(render(format_name, report, FORMATS))
     if purpose.is_reported:

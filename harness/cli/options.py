@@ -1,5 +1,6 @@
 """The options that commands share, as decorators; what they mean is the commands' business."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,23 @@ jobs = click.option(
     type=click.IntRange(min=1, max=1024),
     default=Settings.jobs,
     show_default=True,
+    help="Processes that judge.",
+)
+time = click.option(
+    "--time",
+    "time_s",
+    callback=parameters.duration,
+    default="3m",
+    show_default=True,
+    metavar="DURATION",
+    help="Time for each implementation, such as 30s or 10m; what promises most comes first.",
+)
+all_jobs = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1, max=1024),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="all processors",
     help="Processes that judge.",
 )
 exit_first = click.option(

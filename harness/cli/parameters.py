@@ -29,6 +29,21 @@ def share_of_one(_: click.Context, __: click.Parameter, value: str) -> float:
     return share
 
 
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(_: click.Context, __: click.Parameter, value: str) -> float:
+    """Return the seconds of a duration such as 30s, 10m or 1.5h; without a unit it is in seconds."""
+    text = value.strip()
+    try:
+        seconds = float(text.rstrip("smh")) * _UNITS_S[text[-1:] if text[-1:] in _UNITS_S else "s"]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise click.BadParameter(f"{value!r} is not a duration; write it like 30s, 10m or 1h")
+    return seconds
+
+
 def gate(_: click.Context, __: click.Parameter, value: str | None) -> Gate | None:
     """Return the gate that a text describes."""
     if value is None:

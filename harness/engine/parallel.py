@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.util import Finalize
+from time import perf_counter
 from typing import Any
 
 from ..errors import PluginError
@@ -27,6 +28,9 @@ from ..problems.suite import Case
 from ..workers import Limits, WorkerPool, die_with_parent, end_marked
 
 Verdicts = Mapping[str, Verdict]
+
+Timed = tuple[Verdict, float]
+"""A verdict, and the seconds that it took."""
 
 _AT_HAND = 2
 """How many tasks a judge has at hand: one being done, and the next one, so that it never waits."""
@@ -48,13 +52,15 @@ def judged_by_many(
     implementations: Sequence[Implementation],
     *,
     wanted: Callable[[int], Sequence[Implementation]],
+    spent: Callable[[str, float], None],
     judging: Judging,
     ahead: int,
 ) -> Iterator[Verdicts]:
     """Yield the verdicts on each case, by implementation, in the order of the cases.
 
     `wanted` returns the implementations to judge on a case, given its index, when the case is given
-    out; that happens `ahead` cases before its verdicts are yielded.
+    out; that happens `ahead` cases before its verdicts are yielded. `spent` is told the seconds of each
+    verdict, with the name of the implementation.
 
     Raises `PluginError` where a judging process ends before its verdict.
     """
@@ -67,7 +73,7 @@ def judged_by_many(
             for start in range(jobs)
         ]
         stack.push(partial(_ended_early, judges))
-        schedule = _Schedule(judges, cases, wanted)
+        schedule = _Schedule(judges, cases, wanted, spent)
         try:
             for current in range(len(cases)):
                 yield schedule.verdicts_on(current, ahead)
@@ -95,7 +101,7 @@ class _Judge:
     own: set[str]
     tasks: int = 0
 
-    def submit(self, case: Case, name: str) -> "Future[Verdict]":
+    def submit(self, case: Case, name: str) -> "Future[Timed]":
         """Submit a task; a process that is started for it ignores Ctrl-C, which the parent handles."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -140,14 +146,16 @@ class _Schedule:
         judges: Sequence[_Judge],
         cases: Sequence[Case],
         wanted: Callable[[int], Sequence[Implementation]],
+        spent: Callable[[str, float], None],
     ) -> None:
         self._judges = judges
         self._cases = cases
         self._wanted = wanted
+        self._spent = spent
         self._backlog = _Backlog()
         self._verdicts: list[dict[str, Verdict]] = []
         self._missing: list[int] = []
-        self._given: dict[Future[Verdict], tuple[_Judge, int, str]] = {}
+        self._given: dict[Future[Timed], tuple[_Judge, int, str]] = {}
 
     def verdicts_on(self, current: int, ahead: int) -> Verdicts:
         """Return the verdicts on a case; give out as many cases beyond it as `ahead`."""
@@ -182,7 +190,8 @@ class _Schedule:
             judge, index, name = self._given.pop(future)
             judge.tasks -= 1
             self._missing[index] -= 1
-            self._verdicts[index][name] = future.result()
+            self._verdicts[index][name], seconds = future.result()
+            self._spent(name, seconds)
 
 
 def _pool(implementations: Sequence[Implementation], judging: Judging) -> ProcessPoolExecutor:
@@ -205,6 +214,8 @@ def _prepare(facts: Sequence[Facts], judging: Judging) -> None:
     _prepared.update(oracle=oracle, implementations={one.name: read_facts(one) for one in facts})
 
 
-def _judge(case: Case, name: str) -> Verdict:
+def _judge(case: Case, name: str) -> Timed:
     oracle: Oracle = _prepared["oracle"]
-    return oracle.judge(_prepared["implementations"][name], case)
+    start = perf_counter()
+    verdict = oracle.judge(_prepared["implementations"][name], case)
+    return verdict, perf_counter() - start

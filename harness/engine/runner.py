@@ -1,11 +1,14 @@
 """Cases × implementations → a stream of records; this module never prints and never writes."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from time import perf_counter
 
 from ..machine.ceilings import Ceilings
 from ..machine.environment import limit_threads
+from ..measure.stopwatch import Clock
 from ..numerics.arrays import adapter
 from ..oracle import Oracle
 from ..oracle.shrinking import shrunk
@@ -18,6 +21,7 @@ from ..runs.record import Measurement, Record
 from ..runs.settings import Settings
 from ..workers import WorkerPool, ceilings_of, measured_ceilings
 from .rival_state import TimingFailure
+from .schedule import by_promise
 from .timing import time_case
 
 Key = tuple[str, str, str]
@@ -33,18 +37,23 @@ def run(
     *,
     done: Mapping[Key, bool] | None = None,
     ceilings: Ceilings | None = None,
+    clock: Clock = perf_counter,
 ) -> Iterator[Record]:
     """Yield a record for every case and implementation, case by case, in the given order.
 
     With `settings.timed` the implementations that passed a case are timed side by side before its
     records come. `done` has suite, case and implementation of the records known from before, and
     whether they failed; these are left out. `ceilings` are those of the machine, looked up if not given.
+    With `settings.time_s` the cases come in the order of `schedule.by_promise`, and there are no records of
+    those that are left when an implementation's time, by `clock`, is up.
     """
     settings = settings or Settings()
     _limit_threads(implementations, settings.threads)
     cases = [(suite, case) for suite in suites for case in suite]
+    if settings.time_s is not None:
+        cases = by_promise(cases)
     with WorkerPool(settings.limits, settings.threads) as pool:
-        runner = _CaseRunner(settings, implementations, pool, done or {}, ceilings)
+        runner = _CaseRunner(settings, implementations, pool, done or {}, ceilings, clock)
         for (suite, case), verdicts in zip(cases, runner.judged(cases), strict=True):
             yield from runner.records(suite, case, verdicts)
 
@@ -75,6 +84,7 @@ class _CaseRunner:
         pool: WorkerPool,
         done: Mapping[Key, bool],
         ceilings: Ceilings | None,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._done = done
@@ -85,6 +95,8 @@ class _CaseRunner:
         self._random = Random(settings.seed)  # noqa: S311 the order of turns is not a secret
         self._ceilings = (ceilings or ceilings_of(settings.threads)) if settings.timed else None
         self._has_looked_again = False
+        self._clock = clock
+        self._spent_s: defaultdict[str, float] = defaultdict(float)
 
     def judged(self, cases: Sequence[tuple[Suite, Case]]) -> Iterator[Mapping[str, Verdict]]:
         """Yield the oracle's verdicts on each case, by implementation."""
@@ -92,7 +104,7 @@ class _CaseRunner:
         # An implementation without a file cannot be loaded by another process.
         if settings.jobs == 1 or any(one.source is None for one in self._implementations):
             for suite, case in cases:
-                yield {one.name: self._oracle.judge(one, case) for one in self._wanted(suite, case)}
+                yield {one.name: self._judge(one, case) for one in self._wanted(suite, case)}
             return
         from .parallel import Judging, judged_by_many
 
@@ -101,9 +113,24 @@ class _CaseRunner:
             [case for _, case in cases],
             self._implementations,
             wanted=lambda index: self._wanted(*cases[index]),
+            spent=self._spend,
             judging=Judging(settings.level, settings.seed, settings.threads, settings.limits),
             ahead=0 if settings.timed else 8 * settings.jobs,
         )
+
+    def _judge(self, one: Implementation, case: Case) -> Verdict:
+        start = self._clock()
+        verdict = self._oracle.judge(one, case)
+        self._spend(one.name, self._clock() - start)
+        return verdict
+
+    def _spend(self, name: str, seconds: float) -> None:
+        self._spent_s[name] += seconds
+
+    def _is_over(self, name: str) -> bool:
+        """Say whether the time of an implementation is up."""
+        limit = self._settings.time_s
+        return limit is not None and self._spent_s[name] >= limit
 
     def _wanted(self, suite: Suite, case: Case) -> Sequence[Implementation]:
         """Return the implementations that are still to be judged on a case."""
@@ -112,6 +139,7 @@ class _CaseRunner:
             for one in self._implementations
             if suite.is_for(one.name)
             and one.name not in self._failed
+            and not self._is_over(one.name)
             and not _lacking(one)
             and not self._is_done(suite, case, one)
         ]

@@ -3,6 +3,7 @@
 It neither prints nor knows a command line; what watches it takes the records as they are written.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,7 @@ class Session:
         if resumed is None:
             self.run = replace(
                 this,
-                planned=None if settings.exit_first else self.planned,
+                planned=None if settings.exit_first or settings.time_s else self.planned,
                 environment={**this.environment, **self._limits(settings)},
             )
         else:
@@ -128,6 +129,21 @@ class Session:
     def has_judged(self) -> bool:
         """Say whether any record says that an implementation is right, or that it is not."""
         return any(row.status == "passed" or row.status in FAILURES for row in self.rows)
+
+    @property
+    def left(self) -> Mapping[str, int]:
+        """Return how many cases an implementation was not asked as its time was up, by name."""
+        if self.run.settings.time_s is None:
+            return {}
+        suites, implementations = self._chosen
+        asked = Counter(row.implementation for row in self.rows)
+        failed = {row.implementation for row in self.rows if row.status in FAILURES}
+        found = {
+            one.name: sum(len(suite) for suite in suites if suite.is_for(one.name)) - asked[one.name]
+            for one in implementations
+            if not (self.run.settings.exit_first and one.name in failed)
+        }
+        return {name: count for name, count in found.items() if count}
 
     def records(self) -> Iterator[Record]:
         """Yield the records that are not there yet, each when it is on disk; then write them as columns.

@@ -10,7 +10,9 @@ from ..workers import Limits
 class Settings:
     """How to judge, and whether and how to time; `reference` as in `timing.time_case`.
 
-    `jobs` processes judge, one times; the others are measured against the implementation `baseline`.
+    `jobs` processes judge, one times; the others are measured against the implementation `baseline`. With
+    `time_s` an implementation is judged for so many seconds: cases come in the order of what they promise to
+    show, and what is left is not asked.
     With `exit_first` an implementation is left out after its first failure; with `shrink` a failure is
     reduced to the smallest problem that shows it. One call may take `timeout_s`, and the process of an
     implementation `memory_bytes`.
@@ -22,6 +24,7 @@ class Settings:
     jobs: int = 1
     exit_first: bool = False
     shrink: bool = False
+    time_s: float | None = None
     timeout_s: float = Limits.call_s
     memory_bytes: int = field(default_factory=lambda: Limits().memory_bytes)
     timed: bool = False

@@ -85,6 +85,23 @@ def test_an_invalid_precision_is_refused(text: str) -> None:
     assert f"{text!r} is not a share; write it like 1% or 0.01" == refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30.0), ("10m", 600.0), ("1.5h", 5400.0), ("45", 45.0), (" 2m ", 120.0)]
+)
+def test_a_duration_has_a_unit_or_is_in_seconds(text: str, seconds: float) -> None:
+    """A duration is a number with s, m or h after it."""
+    assert seconds == chosen("check", "mine.py", "--time", text)["time_s"]
+
+
+@pytest.mark.parametrize("text", ["0", "-1m", "1d", "nan", "inf", "m", "ms", "10 minutes", ""])
+def test_an_invalid_duration_is_refused(text: str) -> None:
+    """The message about an invalid duration shows a right one."""
+    with pytest.raises(click.BadParameter) as refused:
+        chosen("check", "mine.py", "--time", text)
+
+    assert f"{text!r} is not a duration; write it like 30s, 10m or 1h" == refused.value.message
+
+
 @pytest.mark.parametrize("command", ["time", "run"])
 def test_how_long_to_measure_is_the_engine_s_own_default(command: str) -> None:
     """Budget, precision and cache have the engine's defaults."""

@@ -1,9 +1,12 @@
 """The runner: every case × every implementation, where each failure is a record."""
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -88,6 +91,34 @@ def test_nothing_is_run_before_it_is_asked_for() -> None:
     assert [] == seen
     next(stream)
     assert {3} == set(seen)
+
+
+def test_an_implementation_is_asked_no_more_when_its_time_is_up() -> None:
+    """Each verdict takes a second here; the one that fails the limit is the last, of every implementation."""
+    suite = Suite("mine", tuple(case_of(f"n1c2h{size}w4-o2k3-float32") for size in (4, 5, 6, 7)))
+    implementations = [RIGHT, made(convolve, "other")]
+    settings = Settings(level="quick", time_s=1.5)
+    clock = partial(next, map(float, count()))
+    found = Counter(one.implementation.name for one in run([suite], implementations, settings, clock=clock))
+
+    assert {"zoo.right": 2, "zoo.other": 2} == found
+
+
+def test_a_suite_is_asked_of_the_implementations_that_it_is_for() -> None:
+    """The others have no record of it."""
+    suites = [Suite("all", CASES[:1]), Suite("one", CASES[1:], implementations=frozenset({"zoo.other"}))]
+    found = run(suites, [RIGHT, made(convolve, "other")])
+
+    assert [("all", "zoo.right"), ("all", "zoo.other"), ("one", "zoo.other")] == [
+        (one.suite, one.implementation.name) for one in found
+    ]
+
+
+def test_a_suite_that_is_not_timed_is_judged() -> None:
+    """Its records have no measurement though the run is timed."""
+    (found,) = run([Suite("mine", CASES[:1], is_timed=False)], [RIGHT], TIMED)
+
+    assert ("passed", None) == (found.verdict.status, found.measurement)
 
 
 def test_without_timing_there_is_no_measurement() -> None:
