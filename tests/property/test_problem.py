@@ -1,7 +1,9 @@
 """Rules of `Problem` and of the reference, as the definition of a convolution states them."""
 
+import re
 from itertools import product
 from math import prod
+from random import Random
 
 import numpy as np
 import pytest
@@ -27,6 +29,16 @@ class TestCanonicalString:
     def test_it_is_a_fixed_point(self, problem: Problem) -> None:
         """Printing what was read gives the very same text."""
         assert str(problem) == str(Problem.parse(str(problem)))
+
+    @given(problems(), st.randoms())
+    def test_it_is_read_in_any_order(self, problem: Problem, random: Random) -> None:
+        """Parts after the output channels and words at the end may change places."""
+        inputs, outputs, *words = re.split(r"-(?=[a-z])", str(problem))
+        first, *parts = re.findall(r"[a-z][^a-wyz]*", outputs)
+        random.shuffle(parts)
+        random.shuffle(words)
+
+        assert problem == Problem.parse("-".join((inputs, "".join((first, *parts)), *words)))
 
     @given(arguments())
     def test_equal_problems_have_one_string_and_one_hash(self, drawn: dict) -> None:

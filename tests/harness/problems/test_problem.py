@@ -106,7 +106,32 @@ def test_other_ways_to_write_a_problem_have_one_canonical_string(text: str, cano
         ),
         (
             "c3h8w8-o4k3-float33",
-            "'float33' is not a padding mode, dtype or direction; did you mean 'float32'?",
+            "cannot read 'c3h8w8-o4k3-float33' as a problem:"
+            " 'float33' is not a padding mode, dtype or direction; did you mean 'float32'?",
+        ),
+        (
+            "c3h8w8-o4k3-float32-float64",
+            "cannot read 'c3h8w8-o4k3-float32-float64' as a problem: it names a dtype twice",
+        ),
+        (
+            "c3h8w8-o4s2k3s1",
+            "cannot read 'c3h8w8-o4s2k3s1' as a problem: it names s twice: s2 and s1",
+        ),
+        ("c3h8w8-o4bk3b", "cannot read 'c3h8w8-o4bk3b' as a problem: it names b twice: b and b"),
+        (
+            "c3h8w8-o4k3q2",
+            "cannot read 'c3h8w8-o4k3q2' as a problem:"
+            " it has no part 'q2'; write its parts like 'o64k3x5s2p1x0:2d2g4b'",
+        ),
+        (
+            "c3h8w8-o4k-3",
+            "cannot read 'c3h8w8-o4k-3' as a problem:"
+            " it has no part 'k-3'; write its parts like 'o64k3x5s2p1x0:2d2g4b'",
+        ),
+        (
+            "c3h8w8-o4g2",
+            "cannot read 'c3h8w8-o4g2' as a problem:"
+            " its kernel size is missing; write it behind the output channels, like k3",
         ),
         ("c3h8w8-o4k3x3x3", "kernel_size=(3, 3, 3) has 3 axes but input_size=(8, 8) has 2"),
     ],
