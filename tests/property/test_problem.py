@@ -161,10 +161,12 @@ class TestRefusal:
     @given(problems())
     def test_more_cropping_than_there_is_to_crop_is_refused(self, problem: Problem) -> None:
         """An input cropped to less than the kernel reaches has no output, so it is no problem."""
-        gone = tuple((0, -size) for size in problem.input_size)
-
-        with pytest.raises(ProblemError, match="does not fit"):
-            problem.replace(padding=gone)
+        for gone in ((0, -1), (-1, 0)):
+            pads = tuple(
+                (before * size, after * size) for size in problem.input_size for before, after in [gone]
+            )
+            with pytest.raises(ProblemError, match="does not fit"):
+                problem.replace(padding=pads)
 
 
 FORWARD = problems(least_batch=1, dtype="float64", direction="forward", bias=False)

@@ -180,8 +180,8 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         ({"padding": "same", "stride": 2}, "padding='same' needs stride 1, got stride=(2, 2)"),
         ({"padding": ((1, 1, 1), 0)}, "padding takes (before, after) pairs, got (1, 1, 1)"),
         (
-            {"padding": -1},
-            "padding before the input must be at least 0, got -1; only its end can be cropped: (0, -1)",
+            {"padding": -4},
+            "kernel_size=(3, 3) with dilation=(1, 1) does not fit input_size=(8, 8) padded by (-4, -4)",
         ),
         (
             {"padding": 8, "padding_mode": "reflect"},
@@ -260,6 +260,8 @@ def test_a_problem_is_a_value() -> None:
         ("c64h28w28-o128k1", 28 * 28 * 64 * 128, 8192),
         ("c1h5w5-o1k3", 81, 9),
         ("c1w4-o1k3p5", 3 * 4, 3),
+        ("c1w9-o1k3p-4:1", 3 * 4 - 1, 3),  # one tap of the last window lies on the zero
+        ("c1w9-o1k1p-9:2", 0, 1),  # nothing of the input is left
         ("n0c1h5w5-o1k3", 0, 9),
     ],
 )
