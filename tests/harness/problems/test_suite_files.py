@@ -368,6 +368,15 @@ def test_every_suite_that_comes_along_loads(name: str) -> None:
     assert len(suite) == len({case.label for case in suite}) > 0
 
 
+def test_suites_of_sizes_are_cheap_to_judge() -> None:
+    """A few cases have the size of layers, the others at most some 100,000 multiply-adds."""
+    macs = sorted(case.total("dense_macs") for case in find_suite("sizes"))
+
+    assert macs[-1] < 10_000_000
+    assert macs[-15] < 400_000
+    assert sum(macs) < 80_000_000
+
+
 def test_the_bottleneck_of_the_tutorials_has_its_figures() -> None:
     """69,632 weights and 13.6 million multiply-adds against 589,824 and 115.6 million, padding counted."""
     cases = {case.label: case for case in find_suite("seeds")}
