@@ -128,16 +128,13 @@ def im2col_planned(weight, bias, stride, pads, dilation, groups, padding_mode, p
     kernel = weight.shape[2:]
     padded = pad(np.zeros(problem.input_shape, weight.dtype), pads, padding_mode)
     columns = _column_buffer(_grouped_windows(padded, groups, kernel, stride, dilation))
-    kept = tuple(
-        slice(before, before + max(0, min(length, length + after)))
-        for length, (before, after) in zip(problem.input_size, pads, strict=True)
-    )
-    inside = padded[(..., *kept)]
+    kept = [_kept(length, *sides) for length, sides in zip(problem.input_size, pads, strict=True)]
+    inside = padded[(..., *(target for _, target in kept))]
     borders_stay = padding_mode == "zeros" and any(map(any, pads))
 
     def run(x):
         if borders_stay:
-            inside[...] = x[(..., *map(slice, inside.shape[2:]))]
+            inside[...] = x[(..., *(source for source, _ in kept))]
             image = padded
         else:
             image = pad(x, pads, padding_mode)
@@ -145,6 +142,13 @@ def im2col_planned(weight, bias, stride, pads, dilation, groups, padding_mode, p
         return _add_bias(_im2col(windows, rows, columns), bias)
 
     return run
+
+
+def _kept(length, before, after):
+    """Return where the elements that are not cropped lie on an axis of the input and of the padded image."""
+    start = max(0, -before)
+    stop = max(start, min(length, length + after))
+    return slice(start, stop), slice(start + before, stop + before)
 
 
 def _im2col(windows, rows, buffer):
@@ -320,7 +324,7 @@ def _circle(size, pads, span, padding_mode):
     lengths = []
     for length, (before, after), reach in zip(size, pads, span, strict=True):
         full = length + before + after
-        shared = min(before, max(after, 0)) if padding_mode == "zeros" else 0
+        shared = min(max(before, 0), max(after, 0)) if padding_mode == "zeros" else 0
         lengths.append(_fast_length(max(full - shared, reach, full - reach + 1)))
     return lengths
 
@@ -328,7 +332,8 @@ def _circle(size, pads, span, padding_mode):
 def _lead_in(x, pads, padding_mode):
     """Pad fully, or with zeros before the input only: the transform appends its own."""
     if padding_mode == "zeros":
-        pads = [(before, min(after, 0)) for before, after in pads]
+        # Where the start is cropped, more may go than there is, unless zeros are appended first.
+        pads = [(before, after if before < 0 else min(after, 0)) for before, after in pads]
     return pad(x, pads, padding_mode)
 
 

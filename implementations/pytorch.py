@@ -155,8 +155,8 @@ def fft(x, weight, bias, stride, pads, dilation, groups, padding_mode):
         return x.new_empty(0, len(weight), *out)
     lengths = _circle(size, pads, span, padding_mode)
     axes = tuple(range(-len(size), 0))
-    if padding_mode == "zeros":  # the transform appends its own
-        pads = [(before, min(after, 0)) for before, after in pads]
+    if padding_mode == "zeros":  # the transform appends its own; a cropped start may need them before
+        pads = [(before, after if before < 0 else min(after, 0)) for before, after in pads]
 
     image = torch.fft.rfftn(_pad(x, pads, padding_mode), lengths, axes)  # (N, C, *frequencies)
     kernels = torch.fft.rfftn(_spread(weight, span, dilation), lengths, axes)  # (O, C/G, *frequencies)
@@ -189,7 +189,7 @@ def _circle(size, pads, span, padding_mode):
     lengths = []
     for length, (before, after), reach in zip(size, pads, span, strict=True):
         full = length + before + after
-        shared = min(before, max(after, 0)) if padding_mode == "zeros" else 0
+        shared = min(max(before, 0), max(after, 0)) if padding_mode == "zeros" else 0
         lengths.append(_fast_length(max(full - shared, reach, full - reach + 1)))
     return lengths
 
@@ -228,8 +228,8 @@ def _pad(x, pads, padding_mode):
     grown = [max(side, 0) for sides in reversed(pads) for side in sides]
     if any(grown):
         x = torch.nn.functional.pad(x, grown, "constant" if padding_mode == "zeros" else padding_mode)
-    for axis, length in enumerate(sizes, start=2):
-        x = x.narrow(axis, 0, length)
+    for axis, (length, (before, _)) in enumerate(zip(sizes, pads, strict=True), start=2):
+        x = x.narrow(axis, max(0, -before), length)
     return x
 
 

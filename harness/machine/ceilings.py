@@ -94,7 +94,8 @@ def _touched_bytes(problem: Problem) -> int:
         outputs, taps = problem.output_size[axis], problem.kernel_size[axis]
         stride, dilation = problem.stride[axis], problem.dilation[axis]
         span = (outputs - 1) * stride + (taps - 1) * dilation
-        inputs *= min(size, outputs * taps, span // gcd(stride, dilation) + 1)
+        left = max(0, size + sum(min(side, 0) for side in problem.pads[axis]))
+        inputs *= min(left, outputs * taps, span // gcd(stride, dilation) + 1)
     read = min(inputs, problem.macs) + min(problem.parameters, problem.macs)
     return (read + prod(problem.output_shape)) * ITEM_SIZES[problem.dtype]
 

@@ -51,7 +51,7 @@ def fft_bound(truth: Truth) -> Doubles:
     problem = truth.problem
     u = unit_roundoff(problem.dtype)
     padded = [
-        size + before + max(after, 0)
+        size + max(before, 0) + max(after, 0)
         for size, (before, after) in zip(problem.input_size, problem.pads, strict=True)
     ]
     length = prod(4 * max(size, span) for size, span in zip(padded, problem.kernel_span, strict=True))

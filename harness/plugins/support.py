@@ -59,6 +59,8 @@ def _refused_padding(asked: set[str], problem: Problem) -> Unsupported | None:
         return needs("padding", 0, problem)
     if "pads" not in asked and any(before != after for before, after in problem.pads):
         return Unsupported("needs symmetric padding", str(problem.padding), "padding")
+    if "pads" not in asked and any(before < 0 for before, _ in problem.pads):
+        return Unsupported("needs padding of at least 0", str(problem.padding), "padding")
     # Where nothing is padded the mode has no effect.
     if "padding_mode" not in asked and any(max(pair) > 0 for pair in problem.pads):
         return None if problem.padding_mode == "zeros" else needs("padding_mode", "zeros", problem)

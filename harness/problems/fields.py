@@ -23,7 +23,7 @@ ABOUT: Mapping[str, str] = {
     "out_channels": "channels of the output",
     "kernel_size": "size of the kernel, per axis",
     "stride": "stride, per axis",
-    "padding": "padding, per axis; where the sides differ, before and after",
+    "padding": "padding, per axis; where the sides differ, before and after; below 0 it crops",
     "dilation": "dilation, per axis",
     "groups": "groups of channels",
     "bias": "whether a bias is added",
@@ -82,18 +82,13 @@ def per_axis(name: str, value: Any, ndim: int) -> tuple[int, ...]:
 
 
 def one_padding(value: Any) -> int | Pair:
-    """Return one axis's padding: an int, or a pair where the two sides differ."""
+    """Return one axis's padding: an int, or a pair where the two sides differ; what is negative crops."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2:
             raise ProblemError(f"padding takes (before, after) pairs, got {value!r}")
         before, after = whole("padding", value[0], None), whole("padding", value[1], None)
     else:
         before = after = whole("padding", value, None)
-    if before < 0:
-        raise ProblemError(
-            f"padding before the input must be at least 0, got {before};"
-            f" only its end can be cropped: (0, {before})"
-        )
     return before if before == after else (before, after)
 
 

@@ -37,8 +37,8 @@ class Problem:
 
     `input_size`, `kernel_size`, `stride`, `padding` and `dilation` take one int for all axes or one
     per axis; the problem has as many axes as those that are given per axis, and two if none is.
-    `padding` also takes `'same'`, `'valid'`, or one `(before, after)` pair per axis, of which
-    `after` may be negative: the input is cropped there.
+    `padding` also takes `'same'`, `'valid'`, or one `(before, after)` pair per axis. Where it is
+    negative the input is cropped, after the other side has been padded.
 
     Raises `ProblemError` for a convolution that is impossible.
 

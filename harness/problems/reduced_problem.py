@@ -28,8 +28,9 @@ def smaller(problem: Problem) -> Problem:
 
 
 def _length(problem: Problem, axis: int) -> int:
-    """Return an input size that gives a few outputs and is large enough for the padding."""
+    """Return an input size that gives a few outputs, is large enough for the padding and not all cropped."""
     before, after = problem.pads[axis]
     needed = problem.kernel_span[axis] + (_OUTPUTS - 1) * problem.stride[axis] - before - after
-    most = max(before, after, 0) + 1 if problem.padding_mode in ("reflect", "circular") else 1
-    return min(problem.input_size[axis], max(needed, most))
+    left = 1 - min(before, 0) - min(after, 0)
+    padded = max(before, after, 0) + 1 if problem.padding_mode in ("reflect", "circular") else 1
+    return min(problem.input_size[axis], max(needed, left, padded))

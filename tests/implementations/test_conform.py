@@ -18,9 +18,9 @@ BY_NAME = {one.name: one for one in REGISTRY.implementations}
 SIZES = {1: "w9", 2: "h7w8", 3: "d4h5w6"}
 KERNELS = {1: "k3", 2: "k3x2", 3: "k2x3x2"}
 UNEVEN = {
-    1: ("s2", "p1:2", "p2:-1", "d2"),
-    2: ("s2x1", "p1x0:2", "p1:-1x2", "d1x2"),
-    3: ("s1x2x1", "p1x0x0:1", "p1:-1x1x0", "d1x2x1"),
+    1: ("s2", "p1:2", ("p2:-1", "p-1:2"), "d2"),
+    2: ("s2x1", "p1x0:2", ("p1:-1x2", "p-1x-2:1"), "d1x2"),
+    3: ("s1x2x1", "p1x0x0:1", ("p1:-1x1x0", "p-1:1x0x-2:-1"), "d1x2x1"),
 }
 
 
@@ -28,7 +28,7 @@ def _table() -> list[str]:
     """Return small problems: each parameter alone, then pairs, for each number of axes."""
     found = []
     for ndim, size in SIZES.items():
-        stride, pads, crop, dilation = UNEVEN[ndim]
+        stride, pads, crops, dilation = UNEVEN[ndim]
         plain = f"n1c4{size}-o6{KERNELS[ndim]}"
         pairs = [
             f"{stride}{pads}",
@@ -52,7 +52,7 @@ def _table() -> list[str]:
                 stride,
                 "p1",
                 pads,
-                crop,
+                *crops,
                 "d2" if ndim < 3 else dilation,
                 dilation,
                 "g2",
@@ -64,7 +64,7 @@ def _table() -> list[str]:
         found += [
             f"{plain}p1{rest}-{mode}" for mode in ("reflect", "replicate", "circular") for rest in ("", "g2b")
         ]
-        found += [f"{plain}{one}-reflect" for one in (pads, crop, f"{stride}{pads}{dilation}")]
+        found += [f"{plain}{one}-reflect" for one in (pads, crops[0], crops[1], f"{stride}{pads}{dilation}")]
         found += [
             f"{plain}{one}-{dtype}"
             for one in ("", f"{stride}p1b")

@@ -29,8 +29,8 @@ NONSENSE: tuple[Any, ...] = (
 
 @st.composite
 def padding_of_axis(draw: st.DrawFn) -> int | tuple[int, int]:
-    """Draw the padding of one axis: symmetric, one-sided, or cropped at the end."""
-    before = draw(st.integers(0, 3))
+    """Draw the padding of one axis: as much on both sides, one-sided, or cropped at either end."""
+    before = draw(st.integers(-3, 3))
     return draw(st.just(before) | st.tuples(st.just(before), st.integers(-3, 3)))
 
 

@@ -1,7 +1,9 @@
 """Properties of `Problem` and of the reference, from the definition of a convolution."""
 
+import re
 from itertools import product
 from math import prod
+from random import Random
 
 import numpy as np
 import pytest
@@ -27,6 +29,16 @@ class TestCanonicalString:
     def test_a_canonical_string_is_a_fixed_point(self, problem: Problem) -> None:
         """The canonical string of a problem that was read is the same text."""
         assert str(problem) == str(Problem.parse(str(problem)))
+
+    @given(problems(), st.randoms())
+    def test_it_is_read_in_any_order(self, problem: Problem, random: Random) -> None:
+        """Parts after the output channels and words at the end may change places."""
+        inputs, outputs, *words = re.split(r"-(?=[a-z])", str(problem))
+        first, *parts = re.findall(r"[a-z][^a-wyz]*", outputs)
+        random.shuffle(parts)
+        random.shuffle(words)
+
+        assert problem == Problem.parse("-".join((inputs, "".join((first, *parts)), *words)))
 
     @given(arguments())
     def test_equal_problems_have_one_string_and_one_hash(self, drawn: dict) -> None:
@@ -148,11 +160,13 @@ class TestRefusal:
 
     @given(problems())
     def test_an_input_cropped_below_the_kernel_is_refused(self, problem: Problem) -> None:
-        """An input cropped to less than the kernel spans is refused."""
-        gone = tuple((0, -size) for size in problem.input_size)
-
-        with pytest.raises(ProblemError, match="does not fit"):
-            problem.replace(padding=gone)
+        """An input cropped to less than the kernel reaches has no output, so it is no problem."""
+        for gone in ((0, -1), (-1, 0)):
+            pads = tuple(
+                (before * size, after * size) for size in problem.input_size for before, after in [gone]
+            )
+            with pytest.raises(ProblemError, match="does not fit"):
+                problem.replace(padding=pads)
 
 
 FORWARD = problems(least_batch=1, dtype="float64", direction="forward", bias=False)

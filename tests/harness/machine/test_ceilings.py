@@ -83,6 +83,7 @@ def test_without_a_measured_product_only_bytes_count(rate: float | None) -> None
         ("n2c3h9w9-o4k3s2", 2 * 3 * 81 + 4 * 27 + 2 * 4 * 16),  # windows overlap: all of it
         ("n1c1h64w64-o9k3s8", (8 * 3) ** 2 + 9 * 9 + 9 * 64),  # windows do not overlap
         ("n1c1h99w99-o1k3p0:-80", 19**2 + 9 + 17**2),  # all but a corner is cropped
+        ("n1c1w99-o1k9p-80:40", 19 + 9 + 51),  # and where zeros follow
         ("n1c1h65w65-o1k3s2d2", 33**2 + 9 + 31**2),  # only even pixels
         ("n1c1w1-o1k101p50", 1 + 1 + 1),  # all taps but one see zeros
         ("n1c1w9-o1k1s20p10", 0 + 0 + 2),  # all of them

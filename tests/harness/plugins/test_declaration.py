@@ -118,6 +118,7 @@ def test_a_parameter_that_a_signature_leaves_out_is_not_supported(changes: dict,
         ({"padding": 1}, None),
         ({"padding": (1, 2)}, None),
         ({"padding": ((1, 2), 0)}, "needs symmetric padding, got ((1, 2), 0)"),
+        ({"padding": -1}, "needs padding of at least 0, got (-1, -1)"),
         ({"padding": 1, "padding_mode": "circular"}, "needs padding_mode zeros, got circular"),
     ],
 )

@@ -106,7 +106,32 @@ def test_other_ways_to_write_a_problem_have_one_canonical_string(text: str, cano
         ),
         (
             "c3h8w8-o4k3-float33",
-            "'float33' is not a padding mode, dtype or direction; did you mean 'float32'?",
+            "cannot read 'c3h8w8-o4k3-float33' as a problem:"
+            " 'float33' is not a padding mode, dtype or direction; did you mean 'float32'?",
+        ),
+        (
+            "c3h8w8-o4k3-float32-float64",
+            "cannot read 'c3h8w8-o4k3-float32-float64' as a problem: it names a dtype twice",
+        ),
+        (
+            "c3h8w8-o4s2k3s1",
+            "cannot read 'c3h8w8-o4s2k3s1' as a problem: it names s twice: s2 and s1",
+        ),
+        ("c3h8w8-o4bk3b", "cannot read 'c3h8w8-o4bk3b' as a problem: it names b twice: b and b"),
+        (
+            "c3h8w8-o4k3q2",
+            "cannot read 'c3h8w8-o4k3q2' as a problem:"
+            " it has no part 'q2'; write its parts like 'o64k3x5s2p1x0:2d2g4b'",
+        ),
+        (
+            "c3h8w8-o4k-3",
+            "cannot read 'c3h8w8-o4k-3' as a problem:"
+            " it has no part 'k-3'; write its parts like 'o64k3x5s2p1x0:2d2g4b'",
+        ),
+        (
+            "c3h8w8-o4g2",
+            "cannot read 'c3h8w8-o4g2' as a problem:"
+            " its kernel size is missing; write it behind the output channels, like k3",
         ),
         ("c3h8w8-o4k3x3x3", "kernel_size=(3, 3, 3) has 3 axes but input_size=(8, 8) has 2"),
     ],
@@ -155,8 +180,8 @@ def test_a_number_of_thousands_of_digits_is_refused() -> None:
         ({"padding": "same", "stride": 2}, "padding='same' needs stride 1, got stride=(2, 2)"),
         ({"padding": ((1, 1, 1), 0)}, "padding takes (before, after) pairs, got (1, 1, 1)"),
         (
-            {"padding": -1},
-            "padding before the input must be at least 0, got -1; only its end can be cropped: (0, -1)",
+            {"padding": -4},
+            "kernel_size=(3, 3) with dilation=(1, 1) does not fit input_size=(8, 8) padded by (-4, -4)",
         ),
         (
             {"padding": 8, "padding_mode": "reflect"},
@@ -235,6 +260,8 @@ def test_a_problem_is_a_value() -> None:
         ("c64h28w28-o128k1", 28 * 28 * 64 * 128, 8192),
         ("c1h5w5-o1k3", 81, 9),
         ("c1w4-o1k3p5", 3 * 4, 3),
+        ("c1w9-o1k3p-4:1", 3 * 4 - 1, 3),  # one tap of the last window lies on the zero
+        ("c1w9-o1k1p-9:2", 0, 1),  # nothing of the input is left
         ("n0c1h5w5-o1k3", 0, 9),
     ],
 )

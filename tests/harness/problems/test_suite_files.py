@@ -368,6 +368,15 @@ def test_every_suite_of_convharness_loads(name: str) -> None:
     assert len(suite) == len({case.label for case in suite}) > 0
 
 
+def test_suites_of_sizes_are_cheap_to_judge() -> None:
+    """A few cases have the size of layers, the others at most some 100,000 multiply-adds."""
+    macs = sorted(case.total("dense_macs") for case in find_suite("sizes"))
+
+    assert macs[-1] < 10_000_000
+    assert macs[-15] < 400_000
+    assert sum(macs) < 80_000_000
+
+
 def test_the_bottleneck_of_the_tutorials_has_its_figures() -> None:
     """The bottleneck of the tutorials and its alternative have the published weights and work."""
     cases = {case.label: case for case in find_suite("seeds")}
