@@ -8,6 +8,7 @@ implementation of its class can exceed it, whatever its order of summation.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import log2
 from typing import Any
 
@@ -16,9 +17,12 @@ from numpy.typing import NDArray
 
 from ..problems.problem import Problem
 from .arrays import dtype_of
+from .operand_sizes import OperandSizes
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Places = tuple[NDArray[np.intp], ...]
 
 PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Significand bits of each storage type, the leading one included."""
@@ -51,8 +55,10 @@ def gamma(terms: int, u: float) -> float:
 class Truth:
     """The true output of one problem on given data, and the quantities of error bounds.
 
-    `y` and `magnitude` (A) are float64 arrays of the output's shape. The true output is the
-    unevaluated sum `y + tail`, which itself may be off by `doubt`, elementwise.
+    `y` and `magnitude` (A) are float64 arrays of the output's shape or, with `places`, of those of its
+    elements that are known: an index array per axis of the output says which, as NumPy's indexing
+    takes them. The true output is the unevaluated sum `y + tail`, which itself may be off by `doubt`,
+    elementwise.
     """
 
     problem: Problem
@@ -63,6 +69,46 @@ class Truth:
     doubt: Doubles | float
     tail: Doubles | float = 0.0
     bias: Array | None = None
+    places: Places | None = None
+
+    def elements_of(self, y: Array) -> Doubles:
+        """Return the elements of an output that are known, as float64, in the order of those of the truth."""
+        return (y if self.places is None else y[self.places]).astype(np.float64)
+
+    def index_of(self, bad: Mask) -> tuple[int, ...]:
+        """Return where in the output the first of some known elements lies."""
+        first = np.unravel_index(int(bad.argmax()), bad.shape)
+        if self.places is None:
+            return tuple(int(i) for i in first)
+        return tuple(int(np.broadcast_to(axis, bad.shape)[first]) for axis in self.places)
+
+    def of_channels(self, values: Array) -> Array:
+        """Return values (O,) of output channels, so that they go with the elements."""
+        if self.places is None:
+            return values.reshape(-1, *(1,) * self.problem.ndim)
+        return values[self.places[1]]
+
+    def over_channels(self, of_x: Doubles, of_weight: Doubles) -> Doubles:
+        """Return Σ_c of_x[n, c]·of_weight[o, c] over the input channels c of o's group, for each element.
+
+        `of_x` has a value per sample and channel, or one per sample and group, (N, G·C'), and
+        `of_weight` is (O, C').
+        """
+        problem = self.problem
+        x = of_x.reshape(problem.batch_size, problem.groups, of_weight.shape[1])
+        per_group = problem.out_channels // problem.groups
+        if self.places is None:
+            weight = of_weight.reshape(problem.groups, per_group, -1)
+            sums: Doubles = np.einsum("ngc,goc->ngo", x, weight)
+            return sums.reshape(*problem.output_shape[:2], *(1,) * problem.ndim)
+        sample, channel = self.places[:2]
+        known: Doubles = np.einsum("...c,...c->...", x[sample, channel // per_group], of_weight[channel])
+        return known
+
+    @cached_property
+    def sizes(self) -> OperandSizes:
+        """Return how large the operands are."""
+        return OperandSizes(self.x, self.weight)
 
 
 @dataclass(frozen=True)
@@ -100,7 +146,7 @@ class Accuracy:
         for bits in range(self.significand(dtype), stored + 1):
             results.append(_stored(truth.y, dtype, bits))
             if truth.bias is not None:
-                bias = truth.bias.astype(np.float64).reshape(-1, *(1,) * truth.problem.ndim)
+                bias = truth.of_channels(truth.bias.astype(np.float64))
                 results.append(_stored(_stored(truth.y - bias, dtype, bits) + bias, dtype, bits))
         return results
 

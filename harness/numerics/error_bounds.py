@@ -6,11 +6,10 @@ for Winograd's algorithms S. Winograd, Arithmetic Complexity of Computations (19
 the matrices of `winograd`.
 """
 
-from math import log2, prod
+from math import log2, prod, sqrt
 
 import numpy as np
 
-from ..problems.problem import Problem
 from .accuracy import PRECISION, SUBNORMAL, Doubles, Truth, gamma, unit_roundoff
 from .winograd import growth
 
@@ -63,16 +62,12 @@ def fft_bound(truth: Truth) -> Doubles:
         if problem.padding_mode == "zeros"
         else prod(-(-size // full) for size, full in zip(padded, problem.input_size, strict=True))
     )
-    spatial = tuple(range(2, 2 + problem.ndim))
-    x = np.abs(truth.x.astype(np.float64))
-    largest = float(x.max(initial=0)) or 1.0  # squares of tiny and huge numbers leave the range
-    squares = np.square(x / largest).sum(axis=(1, *spatial))  # (N,)
-    x_norms = np.repeat(largest * np.sqrt(repeats * squares), problem.groups)  # (N·G,)
-    w_norms = np.abs(truth.weight.astype(np.float64)).sum(axis=(1, *spatial))  # (O,)
+    x_norms = np.repeat(sqrt(repeats) * truth.sizes.x_norms, problem.groups)  # (N·G,)
+    w_norms = truth.sizes.weight_sums.sum(axis=1)  # (O,)
     factor = 75 * u * log2(length) + (4 + channels) * u
     tail = 2 * u * np.maximum(np.abs(truth.y), truth.magnitude if problem.bias else 0.0)
     lost = SUBNORMAL[problem.dtype] * length * (_of_either(truth) + channels + problem.products)
-    bound: Doubles = factor * _over_channels(problem, x_norms, w_norms[:, None]) + tail + lost
+    bound: Doubles = factor * truth.over_channels(x_norms, w_norms[:, None]) + tail + lost
     return bound
 
 
@@ -104,9 +99,7 @@ def winograd_bound(truth: Truth, outputs: int, taps: int) -> Doubles:
     channels = _active_channels(truth)
     roundings = sum(fits) * (2 * (tile + 1) + taps + 1) + channels + 2
     roundings += prod(kernel for kernel, fit in zip(problem.kernel_size, fits, strict=True) if not fit) - 1
-    spatial = tuple(range(2, 2 + problem.ndim))
-    largest = np.abs(truth.x.astype(np.float64)).max(axis=spatial)  # (N, C)
-    bound = gamma(roundings, u) * _over_channels(problem, largest, heights)
+    bound = gamma(roundings, u) * truth.over_channels(truth.sizes.x_peaks, heights)
     lost = SUBNORMAL[problem.dtype] * roundings * (8.0 * tile) ** sum(fits) * (_of_either(truth) + 1)
     return np.maximum(direct, bound + 2 * u * truth.magnitude + lost)
 
@@ -118,7 +111,7 @@ def strassen_bound(truth: Truth, levels: int) -> Doubles:
     after l levels), plus `direct_bound` for the remaining rows and columns.
     """
     n, u = truth.problem.products, unit_roundoff(truth.problem.dtype)
-    largest = float(np.abs(truth.x).max(initial=0)) * float(np.abs(truth.weight).max(initial=0))
+    largest = truth.sizes.x_peak * truth.sizes.weight_peak
     terms = -(-n // 2**levels) + 5 * levels + 2
     lost = SUBNORMAL[truth.problem.dtype] * 6.0**levels * (_of_either(truth) + n)
     bound: Doubles = direct_bound(truth) + gamma(terms, u) * 6.0**levels * n * largest + lost
@@ -127,24 +120,15 @@ def strassen_bound(truth: Truth, levels: int) -> Doubles:
 
 def _of_either(truth: Truth) -> float:
     """Return n·(max|x| + max|w|): the factor by which an absolute error of either operand may grow."""
-    largest = [float(np.abs(array).max(initial=0)) for array in (truth.x, truth.weight)]
-    return truth.problem.products * sum(largest)
+    return truth.problem.products * (truth.sizes.x_peak + truth.sizes.weight_peak)
 
 
 def _active_channels(truth: Truth) -> int:
     """Return the largest number of non-zero channels of a group in a sample: adding zeros does not round."""
     problem = truth.problem
-    channels = problem.in_channels // problem.groups
-    x = truth.x.reshape(problem.batch_size, problem.groups, channels, prod(problem.input_size))
-    return int(x.any(axis=-1).sum(axis=-1).max(initial=0))
-
-
-def _over_channels(problem: Problem, of_x: Doubles, of_weight: Doubles) -> Doubles:
-    """Return Σ_c of_x[n, g, c]·of_weight[o, c] over the channels of o's group, shaped (N, O, 1, …)."""
-    x = of_x.reshape(problem.batch_size, problem.groups, of_weight.shape[1])
-    weight = of_weight.reshape(problem.groups, problem.out_channels // problem.groups, -1)
-    sums: Doubles = np.einsum("ngc,goc->ngo", x, weight)
-    return sums.reshape(*problem.output_shape[:2], *(1,) * problem.ndim)
+    of_group = (problem.batch_size, problem.groups, problem.in_channels // problem.groups)
+    used = truth.sizes.x_peaks.reshape(of_group) > 0
+    return int(used.sum(axis=-1).max(initial=0))
 
 
 def flushed(truth: Truth) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..problems.problem import Problem
 from .accuracy import PRECISION, accumulator_bits
 from .arrays import dtype_of
+from .blocks import BLOCK_ELEMENTS, blocks, drawn
 
 Array = NDArray[Any]
 
@@ -68,10 +69,10 @@ def full_x(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     shifts the image by its own offset.
     """
     random = generator(problem, "full_x", seed)
-    x = odd(random, problem.input_shape, 2 ** (bits or PRECISION[problem.dtype]) - 1) * _fraction(problem)
-    return whole_numbers(
-        problem, x, *single_taps(problem, random, powers_of_two(random, problem.out_channels))
-    )
+    limit = 2 ** (bits or PRECISION[problem.dtype]) - 1
+    scale = _fraction(problem) * _scale(problem)
+    x = drawn(problem.input_shape, dtype_of(problem.dtype), lambda shape: odd(random, shape, limit) * scale)
+    return operands_of(problem, x, *single_taps(problem, random, powers_of_two(random, problem.out_channels)))
 
 
 def full_weight(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -79,8 +80,11 @@ def full_weight(problem: Problem, seed: int, bits: int | None = None) -> Operand
     random = generator(problem, "full_weight", seed)
     weights = odd(random, problem.out_channels, 2 ** (bits or PRECISION[problem.dtype]) - 1)
     weights = weights * _fraction(problem)
-    x = powers_of_two(random, problem.input_shape)
-    return whole_numbers(problem, x, *single_taps(problem, random, weights))
+    scale = _scale(problem)
+    x = drawn(
+        problem.input_shape, dtype_of(problem.dtype), lambda shape: powers_of_two(random, shape) * scale
+    )
+    return operands_of(problem, x, *single_taps(problem, random, weights))
 
 
 def _fraction(problem: Problem) -> float:
@@ -184,7 +188,43 @@ def timed_integers(problem: Problem, seed: int) -> Operands:
 
 def normal(problem: Problem, random: np.random.Generator) -> Operands:
     """Return standard normal numbers."""
-    return filled(problem, random.standard_normal)
+    dtype = dtype_of(problem.dtype)
+    return filled(problem, lambda shape: drawn(shape, dtype, random.standard_normal))
+
+
+def storable_sums(problem: Problem, seed: int, bits: int | None = None) -> Operands:
+    """Return whole numbers whose sums the storage type holds, so that no output is rounded.
+
+    Each output is then exact in every type, as the multiple of one unit. n·X·W + X is at most what the
+    storage, but no more than float32, counts to. In narrow types that is less than the number of
+    products: most weights of an output channel are then zero, and those that are not are drawn anew for
+    every channel.
+    """
+    random = generator(problem, "storable_sums", seed)
+    held = min(bits or PRECISION[problem.dtype], PRECISION[problem.dtype], PRECISION["float32"])
+    budget = 2**held - 1
+    used = min(problem.products, max(1, budget // 4 - 1))
+    small = min(7, max(1, isqrt(budget // (used + 1))))
+    large = max(1, budget // ((used + 1) * small))
+    dtype = dtype_of(problem.dtype)
+
+    weight = np.empty((problem.out_channels, problem.products), dtype)
+    for rows in blocks((problem.out_channels,), max(1, BLOCK_ELEMENTS // problem.products)):
+        shape = weight[rows].shape
+        weight[rows] = odd(random, shape, small) * _chosen(random, shape, used)
+    x = drawn(problem.input_shape, dtype, lambda shape: odd(random, shape, large))
+    bias = odd(random, problem.out_channels, large)
+    return operands_of(problem, x, weight.reshape(problem.weight_shape), bias)
+
+
+def _chosen(random: np.random.Generator, shape: tuple[int, ...], count: int) -> Array:
+    """Return a one for `count` elements of each row, drawn at random, and zeros."""
+    if count == shape[-1]:
+        return np.ones(shape)
+    chosen = np.zeros(shape)
+    places = random.random(shape).argpartition(count, axis=-1)[..., :count]
+    np.put_along_axis(chosen, places, 1, -1)
+    return chosen
 
 
 def _integers(problem: Problem, random: np.random.Generator, bits: int | None, wide: str) -> Operands:
@@ -194,12 +234,11 @@ def _integers(problem: Problem, random: np.random.Generator, bits: int | None, w
     small = min(7, max(1, isqrt(budget // terms)))
     large = min(storage, budget // (terms * small))
     limits = (large, small) if wide == "x" else (small, large)
-    return whole_numbers(
-        problem,
-        odd(random, problem.input_shape, limits[0]),
-        odd(random, problem.weight_shape, limits[1]),
-        odd(random, problem.out_channels, large),
-    )
+    scale = _scale(problem)
+    dtype = dtype_of(problem.dtype)
+    x = drawn(problem.input_shape, dtype, lambda shape: odd(random, shape, limits[0]) * scale)
+    weight = drawn(problem.weight_shape, dtype, lambda shape: odd(random, shape, limits[1]))
+    return operands_of(problem, x, weight, odd(random, problem.out_channels, large) * scale)
 
 
 def held_bits(problem: Problem, bits: int | None) -> int:
@@ -213,12 +252,19 @@ def held_bits(problem: Problem, bits: int | None) -> int:
 
 def powered(problem: Problem, operands: Operands, of_x: int, of_weight: int) -> Operands:
     """Return the same numbers times powers of two, which keeps sums exact unless something underflows."""
-    return operands_of(
-        problem,
-        np.ldexp(operands.x.astype(np.float64), of_x),
-        np.ldexp(operands.weight.astype(np.float64), of_weight),
-        np.ldexp(bias_or_zeros(problem, operands), of_x + of_weight),
+    bias = bias_or_zeros(problem, operands)
+    return Operands(
+        _times_power(operands.x, of_x),
+        _times_power(operands.weight, of_weight),
+        np.ldexp(bias, of_x + of_weight).astype(operands.x.dtype) if problem.bias else None,
     )
+
+
+def _times_power(array: Array, power: int) -> Array:
+    result = np.empty_like(array)
+    for block in blocks(array.shape):
+        result[block] = np.ldexp(array[block].astype(np.float64), power)
+    return result
 
 
 def odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) -> Array:
@@ -232,7 +278,7 @@ def odd(random: np.random.Generator, shape: int | tuple[int, ...], limit: int) -
 
 def whole_numbers(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
     """Return whole numbers as operands; a power of two keeps sums within the range of float16."""
-    scale = 2.0**-8 if problem.dtype == "float16" else 1.0
+    scale = _scale(problem)
     return operands_of(problem, x * scale, weight, bias * scale)
 
 
@@ -247,7 +293,13 @@ def bias_or_zeros(problem: Problem, operands: Operands) -> Array:
     return np.zeros(problem.out_channels) if operands.bias is None else operands.bias.astype(np.float64)
 
 
+def _scale(problem: Problem) -> float:
+    """Return a power of two that keeps sums of whole numbers within the range of float16."""
+    return 2.0**-8 if problem.dtype == "float16" else 1.0
+
+
 def operands_of(problem: Problem, x: Array, weight: Array, bias: Array) -> Operands:
     """Return arrays of the problem's shapes as operands of its dtype; without a bias if it has none."""
     dtype = dtype_of(problem.dtype)
-    return Operands(x.astype(dtype), weight.astype(dtype), bias.astype(dtype) if problem.bias else None)
+    x, weight, bias = (array.astype(dtype, copy=False) for array in (x, weight, bias))
+    return Operands(x, weight, bias if problem.bias else None)

@@ -149,13 +149,13 @@ def take_padded(x: Doubles, positions: Indices, axis: int, padding_mode: str) ->
     """Return the elements at positions along an axis, some of which may lie outside."""
     size = x.shape[axis]
     inside = (positions >= 0) & (positions < size)
-    x = np.take(x, _source(positions, size, padding_mode), axis=axis)
+    x = np.take(x, source_of(positions, size, padding_mode), axis=axis)
     if padding_mode == "zeros":
         np.moveaxis(x, axis, 0)[~inside] = 0
     return x
 
 
-def _source(positions: Indices, size: int, padding_mode: str) -> Indices:
+def source_of(positions: Indices, size: int, padding_mode: str) -> Indices:
     """Return the index into the input for each position; those of zeros are arbitrary, and masked later."""
     if padding_mode == "circular":
         return positions % size

@@ -1,9 +1,8 @@
 """What an output must be: of the right type, shape and dtype, in memory of its own, the inputs untouched."""
 
-import numpy as np
-
 from ..execution.kernel_call import Output
 from ..numerics.arrays import Array, dtype_of
+from ..numerics.blocks import same_bits
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
@@ -48,8 +47,3 @@ def _misfit(problem: Problem, y: Array) -> str | None:
     if y.dtype != dtype_of(problem.dtype):
         return f"returned dtype {y.dtype}, want {problem.dtype}"
     return None
-
-
-def same_bits(a: Array, b: Array) -> bool:
-    """Say whether two arrays agree in every bit, those of a NaN included."""
-    return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()

@@ -1,13 +1,14 @@
 """Comparison of an output with the true one: its errors, its first bad element, the kind of failure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.accuracy import PRECISION, Accuracy, Array, Truth
+from ..numerics.accuracy import PRECISION, Accuracy, Array, Mask, Truth
 from ..numerics.error_bounds import flushed, low_precision
+from ..numerics.large_truth import LargeTruth
 
 Doubles = NDArray[np.float64]
 
@@ -47,7 +48,23 @@ def compare(
     `flushes` allows for subnormal numbers that become zero on the way. An element that is not within its
     bound is bad, so that a NaN never passes.
     """
-    got = y.astype(np.float64)
+    found = _compared(y, truth, accuracy, exact_data=exact_data, flushes=flushes)
+    if found.where is not None or not isinstance(truth, LargeTruth):
+        return found
+    place = truth.suspect(y, accuracy, flushes=flushes)
+    if place is None:
+        return found
+    alone = _compared(y, truth.element(place), accuracy, exact_data=exact_data, flushes=flushes)
+    if alone.where is not None:
+        return replace(alone, imprecise=False)
+    position = ", ".join(map(str, place[2:]))
+    reason = f"a weighted sum over samples and channels of y[:, :, {position}] is wrong"
+    return replace(found, where=place, reason=reason)
+
+
+def _compared(y: Array, truth: Truth, accuracy: Accuracy, *, exact_data: bool, flushes: bool) -> Comparison:
+    """Compare the elements that are known."""
+    got = truth.elements_of(y)
     if exact_data and np.array_equal(got, truth.y):
         return _EQUAL
     allowed = accuracy.bound(truth, exact_data=exact_data)
@@ -63,16 +80,17 @@ def compare(
             bad = ~(error <= allowed)
     unit = 2.0 ** -PRECISION[truth.problem.dtype] * _largest(truth.magnitude)
     norm = float(np.linalg.norm(truth.y))
-    first = np.unravel_index(int(bad.argmax()), bad.shape) if bad.any() else None
-    where = None if first is None else tuple(int(i) for i in first)
+    reason = None
+    if bad.any():
+        reason = _reason(truth.index_of(bad), bad, got, truth.y, margin)
     return Comparison(
         error_u=_ratio(_largest(error), unit),
         error_bound_u=_ratio(_largest(allowed), unit),
         error_max_abs=_largest(error),
         error_rel_l2=_ratio(float(np.linalg.norm(error)), norm),
-        where=where,
-        reason=None if where is None else _reason(where, got, truth.y, margin, int(bad.sum())),
-        imprecise=where is not None and _is_imprecise(error, truth, normwise=not accuracy.exact),
+        where=truth.index_of(bad) if bad.any() else None,
+        reason=reason,
+        imprecise=reason is not None and _is_imprecise(error, truth, normwise=not accuracy.exact),
     )
 
 
@@ -102,12 +120,12 @@ def first_beyond(y: Array, expected: Doubles, allowed: Doubles) -> str | None:
     if not bad.any():
         return None
     where = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-    return _reason(where, got, expected, allowed, int(bad.sum()))
+    return _reason(where, bad, got, expected, allowed)
 
 
 def significant_bits(y: Array, truth: Truth) -> int:
     """Return about how many significant bits the output was computed with: −log₂ max(error/A)."""
-    error = np.abs((y.astype(np.float64) - truth.y) - truth.tail)
+    error = np.abs((truth.elements_of(y) - truth.y) - truth.tail)
     relative = _largest(error / np.maximum(truth.magnitude, np.finfo(np.float64).tiny))
     return round(-np.log2(relative)) if relative > 0 else 53
 
@@ -121,11 +139,14 @@ def _ratio(a: float, b: float) -> float | None:
     return a / b if b else None
 
 
-def _reason(where: tuple[int, ...], got: Doubles, expected: Doubles, allowed: Doubles, bad: int) -> str:
-    """Return what an element is and should be, and how many are bad."""
+def _reason(where: tuple[int, ...], bad: Mask, got: Doubles, expected: Doubles, allowed: Doubles) -> str:
+    """Return what the first bad element, which lies at `where`, is and should be, and how many are bad."""
+    first = np.unravel_index(int(bad.argmax()), bad.shape)
+    is_, want, margin = (float(values[first]) for values in (got, expected, allowed))
     index = ", ".join(map(str, where))
-    margin = f" ± {allowed[where]:.2g}" if allowed[where] else ""
-    count = f"; {bad:,} of {got.size:,} elements are wrong" if bad > 1 else ""
+    of = "elements" if got.ndim == len(where) else "elements that were compared"
+    count = f"; {int(bad.sum()):,} of {got.size:,} {of} are wrong" if bad.sum() > 1 else ""
     # Nine digits tell float32 numbers apart, and seventeen those of float64.
-    digits = 9 if f"{got[where]:.9g}" != f"{expected[where]:.9g}" else 17
-    return f"y[{index}] is {got[where]:.{digits}g}, want {expected[where]:.{digits}g}{margin}{count}"
+    digits = 9 if f"{is_:.9g}" != f"{want:.9g}" else 17
+    within = f" ± {margin:.2g}" if margin else ""
+    return f"y[{index}] is {is_:.{digits}g}, want {want:.{digits}g}{within}{count}"

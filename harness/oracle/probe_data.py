@@ -1,12 +1,14 @@
 """The inputs of one problem and their true outputs, made on first use, shared by all implementations."""
 
+import sys
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 from ..numerics.accuracy import Accuracy, Truth
+from ..numerics.large_truth import FullReference, true_output
 from ..numerics.operands import Operands
-from ..numerics.reference import truth
 from ..problems.problem import Problem
 
 T = TypeVar("T")
@@ -27,18 +29,34 @@ class Probe:
 
 
 class ProbeData:
-    """The data of one problem, drawn from one seed."""
+    """The data of one problem, drawn from one seed; `full` says up to what size all of an output is known.
+
+    Of a larger problem only the data that was made last is kept.
+    """
 
     __test__ = False  # not a class of tests, which pytest takes it for by its name
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(self, problem: Problem, seed: int, full: FullReference | None = None) -> None:
         self.problem = problem
         self.seed = seed
+        self._full = full or FullReference()
         self._kept: dict[Hashable, Any] = {}
+
+    @property
+    def is_large(self) -> bool:
+        """Say whether only some elements and weighted sums of an output are known."""
+        return not self._full.covers(self.problem)
+
+    @cached_property
+    def whole(self) -> "ProbeData":
+        """Return the same data, with all of an output known whatever its size."""
+        return ProbeData(self.problem, self.seed, FullReference(sys.maxsize, sys.maxsize))
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return the value of a key, made on first use."""
         if key not in self._kept:
+            if self.is_large:
+                self._kept.clear()
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
@@ -56,4 +74,8 @@ class ProbeData:
             operands = probe.make(self.problem, self.seed + draw)
         else:
             operands = probe.make(self.problem, self.seed + draw, bits)
-        return operands, truth(self.problem, operands, exact=probe.exact)
+        return operands, self.true_output(operands, exact=probe.exact)
+
+    def true_output(self, operands: Operands, *, exact: bool) -> Truth:
+        """Return the true output on operands; `exact` says that no order of summation rounds on them."""
+        return true_output(self.problem, operands, exact=exact, seed=self.seed, full=self._full)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
@@ -10,12 +9,12 @@ from ..execution.host import Held
 from ..execution.kernel_call import KernelError, Output
 from ..numerics.accuracy import Accuracy, Truth
 from ..numerics.arrays import Array
+from ..numerics.large_truth import FullReference, true_output
 from ..numerics.operands import Operands
 from ..numerics.reference import convolve, truth
 from ..problems.problem import Problem
-from .large_outputs import AtSize, is_decided_exactly
 from .output import BreachError, checked_output
-from .output_errors import Doubles, first_beyond
+from .output_errors import Doubles, compare, first_beyond
 
 WRONG_WHEN_TIMED = "right when verified, wrong when timed"
 
@@ -29,6 +28,7 @@ class Expected:
     def __init__(self, chain: Chain, seed: int) -> None:
         self._chain = chain
         self._seed = seed
+        self._truths: dict[bool, Truth] = {}
         self._bounds: dict[Accuracy, tuple[Doubles, Doubles]] = {}
 
     @property
@@ -46,18 +46,22 @@ class Expected:
         reason = self.complaint(y, one.accuracy)
         return KernelError("wrong", reason) if reason else None
 
-    @cached_property
-    def _at_size(self) -> AtSize:
-        return AtSize(*self._chain[0], self._seed)
-
     def complaint(self, y: Array, accuracy: Accuracy) -> str | None:
-        """Return what is wrong with an output under an accuracy class, or None."""
-        if len(self._chain) == 1 and is_decided_exactly(self._chain[0][0], accuracy):
-            found = self._at_size.complaint(y)
+        """Return what is wrong with an output of an implementation of an accuracy class, or None."""
+        if len(self._chain) == 1:
+            exact = accuracy.bits is None  # the numbers have more bits than such a class keeps
+            found = compare(y, self._truth(exact=exact), accuracy, exact_data=exact).reason
             return f"{WRONG_WHEN_TIMED}: {found}" if found else None
         if accuracy not in self._bounds:
             self._bounds[accuracy] = timed_truth(self._chain, accuracy)
         return wrong_when_timed(y, self._bounds[accuracy])
+
+    def _truth(self, *, exact: bool) -> Truth:
+        if exact not in self._truths:
+            problem, operands = self._chain[0]
+            full = FullReference()
+            self._truths[exact] = true_output(problem, operands, exact=exact, seed=self._seed, full=full)
+        return self._truths[exact]
 
 
 def timed_truth(chain: Chain, accuracy: Accuracy) -> tuple[Doubles, Doubles]:

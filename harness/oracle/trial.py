@@ -10,10 +10,10 @@ from ..execution.host import Held, Host
 from ..execution.kernel_call import Output
 from ..numerics.accuracy import LOCALITIES, Accuracy, Truth, accumulator_bits
 from ..numerics.arrays import Array
-from ..numerics.operands import Operands, sparse_integers, wide_x
+from ..numerics.operands import Operands, sparse_integers, storable_sums, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
-from ..problems.reduced_problem import smaller
+from ..problems.reduced_problem import smaller_ones
 from .output import checked_output
 from .output_errors import Comparison, compare, significant_bits
 from .probe_data import Probe, ProbeData
@@ -22,6 +22,7 @@ from .verdict import Verdict
 LEVELS = ("quick", "standard", "thorough")
 
 _SHARP = Probe(wide_x, exact=True)
+_SHARP_AT_SIZE = Probe(storable_sums, exact=True)
 _SHARP_FOR_TRANSFORMS = Probe(sparse_integers, exact=True)
 
 
@@ -88,17 +89,25 @@ class Trial:
 
     @cached_property
     def sharp(self) -> Probe:
-        """Return the data on which an error of any element shows: integers whose sums do not round."""
-        return _SHARP if self.accuracy.exact else _SHARP_FOR_TRANSFORMS
+        """Return the data on which an error of any element shows: integers whose sums do not round.
+
+        Weighted sums of a large output show all of them only where the storage does not round either.
+        """
+        if not self.accuracy.exact:
+            return _SHARP_FOR_TRANSFORMS
+        return _SHARP_AT_SIZE if self.data.is_large else _SHARP
 
     @cached_property
     def reduced(self) -> "Trial":
         """Return the same trial on a problem so small that many calls cost little.
 
-        It is this trial where the problem is small, or where the implementation supports no smaller one.
+        It is this trial where the problem is small. Where the implementation supports none of the smaller
+        problems, all of the output is computed, whatever its size.
         """
-        problem = smaller(self.problem)
-        return self if problem == self.problem or self.refuses(problem) else self.on(problem)
+        for problem in smaller_ones(self.problem):
+            if not self.refuses(problem):
+                return self.on(problem)
+        return replace(self, data=self.data.whole) if self.data.is_large else self
 
     def refuses(self, problem: Problem) -> bool:
         """Say whether the implementation refuses a problem that the oracle has derived."""

@@ -238,6 +238,11 @@ class Problem:
         return prod(self.weight_shape) + (self.out_channels if self.bias else 0)
 
     @property
+    def elements(self) -> int:
+        """Return the number of elements of input, weight, bias and output."""
+        return prod(self.input_shape) + self.parameters + prod(self.output_shape)
+
+    @property
     def dense_macs(self) -> int:
         """Return the multiply-adds, those with the padding's zeros included."""
         return prod(self.output_shape) * self.products
@@ -276,8 +281,7 @@ class Problem:
     @property
     def min_bytes(self) -> int:
         """Return the bytes of input, weight, bias and output, each touched once."""
-        elements = prod(self.input_shape) + self.parameters + prod(self.output_shape)
-        return elements * ITEM_SIZES[self.dtype]
+        return self.elements * ITEM_SIZES[self.dtype]
 
     @property
     def output_bytes(self) -> int:

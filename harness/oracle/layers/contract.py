@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..output import BreachError, checked_output, same_bits
+from ...numerics.blocks import same_bits
+from ..output import BreachError, checked_output
 from ..trial import Trial
 from ..verdict import Verdict
 from .layer import Layer

@@ -21,6 +21,8 @@ def check(trial: Trial) -> Iterator[Verdict]:
         if not trial.accuracy.exact:
             yield trial.judged(_SPARSE, draw)
             continue
+        if trial.data.is_large:
+            yield trial.judged(trial.sharp, draw)
         yield trial.judged(_WIDE_X, draw)
         if trial.level != "quick":
             yield trial.judged(_WIDE_WEIGHT, draw)
@@ -32,4 +34,4 @@ LAYER = Layer("exact", level="quick", measures=True, may_be_imprecise=True, chec
 def is_exact(trial: Trial) -> bool:
     """Say whether sums of integers are exact, as they are without a transform."""
     operands, true = trial.data_of(_WIDE_X)
-    return bool(np.array_equal(trial.output(operands).astype(np.float64), true.y))
+    return bool(np.array_equal(true.elements_of(trial.output(operands)), true.y))
