@@ -7,7 +7,7 @@ import pytest
 
 from convharness.measure.stopwatch import Effort
 from convharness.plugins.support import Unsupported
-from convharness.workers import answers
+from convharness.workers import request_handlers
 from convharness.workers.channel import framed
 from convharness.workers.protocol.messages import (
     Answer,
@@ -76,7 +76,7 @@ def test_a_request_arrives_as_it_was(request_: Request[Any]) -> None:
 
 def test_a_worker_answers_every_request() -> None:
     """Those by which it is copied are answered where the copy is made."""
-    assert set(Request.__subclasses__()) == {*answers._ANSWERS, Copy, Reap}
+    assert set(Request.__subclasses__()) == {*request_handlers._ANSWERS, Copy, Reap}
 
 
 @pytest.mark.parametrize(
