@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..execution.host import FirstCall, Held
+from ..execution.host import ConcurrentCalls, FirstCall, Held
 from ..execution.kernel_call import MOST_KEPT, KernelError, Output
 from ..numerics.arrays import Array
 from ..numerics.operands import Operands
@@ -88,18 +88,22 @@ class RemoteHost:
         output, later = buffer.output(seen.output, 0), buffer.output(seen.later, 1)
         return FirstCall(shared, output, later, seen.opened, seen.planned, seen.called)
 
-    def at_once(self, held: Sequence[Held], calls: int) -> list[list[Output]]:
+    def at_once(self, held: Sequence[Held], calls: int) -> ConcurrentCalls:
         """Call from several threads of the worker."""
         bounds = [one for one in held if isinstance(one, RemoteBound)]
-        buffer = OutputBuffer(self._running().memory, bounds[0].problem, calls * len(bounds))
+        each = calls + 1
+        buffer = OutputBuffer(self._running().memory, bounds[0].problem, each * len(bounds))
         names = tuple(one.name for one in bounds)
-        found = self.ask(requests.CallConcurrently(names, calls, buffer.cleared())).outputs
-        if [calls] * len(bounds) != [len(outputs) for outputs in found]:
+        seen = self.ask(requests.CallConcurrently(names, calls, buffer.cleared()))
+        if [each] * len(bounds) != [len(outputs) for outputs in seen.outputs]:
             raise KernelError("contract", "answered for another number of calls")
-        return [
-            [buffer.output(one, first * calls + index) for index, one in enumerate(outputs)]
-            for first, outputs in enumerate(found)
+        found = [
+            [buffer.output(one, first * each + index) for index, one in enumerate(outputs)]
+            for first, outputs in enumerate(seen.outputs)
         ]
+        return ConcurrentCalls(
+            [outputs[:calls] for outputs in found], [outputs[calls] for outputs in found], seen.call_s
+        )
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call at the edge of memory: if a signal ends the worker, the next request starts another."""

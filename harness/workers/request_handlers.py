@@ -217,11 +217,12 @@ def _call(state: State, request: requests.Call) -> replies.Returned:
 @_answers(requests.CallConcurrently)
 def _call_concurrently(state: State, request: requests.CallConcurrently) -> replies.ReturnedConcurrently:
     bounds = [state.bound[bound] for bound in request.bounds]
+    seen = state.host.at_once(bounds, request.calls)
     found, into = [], request.into
-    for one, outputs in zip(bounds, state.host.at_once(bounds, request.calls), strict=True):
-        found.append(state.put_all(one.problem, outputs, into))
-        into += request.calls * _size(one.problem)
-    return replies.ReturnedConcurrently(tuple(found))
+    for one, outputs, alone in zip(bounds, seen.at_once, seen.alone, strict=True):
+        found.append(state.put_all(one.problem, [*outputs, alone], into))
+        into += (request.calls + 1) * _size(one.problem)
+    return replies.ReturnedConcurrently(tuple(found), seen.call_s)
 
 
 @_answers(requests.CallAtEdge)

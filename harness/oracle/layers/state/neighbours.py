@@ -1,6 +1,7 @@
 """Other problems in between: those that a cache with an incomplete key would take for this one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ....errors import ProblemError
@@ -8,6 +9,7 @@ from ....execution.kernel_call import KernelError
 from ....problems.fields import PADDING_MODES
 from ....problems.problem import Problem
 from ...output import BreachError
+from ...probe_data import ProbeData
 from ...trial import Trial
 from ...verdict import Verdict
 from .session import Session, content_of
@@ -19,7 +21,7 @@ def other_problems(trial: Trial, session: Session) -> Iterator[Verdict]:
     for problem in neighbours(trial.problem, thorough=trial.is_thorough):
         if trial.refuses(problem):
             continue
-        other = trial.on(problem)
+        other = _on(trial, problem)
         operands, true = other.data_of(other.sharp)
         if _has_equal_operands(problem, trial.problem):
             operands, true = content_of(other, content[0], f"as of {trial.problem}")
@@ -31,6 +33,12 @@ def other_problems(trial: Trial, session: Session) -> Iterator[Verdict]:
             raise BreachError(f"on {problem}: {breach}") from None
         yield other.compared(y, true, exact=True, given=f"{problem}, called in between")
         yield session.judged(content, f"{problem} called before")
+
+
+def _on(trial: Trial, problem: Problem) -> Trial:
+    """Return the same trial on another problem, whose data is kept with that of this one."""
+    data = trial.data.once(("neighbour", problem), lambda: ProbeData(problem, trial.data.seed))
+    return replace(trial, data=data, first={})
 
 
 def neighbours(problem: Problem, *, thorough: bool) -> Iterator[Problem]:
