@@ -4,7 +4,7 @@ The parent owns data, seeds, expected values, verdicts and files. A worker holds
 its library. The `pool` has all workers of a run. The oracle sees a worker as a `remote` host, the
 stopwatch as a `rival`; both make requests of the `protocol`, and `exchange` arrays. A request goes to a
 `process`, which `spawn` has started, or which is the copy of a `template`; messages travel through its
-`channel`, arrays lie in its `shared_memory`. In the worker the `server` receives requests, and `answers`
+`channel`, arrays lie in its `shared_memory`. In the worker the `server` receives requests, and `request_handlers`
 has a function for each.
 
 Names of this package load when they are asked for: a worker imports it, too, and needs no pool.

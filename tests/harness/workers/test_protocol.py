@@ -76,7 +76,7 @@ def test_a_request_arrives_as_it_was(request_: Request[Any]) -> None:
 
 def test_a_worker_answers_every_request() -> None:
     """Those by which it is copied are answered where the copy is made."""
-    assert set(Request.__subclasses__()) == {*request_handlers._ANSWERS, Copy, Reap}
+    assert set(Request.__subclasses__()) == {*request_handlers.ANSWERS, Copy, Reap}
 
 
 @pytest.mark.parametrize(
