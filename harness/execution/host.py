@@ -34,6 +34,18 @@ class FirstCall:
     called: str | None
 
 
+@dataclass(frozen=True)
+class ConcurrentCalls:
+    """What calls from several threads at once gave, and what each thread's call gives when it is alone.
+
+    `call_s` is how long the fastest of the calls alone took.
+    """
+
+    at_once: list[list[Output]]
+    alone: list[Output]
+    call_s: float
+
+
 class Held(Protocol):
     """An implementation that holds operands, wherever it runs; see `kernel_call.Bound`."""
 
@@ -120,8 +132,12 @@ class Host(Protocol):
     def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
         """Plan and call once, and look at all that this changes; raises `KernelError`."""
 
-    def at_once(self, held: Sequence[Any], calls: int) -> list[list[Output]]:
-        """Return what some calls of each binding give, each in a thread of its own; raises `KernelError`."""
+    def at_once(self, held: Sequence[Any], calls: int) -> ConcurrentCalls:
+        """Call each binding some times, in a thread of its own that starts with the others, then alone.
+
+        A binding of its own means a plan of its own, which may keep buffers: it serves one caller at a time.
+        Raises `KernelError`.
+        """
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call with inputs that lie at an edge of memory; return the signal that ended the call, or None."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 from typing import Any
 
 from ..machine import threads
@@ -19,8 +20,8 @@ from ..plugins.declaration import Implementation
 from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .guard_pages import at_an_edge
-from .host import FirstCall
-from .kernel_call import Bound, KernelError, Output, bind, chained, guarded
+from .host import ConcurrentCalls, FirstCall
+from .kernel_call import Bound, Output, bind, chained, guarded
 from .poison import poisoned_heap
 from .process_state import ProcessState
 
@@ -77,18 +78,23 @@ class LocalHost:
             called = state.changed()
         return FirstCall(bound.given, output, later, bound.opened(), planned, called)
 
-    def at_once(self, held: Sequence[Bound], calls: int) -> list[list[Output]]:
+    def at_once(self, held: Sequence[Bound], calls: int) -> ConcurrentCalls:
+        start = Barrier(len(held))
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
         try:
             with ThreadPoolExecutor(len(held)) as pool:
-                outputs = list(pool.map(partial(_calls, calls), held))
+                raws = list(pool.map(partial(_calls, calls, start), held))
         finally:
             sys.setswitchinterval(interval)
-        for one in outputs:
-            if isinstance(one, KernelError):
-                raise one
-        return [one for one in outputs if not isinstance(one, KernelError)]
+        at_once = [[one.look(raw) for raw in found] for one, found in zip(held, raws, strict=True)]
+        alone, seconds = [], []
+        for one in held:
+            begin = self._clock()
+            raw = one.run()
+            seconds.append(self._clock() - begin)
+            alone.append(one.look(raw))
+        return ConcurrentCalls(at_once, alone, min(seconds))
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call in a forked child, which may crash; nothing is tried on systems without `fork`."""
@@ -156,13 +162,10 @@ class LocalRival(Stopwatch):
         return None
 
 
-def _calls(count: int, bound: Bound) -> list[Output] | KernelError:
-    """Return what some calls give, or what one of them raises."""
-    try:
-        raws = [bound.run() for _ in range(count)]
-    except KernelError as error:
-        return error
-    return [bound.look(raw) for raw in raws]
+def _calls(count: int, start: Barrier, bound: Bound) -> list[Any]:
+    """Return what some calls give, the first of them made when all threads are at the start."""
+    start.wait()
+    return [bound.run() for _ in range(count)]
 
 
 def _in_a_child(work: Callable[[], object], limit: float) -> int:

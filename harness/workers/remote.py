@@ -4,11 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-import numpy as np
-
-from ..execution.host import FirstCall, Held
-from ..execution.kernel_call import MOST_KEPT, KernelError, Output
-from ..numerics.arrays import Array
+from ..execution.host import ConcurrentCalls, FirstCall, Held
+from ..execution.kernel_call import KernelError, Output
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..plugins.support import Unsupported
@@ -17,6 +14,7 @@ from .array_transfer import HandedOperands, OutputBuffer, handed
 from .process import START_S, Limits, Process
 from .protocol import requests
 from .protocol.requests import ReplyType, Request
+from .remote_bound import RemoteBound, written
 from .rival import RemoteRival
 
 _MOST_TIMEOUTS = 3
@@ -56,12 +54,12 @@ class RemoteHost:
         operands: Operands,
         given: Operands | None = None,
         poison: float | None = None,
-    ) -> "RemoteBound":
+    ) -> RemoteBound:
         """Hand operands over; `given` may be those of an earlier call, or lie in any way."""
         process = self._running()
         shared = self._handed(process, operands, given)
         bound = RemoteBound(self, process, problem, shared, self.hold())
-        bound.plan_s = self.ask(requests.Bind(bound.name, str(problem), shared.where, _text(poison))).plan_s
+        bound.plan_s = self.ask(requests.Bind(bound.name, str(problem), shared.where, written(poison))).plan_s
         return bound
 
     def tried(
@@ -75,7 +73,7 @@ class RemoteHost:
         process = self._running()
         shared = self._handed(process, operands, given)
         buffer = OutputBuffer(process.memory, problem)
-        request = requests.BindAndCall(str(problem), shared.where, buffer.cleared(), _text(poison))
+        request = requests.BindAndCall(str(problem), shared.where, buffer.cleared(), written(poison))
         return shared, buffer.output(self.ask(request).output)
 
     def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
@@ -88,18 +86,22 @@ class RemoteHost:
         output, later = buffer.output(seen.output, 0), buffer.output(seen.later, 1)
         return FirstCall(shared, output, later, seen.opened, seen.planned, seen.called)
 
-    def at_once(self, held: Sequence[Held], calls: int) -> list[list[Output]]:
+    def at_once(self, held: Sequence[Held], calls: int) -> ConcurrentCalls:
         """Call from several threads of the worker."""
         bounds = [one for one in held if isinstance(one, RemoteBound)]
-        buffer = OutputBuffer(self._running().memory, bounds[0].problem, calls * len(bounds))
+        each = calls + 1
+        buffer = OutputBuffer(self._running().memory, bounds[0].problem, each * len(bounds))
         names = tuple(one.name for one in bounds)
-        found = self.ask(requests.CallConcurrently(names, calls, buffer.cleared())).outputs
-        if [calls] * len(bounds) != [len(outputs) for outputs in found]:
+        seen = self.ask(requests.CallConcurrently(names, calls, buffer.cleared()))
+        if [each] * len(bounds) != [len(outputs) for outputs in seen.outputs]:
             raise KernelError("contract", "answered for another number of calls")
-        return [
-            [buffer.output(one, first * calls + index) for index, one in enumerate(outputs)]
-            for first, outputs in enumerate(found)
+        found = [
+            [buffer.output(one, first * each + index) for index, one in enumerate(outputs)]
+            for first, outputs in enumerate(seen.outputs)
         ]
+        return ConcurrentCalls(
+            [outputs[:calls] for outputs in found], [outputs[calls] for outputs in found], seen.call_s
+        )
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call at the edge of memory: if a signal ends the worker, the next request starts another."""
@@ -242,70 +244,3 @@ class RemoteHost:
             threads=self.threads,
             memory_bytes=self._limits.memory_bytes,
         )
-
-
-class RemoteBound:
-    """An implementation that holds operands in its worker."""
-
-    plan_s: float | None = None
-
-    def __init__(
-        self, host: RemoteHost, process: Process, problem: Problem, given: HandedOperands, name: int
-    ) -> None:
-        self.implementation = host.implementation
-        self.problem = problem
-        self.given = given
-        self.name = name
-        self._host = host
-        self._process = process
-        self._buffer = OutputBuffer(process.memory, problem)
-
-    def __del__(self) -> None:
-        self._host.release(self.name)
-
-    def output(self, poison: float | None = None) -> Output:
-        """Call once."""
-        returned = self._ask(requests.Call(self.name, self._buffer.cleared(), _text(poison)))
-        return self._buffer.output(returned.output)
-
-    def kept(self, wait_s: float = 0.0) -> list[Output]:
-        """Return the latest outputs as they are now."""
-        buffer = OutputBuffer(self._process.memory, self.problem, MOST_KEPT)
-        outputs = self._ask(requests.LookAgain(self.name, buffer.cleared(), wait_s)).outputs
-        return [buffer.output(one, index) for index, one in enumerate(outputs[:MOST_KEPT])]
-
-    def overwrite(self) -> None:
-        """Put NaN into the latest output."""
-        self._ask(requests.Overwrite(self.name))
-
-    def refill(self, name: str, content: Array) -> None:
-        """Put other numbers into an input."""
-        shared = self._process.memory.share(np.ascontiguousarray(content))
-        self._ask(requests.Refill(self.name, name, shared.where))
-
-    def whole(self, name: str) -> bytes:
-        """Return all of the memory of which an input is a part."""
-        return self.given.block(name)
-
-    def uses_threads(self) -> bool:
-        """Say whether other threads work during a call."""
-        return self._ask(requests.DetectThreads(self.name)).is_parallel
-
-    def seen(self, rival: str) -> Output:
-        """Return what one of the timed calls returned."""
-        returned = self._ask(requests.LookAtSample(rival, self.name, self._buffer.cleared()))
-        return self._buffer.output(returned.output)
-
-    def once(self, rival: str, x: Array) -> float:
-        """Return the seconds of one call on another x."""
-        shared = self._process.memory.share(np.ascontiguousarray(x))
-        return self._ask(requests.TimeOnce(rival, shared.where)).call_s
-
-    def _ask(self, request: Request[ReplyType]) -> ReplyType:
-        if not self._process.is_alive:
-            raise KernelError("crashed", "its process has ended")
-        return self._host.ask(request)
-
-
-def _text(poison: float | None) -> str | None:
-    return None if poison is None else repr(float(poison))

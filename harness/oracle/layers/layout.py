@@ -43,7 +43,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     if trial.is_thorough:
         yield from _broadcast(trial)
         yield from _subclass(trial)
-        yield _empty_batch(trial)
+    yield _empty_batch(trial)
 
 
 LAYER = Layer("layout", level="standard", measures=False, may_be_imprecise=False, check=check)
@@ -253,7 +253,7 @@ def _empty_batch(trial: Trial) -> Verdict:
         empty.output(operands)
     except KernelError as error:
         if error.status != "error":
-            raise
+            raise KernelError(error.status, f"with an empty batch: {error}", signal=error.signal) from None
         return passed
     except BreachError as breach:
         raise BreachError(f"with an empty batch: {breach}") from None

@@ -121,9 +121,13 @@ class ReturnedMany(Reply, frozen=True):
 
 
 class ReturnedConcurrently(Reply, frozen=True):
-    """The outputs of each binding, in the order of the request."""
+    """The outputs of each binding, in the order of the request; the last of each is that of a call alone.
+
+    `call_s` is how long the fastest of the calls alone took.
+    """
 
     outputs: tuple[tuple[OutputFacts, ...], ...]
+    call_s: Seconds
 
 
 class FirstCallSeen(Reply, frozen=True):

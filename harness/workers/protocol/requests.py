@@ -173,7 +173,7 @@ class Call(Request[Returned], frozen=True):
 
 
 class CallConcurrently(Request[ReturnedConcurrently], frozen=True):
-    """Call each binding some times, all at once, each from a thread of its own."""
+    """Call each binding some times, all at once, each from a thread of its own, then each once more alone."""
 
     bounds: tuple[int, ...]
     calls: int
@@ -181,7 +181,7 @@ class CallConcurrently(Request[ReturnedConcurrently], frozen=True):
 
     def limit_s(self, call_s: float) -> float:
         """Return the time of all calls, one after the other."""
-        return self.calls * len(self.bounds) * call_s
+        return (self.calls + 1) * len(self.bounds) * call_s
 
 
 class CallAtEdge(Request[Done], frozen=True):

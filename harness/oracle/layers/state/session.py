@@ -1,60 +1,33 @@
-"""The state layer: many calls, none of which may change the result of another."""
+"""Many calls on one set of buffers, whose content changes in between."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
-from ...errors import ProblemError
-from ...execution.kernel_call import MOST_KEPT, KernelError
-from ...numerics.accuracy import Truth
-from ...numerics.arrays import Array
-from ...numerics.operands import Operands, reals, wide_weight
-from ...numerics.reference import truth
-from ...problems.fields import PADDING_MODES
-from ...problems.problem import Problem
-from ..output import BreachError
-from ..probe_data import Probe
-from ..trial import Trial
-from ..verdict import Verdict
-from .layer import Layer
+from ....execution.kernel_call import MOST_KEPT
+from ....numerics.accuracy import Truth
+from ....numerics.arrays import Array
+from ....numerics.operands import Operands, wide_weight
+from ....numerics.reference import truth
+from ...output import BreachError
+from ...probe_data import Probe
+from ...trial import Trial
+from ...verdict import Verdict
 
 _CALLS = {"standard": 24, "thorough": 150}
 _SECONDS = {"standard": 0.03, "thorough": 0.4}
 """How long they may take: long enough to show a fault in one of a hundred calls of a fast kernel."""
 
-_CALLS_AT_ONCE = 6
 _LATE_S = 0.5
 """How long the check waits for threads that calls have left running."""
-
-_REPEATS = {"standard": 3, "thorough": 8}
-_REALS = Probe(reals)
-
-
-def check(trial: Trial) -> Iterator[Verdict]:
-    """Call again: on the same data, on other data in the same memory, on other shapes, from threads."""
-    trial = trial.reduced
-    yield from _repeats(trial)
-    session = _Session(trial, trial.data_of(trial.sharp)[0])
-    yield from session.refills()
-    yield from session.survives_its_caller()
-    yield from _other_problems(trial, session)
-    yield from session.many()
-    session.compare_the_kept()
-    if trial.is_thorough:
-        yield from _at_once(trial)
-
-
-LAYER = Layer("state", level="standard", measures=False, may_be_imprecise=False, check=check)
-
 
 Content = tuple[Operands, Truth]
 
 
-class _Session:
+class Session:
     """Calls on one set of buffers, the latest outputs kept."""
 
     def __init__(self, trial: Trial, operands: Operands) -> None:
@@ -93,20 +66,20 @@ class _Session:
         now = first
         for name, array in second.items().items():
             now = replace(now, **{name: array})
-            yield self.judged(_content(trial, now, f"other {name}"), f"other numbers in the same {name}")
+            yield self.judged(content_of(trial, now, f"other {name}"), f"other numbers in the same {name}")
         changes = _CHANGES if trial.is_thorough else _CHANGES[:1]
         for word, change in changes:
             for name, array in now.items().items():
                 if array.size == 0:
                     continue
                 now = replace(now, **{name: change(array)})
-                yield self.judged(_content(trial, now, f"{word} {name}"), f"{word} in the same {name}")
+                yield self.judged(content_of(trial, now, f"{word} {name}"), f"{word} in the same {name}")
         if trial.is_thorough and trial.accuracy.exact and now.weight.size:
             wide = trial.data_of(Probe(wide_weight, exact=True))
             yield self.judged(wide, "wide weights")
             moved = replace(wide[0], weight=_one_moved(wide[0].weight))
             yield self.judged(
-                _content(trial, moved, "wide moved"), "one number moved in the same wide weight"
+                content_of(trial, moved, "wide moved"), "one number moved in the same wide weight"
             )
 
     def survives_its_caller(self) -> Iterator[Verdict]:
@@ -127,7 +100,7 @@ class _Session:
         trial = self._trial
         first = trial.data_of(trial.sharp)[0]
         contents = [
-            _content(trial, replace(first, x=trial.data_of(trial.sharp, draw)[0].x), f"x of draw {draw}")
+            content_of(trial, replace(first, x=trial.data_of(trial.sharp, draw)[0].x), f"x of draw {draw}")
             for draw in range(3)
         ]
         end = perf_counter() + _SECONDS[trial.level]
@@ -146,7 +119,7 @@ class _Session:
                 raise BreachError("changed an output that it had returned before, want a new one every call")
 
 
-def _content(trial: Trial, operands: Operands, word: str) -> Content:
+def content_of(trial: Trial, operands: Operands, word: str) -> Content:
     """Return operands with their true output, made once per problem and kind of data."""
     key = ("state", word, trial.accuracy.bits, trial.accuracy.exact)
     return trial.data.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
@@ -186,80 +159,3 @@ _CHANGES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("all numbers halved", _halved),
     ("one number moved", _one_moved),
 )
-
-
-def _repeats(trial: Trial) -> Iterator[Verdict]:
-    """Call on the same real numbers: bit for bit the same, unless declared otherwise."""
-    operands, true = trial.data_of(_REALS)
-    bound = trial.bound(operands)
-    first = trial.checked(bound, bound.output(), operands)
-    yield trial.compared(first, true, exact=False)
-    for count in range(_REPEATS[trial.level]):
-        again = trial.checked(bound, bound.output(), operands)
-        yield trial.compared(again, true, exact=False, given=f"{count + 1} equal calls before")
-        if trial.implementation.deterministic and not np.array_equal(first, again):
-            reason = "gave two results for the same call; if it may, declare deterministic=False"
-            yield trial.failure("wrong", reason)
-
-
-def _other_problems(trial: Trial, session: _Session) -> Iterator[Verdict]:
-    """Call on a larger, a smaller and an otherwise different problem in between."""
-    content = trial.data_of(trial.sharp)
-    for problem in _neighbours(trial.problem, thorough=trial.is_thorough):
-        if problem is None or trial.refuses(problem):
-            continue
-        other = trial.on(problem)
-        operands, true = other.data_of(other.sharp)
-        if (problem.input_shape, problem.weight_shape) == (
-            trial.problem.input_shape,
-            trial.problem.weight_shape,
-        ):
-            operands, true = _content(other, content[0], f"as of {trial.problem}")
-        try:
-            y = other.output(operands)
-        except KernelError as error:
-            raise KernelError(error.status, f"on {problem}: {error}") from None
-        yield other.compared(y, true, exact=True, given=f"{problem}, called in between")
-        yield session.judged(content, f"{problem} called before")
-
-
-def _neighbours(problem: Problem, *, thorough: bool) -> Iterator[Problem | None]:
-    """Yield problems that a cache with an incomplete key would take for this one."""
-    longer = tuple(size + 2 * stride for size, stride in zip(problem.input_size, problem.stride, strict=True))
-    yield problem.replace(input_size=longer, batch_size=problem.batch_size + 1)
-    shorter = tuple(
-        size - stride if outputs > 1 and size - stride > max(*pads, 0) else size
-        for size, stride, outputs, pads in zip(
-            problem.input_size, problem.stride, problem.output_size, problem.pads, strict=True
-        )
-    )
-    yield problem.replace(input_size=shorter, batch_size=1)
-    if not thorough:
-        return
-    yield _changed(problem, padding=tuple((after, before) for before, after in problem.pads))
-    yield _changed(problem, padding=0, padding_mode="zeros")
-    for mode in PADDING_MODES:
-        if mode != problem.padding_mode and any(max(pair) > 0 for pair in problem.pads):
-            yield _changed(problem, padding_mode=mode)
-    yield _changed(problem, stride=tuple(stride % 2 + 1 for stride in problem.stride))
-    yield _changed(problem, dilation=tuple(dilation % 2 + 1 for dilation in problem.dilation))
-
-
-def _changed(problem: Problem, **changes: Any) -> Problem | None:
-    try:
-        return problem.replace(**changes)
-    except ProblemError:
-        return None
-
-
-def _at_once(trial: Trial) -> Iterator[Verdict]:
-    """Call from several threads at once, each with content of its own."""
-    contents = [trial.data_of(trial.sharp, draw) for draw in range(3)]
-    contents.append(contents[0])
-    held = [trial.bound(operands) for operands, _ in contents]
-    for bound, (operands, true), outputs in zip(
-        held, contents, trial.host.at_once(held, _CALLS_AT_ONCE), strict=True
-    ):
-        for output in outputs:
-            y = trial.checked(bound, output, operands)
-            yield trial.compared(y, true, exact=True, given=f"{len(held)} threads at once")
