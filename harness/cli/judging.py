@@ -16,7 +16,6 @@ from ..problems.suite_files import CONFORMANCE
 from ..reports.formats import FORMATS, render
 from ..reports.numbers import many, seconds
 from ..reports.report import Report
-from ..reports.sentences import some_of
 from ..runs.journal import interrupted_run
 from ..runs.run import Plain
 from ..runs.store import make_folder
@@ -129,7 +128,7 @@ def _say_what_is_added(what: Asked) -> None:
     """Say which cases were added to try what implementations declare."""
     for suite in what.suites:
         if suite.name == DECLARED and suite.implementations:
-            names = some_of(sorted(suite.implementations))
+            names = ", ".join(sorted(suite.implementations))
             say(f"{many(len(suite), 'case')} added for {names}: {suite.description}")
 
 
