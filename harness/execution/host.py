@@ -157,10 +157,11 @@ class Host(Protocol):
         Raises `KernelError` where it has sent anything else.
         """
 
-    def starts_afresh(self) -> bool:
+    def starts_afresh(self, *, always: bool = False) -> bool:
         """Forget all that the implementation may remember of earlier problems, if that can be done now.
 
-        Say whether it was done: then the next problem is judged as if it were the only one.
+        That may cost seconds, and is done once unless `always`. Say whether it was done: then the next
+        problem is judged as if it were the only one.
         """
 
     def pools(self) -> Mapping[str, int]:

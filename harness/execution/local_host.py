@@ -127,7 +127,7 @@ class LocalHost:
     def synchronize(self) -> None:
         pass
 
-    def starts_afresh(self) -> bool:
+    def starts_afresh(self, *, always: bool = False) -> bool:  # noqa: ARG002 this process stays
         return False
 
     def pools(self) -> Mapping[str, int]:

@@ -1,9 +1,10 @@
 """The oracle: judges an implementation layer by layer, the cheapest first, and combines the verdicts."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import takewhile
 from math import prod
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from ..numerics.large_truth import FullReference
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
-from .layers import ORDER, contract, exact, nonfinite, precision, values
+from .layers import ORDER, contract, exact, nonfinite, precision, state, values
 from .layers.example import layer_on
 from .layers.layer import Layer
 from .memory_estimate import too_large
@@ -79,15 +80,16 @@ class Oracle:
         if refused is not None:
             return refused
         verdict = self._judge_problems(host, case)
-        if verdict.failed:
-            return self._seen_alone(host, case, replace(verdict, printed=host.printed()))
-        return verdict
+        if not verdict.failed:
+            return verdict
+        verdict = replace(verdict, printed=host.printed())
+        return self._seen_elsewhere(host, verdict) or self._seen_alone(host, case, verdict)
 
     def _judge_problems(self, host: Host, case: Case) -> Verdict:
         """Return the worst verdict on the problems of a case, up to the first failure."""
         verdict = Verdict("passed", seed=self.seed)
         for index, problem in enumerate(case.problems):
-            one = self._judge_problem(host, problem, case.example)
+            one = self._judge_problem(host, problem, layers_of(self.level, case.example))
             if one.reason:
                 one = replace(one, reason=_in_layer(case, index, one.reason), cause=one.reason)
             verdict = verdict.and_(one)
@@ -99,6 +101,21 @@ class Oracle:
         except KernelError as error:
             verdict = verdict.and_(Verdict(error.status, str(error), contract.LAYER.name, seed=self.seed))
         return verdict
+
+    def _seen_elsewhere(self, host: Host, verdict: Verdict) -> Verdict | None:
+        """Return a failure on another problem, called in between, as that problem's own, if it is.
+
+        It is if the implementation fails on it in a new process, before all that concerns earlier calls.
+        """
+        if verdict.problem is None or not host.starts_afresh(always=True):
+            return None
+        problem = Problem.parse(verdict.problem)
+        before = takewhile(lambda layer: layer is not state.LAYER, layers_of(self.level))
+        alone = self._judge_problem(host, problem, before)
+        if not alone.failed:
+            return None
+        reason = f"on {problem}: {alone.reason}"
+        return replace(alone, reason=reason, cause=alone.reason, problem=verdict.problem)
 
     def _seen_alone(self, host: Host, case: Case, verdict: Verdict) -> Verdict:
         """Return the failure in a new process that judges this case alone, or that there is none."""
@@ -119,13 +136,13 @@ class Oracle:
         trial = self.trial(self._host(implementation), problem)
         return {layer.name: self._ask(layer, trial) for layer in layers_of(self.level)}
 
-    def _judge_problem(self, host: Host, problem: Problem, example: Example | None) -> Verdict:
+    def _judge_problem(self, host: Host, problem: Problem, layers: Iterable[Layer]) -> Verdict:
         if reason := too_large(problem):
             return Verdict("mistrusted", reason, seed=self.seed)
         trial = self.trial(host, problem)
         verdict = Verdict("passed", seed=self.seed)
         try:
-            for layer in layers_of(self.level, example):
+            for layer in layers:
                 # A kernel that is imprecise on some ordinary numbers may be wrong on others.
                 if verdict.failed and not (verdict.status == "imprecise" and layer.measures):
                     break

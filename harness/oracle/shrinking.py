@@ -42,11 +42,12 @@ def shrunk(oracle: Oracle, implementation: Implementation, problem: Problem, ver
     Its reason names that problem, and its reproducer runs it.
     """
     alike = _NUMBERS if verdict.status in _NUMBERS else {verdict.status}
+    problem = problem if verdict.problem is None else Problem.parse(verdict.problem)
     verdicts: dict[Problem, Verdict] = {}
 
     def fails(candidate: Problem) -> bool:
         verdicts[candidate] = oracle.judge(implementation, Case(str(candidate), (candidate,)))
-        return verdicts[candidate].status in alike
+        return verdicts[candidate].status in alike and verdicts[candidate].problem is None
 
     smallest = shrink(problem, fails)
     if smallest == problem:

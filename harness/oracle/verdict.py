@@ -31,7 +31,8 @@ class Verdict:
     `error_u` is the largest error in units of u·max(|x|⋆|w| + |b|), with u the unit roundoff of the
     data type, and `error_bound_u` the largest allowed one in the same unit; `where` is the index
     of the first bad element, `values` the implementation's own output on a worked example, `printed`
-    the end of what a failed implementation printed.
+    the end of what a failed implementation printed. `problem` is the string of the problem on which it
+    failed, where that is another one than it was judged on.
     """
 
     status: str
@@ -47,6 +48,7 @@ class Verdict:
     values: Any = None
     printed: str | None = None
     cause: str | None = None
+    problem: str | None = None
     traits: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -131,9 +131,10 @@ class RemoteHost:
         if self._process is not None and self._process.is_alive:
             self.ask(requests.Ping())
 
-    def starts_afresh(self) -> bool:
-        """End the worker, once, if it has seen more than one problem; the next request starts another."""
-        if self._is_renewed or self._problems < 2 or not (self._process and self._process.is_alive):
+    def starts_afresh(self, *, always: bool = False) -> bool:
+        """End the worker, if it has seen more than one problem and only once, or always."""
+        is_alive = self._process is not None and self._process.is_alive
+        if not always and (self._is_renewed or self._problems < 2 or not is_alive):
             return False
         self._is_renewed = True
         self.close()

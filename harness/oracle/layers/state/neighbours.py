@@ -6,6 +6,8 @@ from typing import Any
 
 from ....errors import ProblemError
 from ....execution.kernel_call import KernelError
+from ....numerics.accuracy import Truth
+from ....numerics.operands import Operands
 from ....problems.fields import PADDING_MODES
 from ....problems.problem import Problem
 from ...output import BreachError
@@ -25,14 +27,23 @@ def other_problems(trial: Trial, session: Session) -> Iterator[Verdict]:
         operands, true = other.data_of(other.sharp)
         if _has_equal_operands(problem, trial.problem):
             operands, true = content_of(other, content[0], f"as of {trial.problem}")
-        try:
-            y = other.output(operands)
-        except KernelError as error:
-            raise KernelError(error.status, f"on {problem}: {error}", signal=error.signal) from None
-        except BreachError as breach:
-            raise BreachError(f"on {problem}: {breach}") from None
-        yield other.compared(y, true, exact=True, given=f"{problem}, called in between")
+        found = _found_on(other, operands, true)
+        yield found
+        if found.failed:
+            return
         yield session.judged(content, f"{problem} called before")
+
+
+def _found_on(other: Trial, operands: Operands, true: Truth) -> Verdict:
+    """Return the verdict on one call on another problem, which it names where it fails."""
+    given = f"{other.problem}, called in between"
+    try:
+        found = other.compared(other.output(operands), true, exact=True, given=given)
+    except KernelError as error:
+        found = other.failure(error.status, str(error), given)
+    except BreachError as breach:
+        found = other.failure("contract", str(breach), given)
+    return replace(found, problem=str(other.problem)) if found.failed else found
 
 
 def _on(trial: Trial, problem: Problem) -> Trial:
