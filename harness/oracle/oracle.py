@@ -14,7 +14,7 @@ from ..errors import PluginError, ProblemError
 from ..execution.host import Host
 from ..execution.kernel_call import KernelError
 from ..execution.local_host import LocalHost
-from ..numerics.large_truth import FullReference
+from ..numerics.large_outputs.large_truth import FullReference
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
@@ -59,7 +59,7 @@ class Oracle:
             raise ValueError(f"level={level!r} is not known; levels are {', '.join(LEVELS)}")
         self.level = level
         self.seed = seed
-        self._full = full
+        self._full = full or FullReference()
         self._host = host
         self._data_on = lru_cache(maxsize=12)(self._drawn)
 
@@ -137,9 +137,17 @@ class Oracle:
         return {layer.name: self._ask(layer, trial) for layer in layers_of(self.level)}
 
     def _judge_problem(self, host: Host, problem: Problem, layers: Iterable[Layer]) -> Verdict:
-        if reason := too_large(problem):
+        if reason := too_large(problem, self._full):
             return Verdict("mistrusted", reason, seed=self.seed)
         trial = self.trial(host, problem)
+        try:
+            return self._asked(trial, layers)
+        finally:
+            if trial.data.is_large:
+                trial.data.forget()
+
+    def _asked(self, trial: Trial, layers: Iterable[Layer]) -> Verdict:
+        """Return the worst verdict of the layers, up to the first failure."""
         verdict = Verdict("passed", seed=self.seed)
         try:
             for layer in layers:

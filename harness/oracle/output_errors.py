@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..numerics.accuracy import PRECISION, Accuracy, Array, Mask, Truth
 from ..numerics.error_bounds import flushed, low_precision
-from ..numerics.large_truth import LargeTruth
+from ..numerics.large_outputs.large_truth import LargeTruth
 
 Doubles = NDArray[np.float64]
 

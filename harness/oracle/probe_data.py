@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ..numerics.accuracy import Accuracy, Truth
-from ..numerics.large_truth import FullReference, true_output
+from ..numerics.large_outputs.large_truth import FullReference, true_output
 from ..numerics.operands import Operands
 from ..problems.problem import Problem
 
@@ -39,13 +39,13 @@ class ProbeData:
     def __init__(self, problem: Problem, seed: int, full: FullReference | None = None) -> None:
         self.problem = problem
         self.seed = seed
-        self._full = full or FullReference()
+        self.full = full or FullReference()
         self._kept: dict[Hashable, Any] = {}
 
     @property
     def is_large(self) -> bool:
         """Say whether only some elements and weighted sums of an output are known."""
-        return not self._full.covers(self.problem)
+        return not self.full.covers(self.problem)
 
     @cached_property
     def whole(self) -> "ProbeData":
@@ -60,6 +60,10 @@ class ProbeData:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
+
+    def forget(self) -> None:
+        """Let go of all data."""
+        self._kept.clear()
 
     def of(self, probe: Probe, accuracy: Accuracy, draw: int = 0) -> tuple[Operands, Truth]:
         """Return a probe's operands and their true output, on which an accuracy class can be judged.
@@ -78,4 +82,4 @@ class ProbeData:
 
     def true_output(self, operands: Operands, *, exact: bool) -> Truth:
         """Return the true output on operands; `exact` says that no order of summation rounds on them."""
-        return true_output(self.problem, operands, exact=exact, seed=self.seed, full=self._full)
+        return true_output(self.problem, operands, exact=exact, seed=self.seed, full=self.full)

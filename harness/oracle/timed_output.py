@@ -9,7 +9,7 @@ from ..execution.host import Held
 from ..execution.kernel_call import KernelError, Output
 from ..numerics.accuracy import Accuracy, Truth
 from ..numerics.arrays import Array
-from ..numerics.large_truth import FullReference, true_output
+from ..numerics.large_outputs.large_truth import FullReference, true_output
 from ..numerics.operands import Operands
 from ..numerics.reference import convolve, truth
 from ..problems.problem import Problem

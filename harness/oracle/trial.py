@@ -14,6 +14,7 @@ from ..numerics.operands import Operands, sparse_integers, storable_sums, wide_x
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.reduced_problem import smaller_ones
+from .memory_estimate import too_large
 from .output import checked_output
 from .output_errors import Comparison, compare, significant_bits
 from .probe_data import Probe, ProbeData
@@ -115,6 +116,10 @@ class Trial:
             return bool(self.host.refuses(problem))
         except PluginError:  # its `when=` may be written for the problems of its own suite only
             return True
+
+    def has_memory_for(self, contents: int) -> bool:
+        """Say whether that many contents of the operands at once fit into memory."""
+        return too_large(self.problem, self.data.full, contents=contents) is None
 
     def on(self, problem: Problem) -> "Trial":
         """Return the same trial on another problem."""

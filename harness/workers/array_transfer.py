@@ -64,13 +64,18 @@ class OutputBuffer:
         return self._region.start
 
     def output(self, facts: OutputFacts, index: int = 0) -> Output:
-        """Return the output that has some facts, with a copy of its numbers."""
+        """Return the output that has some facts, with a copy of its numbers.
+
+        The worker could still change the numbers here, and not the copy. Those of a large output are given
+        back, so that there is one of them and not two.
+        """
         if facts.foreign is not None:
             return Output(None, foreign=facts.foreign)
         if facts.misfit is not None:
             return _misfit(facts.misfit)
         start = index * self._size
         numbers = self._region.bytes[start : start + self._size].copy()
+        self._region.discard(start, self._size)
         y = numbers.view(self._dtype).reshape(self._problem.output_shape)
         return Output(y, alias=facts.alias, channels_last=facts.channels_last)
 

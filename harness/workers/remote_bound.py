@@ -41,20 +41,23 @@ class RemoteBound:
         self._host = host
         self._process = process
         self._buffer = OutputBuffer(process.memory, problem)
+        self._calls = 0
 
     def __del__(self) -> None:
         self._host.release(self.name)
 
     def output(self, poison: float | None = None) -> Output:
         """Call once."""
+        self._calls += 1
         returned = self._ask(requests.Call(self.name, self._buffer.cleared(), written(poison)))
         return self._buffer.output(returned.output)
 
     def kept(self, wait_s: float = 0.0) -> list[Output]:
         """Return the latest outputs as they are now."""
-        buffer = OutputBuffer(self._process.memory, self.problem, MOST_KEPT)
+        most = min(self._calls, MOST_KEPT)
+        buffer = OutputBuffer(self._process.memory, self.problem, most)
         outputs = self._ask(requests.LookAgain(self.name, buffer.cleared(), wait_s)).outputs
-        return [buffer.output(one, index) for index, one in enumerate(outputs[:MOST_KEPT])]
+        return [buffer.output(one, index) for index, one in enumerate(outputs[:most])]
 
     def overwrite(self) -> None:
         """Put NaN into the latest output."""

@@ -70,6 +70,11 @@ class Region:
         """Return the region's memory."""
         return self._memory.bytes[self.start : self.start + self.size]
 
+    def discard(self, start: int, size: int) -> None:
+        """Give a part of it back to the system if it is large; it then reads as zeros."""
+        if size > _KEPT_BYTES:
+            self._memory.discard(self.start + start, size)
+
     def __del__(self) -> None:
         self._memory.released()
 
@@ -114,9 +119,15 @@ class SharedMemory:
         self._in_use -= 1
         if self._in_use == 0:
             if self._next > _KEPT_BYTES:
-                whole_pages = -(-self._next // mmap.PAGESIZE) * mmap.PAGESIZE
-                self._map.madvise(mmap.MADV_REMOVE, 0, min(whole_pages, self.size))
+                self.discard(0, -(-self._next // mmap.PAGESIZE) * mmap.PAGESIZE)
             self._next = 0
+
+    def discard(self, start: int, size: int) -> None:
+        """Give the whole pages of a part of the memory back to the system."""
+        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        last = min(start + size, self.size) // mmap.PAGESIZE * mmap.PAGESIZE
+        if first < last:
+            self._map.madvise(mmap.MADV_REMOVE, first, last - first)
 
     def place(self, array: Array, layout: str = "contiguous") -> Placed:
         """Return a plain copy of an array that starts on a cache line, as `aligned_copy` makes it."""

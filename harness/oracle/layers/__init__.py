@@ -1,6 +1,6 @@
 """The layers of the oracle: each module has one kind of check, and exports it as `LAYER`."""
 
-from . import bound, contract, exact, layout, memory, nonfinite, precision, state, values
+from . import bound, contract, exact, full_size, layout, memory, nonfinite, precision, state, values
 
 ORDER = (
     contract.LAYER,
@@ -12,5 +12,6 @@ ORDER = (
     layout.LAYER,
     state.LAYER,
     memory.LAYER,
+    full_size.LAYER,
 )
 """The layers, the cheapest first."""

@@ -18,11 +18,11 @@ from ...numerics.operands import (
     whole_numbers,
 )
 from ...problems.problem import Problem
+from ..inputs import magnitudes
 from ..output_errors import compare
 from ..probe_data import Probe
 from ..trial import Trial
 from ..verdict import Verdict
-from . import magnitudes
 from .layer import Layer
 
 

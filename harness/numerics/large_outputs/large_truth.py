@@ -21,12 +21,12 @@ from math import isqrt
 
 import numpy as np
 
-from ..problems.problem import Problem
-from .accuracy import Accuracy, Array, Doubles, Places, Truth, gamma
-from .blocks import BLOCK_ELEMENTS, blocks
-from .error_bounds import flushed
-from .operands import Operands
-from .reference import truth
+from ...problems.problem import Problem
+from ..accuracy import Accuracy, Array, Doubles, Places, Truth, gamma
+from ..blocks import BLOCK_ELEMENTS, blocks
+from ..error_bounds import flushed
+from ..operands import Operands
+from ..reference import truth
 from .single_elements import sampled_places, single_elements
 from .weighted_sums import WeightedSums, strips
 

@@ -5,7 +5,7 @@ import pytest
 
 from convharness import Problem
 from convharness.numerics.accuracy_classes import DIRECT, parse
-from convharness.numerics.large_truth import FullReference, LargeTruth, large_truth, true_output
+from convharness.numerics.large_outputs.large_truth import FullReference, LargeTruth, large_truth, true_output
 from convharness.numerics.operands import Operands, reals, sparse_integers, timed_integers, wide_x
 from convharness.numerics.reference import convolve
 from convharness.oracle.output_errors import compare

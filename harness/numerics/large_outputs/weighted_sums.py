@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from ..problems.problem import Problem
-from .accuracy import Array, Doubles
-from .blocks import BLOCK_ELEMENTS, blocks
-from .operands import Operands, generator
-from .reference import convolve, take_padded
+from ...problems.problem import Problem
+from ..accuracy import Array, Doubles
+from ..blocks import BLOCK_ELEMENTS, blocks
+from ..operands import Operands, generator
+from ..reference import convolve, take_padded
 from .single_elements import windows_of
 
 SUMS = 2

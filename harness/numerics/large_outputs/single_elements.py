@@ -11,11 +11,11 @@ from math import ceil, log, prod
 
 import numpy as np
 
-from ..problems.problem import Problem
-from .accuracy import Array, Mask, Places, Truth
-from .blocks import BLOCK_ELEMENTS
-from .operands import Operands, generator
-from .reference import Indices, source_of, truth
+from ...problems.problem import Problem
+from ..accuracy import Array, Mask, Places, Truth
+from ..blocks import BLOCK_ELEMENTS
+from ..operands import Operands, generator
+from ..reference import Indices, source_of, truth
 
 BAD_SHARE = 0.01
 MISS_PROBABILITY = 1e-6

@@ -1,0 +1,1 @@
+"""What is known of outputs that are too large to be computed whole."""

@@ -1,0 +1,1 @@
+"""Unusual inputs: numbers of unusual magnitude, and arrays that lie in memory in unusual ways."""
