@@ -38,12 +38,40 @@ class FirstCall:
 class ConcurrentCalls:
     """What calls from several threads at once gave, and what each thread's call gives when it is alone.
 
-    `call_s` is how long the fastest of the calls alone took.
+    `call_s` is the processor time of the cheapest of the calls alone, which no other process lengthens.
     """
 
     at_once: list[list[Output]]
     alone: list[Output]
     call_s: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a series of equal calls gave, of which outputs number 1, 2, 4, 8 and so on stayed alive.
+
+    `outputs` are these, as they are after the last of the `calls`. `overlap` are the numbers of two outputs
+    that shared memory, and `other` is that of the first output that was not equal to the first one; None
+    where there is none.
+    """
+
+    outputs: list[Output]
+    calls: int
+    overlap: tuple[int, int] | None
+    other: int | None
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The memory of a process at the beginning and after each round of some calls, in bytes.
+
+    `first_s` and `again_s` are how long the first call on a new shape takes, and the second one.
+    """
+
+    sizes: Sequence[int]
+    each: int
+    first_s: float = 0.0
+    again_s: float = 0.0
 
 
 class Held(Protocol):
@@ -150,6 +178,15 @@ class Host(Protocol):
 
     def peak_memory(self, held: Any) -> int | None:
         """Return how many bytes a call takes beyond what its process has, where that is known."""
+
+    def in_series(self, held: Any, calls: int, within_s: float) -> Series:
+        """Call again and again, up to so many times; raises `KernelError`."""
+
+    def grown_by_calls(self, held: Any, rounds: int, each: int, within_s: float) -> Growth | None:
+        """Return how memory grows with calls, where it is that of the implementation alone."""
+
+    def grown_by_shapes(self, problems: Sequence[Problem], each: int, within_s: float) -> Growth | None:
+        """Return how memory grows with calls on problems of new shapes, `each` of them in a round."""
 
     def synchronize(self) -> None:
         """Wait until its process has answered all that it was asked.

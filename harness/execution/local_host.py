@@ -20,13 +20,17 @@ from ..plugins.declaration import Implementation
 from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .guard_pages import at_an_edge
-from .host import ConcurrentCalls, FirstCall
+from .host import ConcurrentCalls, FirstCall, Growth, Series
 from .kernel_call import Bound, Output, bind, chained, guarded
 from .poison import poisoned_heap
 from .process_state import ProcessState
+from .series import called_in_series
 
 _LATE_S = 0.02
 """How long a thread that a call leaves behind is given to show itself."""
+
+_SHORTEST_S = 1e-9
+"""The resolution of clocks, and less than any call takes."""
 
 _CHILD_S = 0.5
 """How long a forked child may take beyond the time of twenty calls; longer means that it hangs."""
@@ -36,10 +40,14 @@ class LocalHost:
     """Runs an implementation in this process: quick, and at its mercy."""
 
     def __init__(
-        self, implementation: Implementation, clock: Callable[[], float] = time.perf_counter
+        self,
+        implementation: Implementation,
+        clock: Callable[[], float] = time.perf_counter,
+        processor_clock: Callable[[], float] = time.process_time,
     ) -> None:
         self.implementation = implementation
         self._clock = clock
+        self._processor_clock = processor_clock
 
     def refuses(self, problem: Problem) -> Unsupported | None:
         return self.implementation.refuses(problem)
@@ -90,11 +98,11 @@ class LocalHost:
         at_once = [[one.look(raw) for raw in found] for one, found in zip(held, raws, strict=True)]
         alone, seconds = [], []
         for one in held:
-            begin = self._clock()
+            begin = self._processor_clock()
             raw = one.run()
-            seconds.append(self._clock() - begin)
+            seconds.append(self._processor_clock() - begin)
             alone.append(one.look(raw))
-        return ConcurrentCalls(at_once, alone, min(seconds))
+        return ConcurrentCalls(at_once, alone, max(min(seconds), _SHORTEST_S))
 
     def at_the_edge(self, problem: Problem, operands: Operands, edge: str) -> str | None:
         """Call in a forked child, which may crash; nothing is tried on systems without `fork`."""
@@ -122,6 +130,15 @@ class LocalHost:
         return LocalRival(name, chained(chain), context, look=chain[-1].look, evict=evict, first=chain[0])
 
     def peak_memory(self, held: Bound) -> int | None:  # noqa: ARG002 others' memory is in this process, too
+        return None
+
+    def in_series(self, held: Bound, calls: int, within_s: float) -> Series:
+        return called_in_series(held, calls, within_s)
+
+    def grown_by_calls(self, held: Bound, rounds: int, each: int, within_s: float) -> Growth | None:  # noqa: ARG002
+        return None
+
+    def grown_by_shapes(self, problems: Sequence[Problem], each: int, within_s: float) -> Growth | None:  # noqa: ARG002
         return None
 
     def synchronize(self) -> None:

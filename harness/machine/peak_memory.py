@@ -24,15 +24,15 @@ def peak_of(call: Callable[[], object]) -> int | None:
     try:
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text(_RESET_PEAK, "ascii")
-        before = _resident("VmHWM")
+        before = resident("VmHWM")
         call()
-        return max(0, _resident("VmHWM") - before)
+        return max(0, resident("VmHWM") - before)
     except (OSError, AttributeError, ValueError):
         return None
 
 
-def _resident(name: str) -> int:
-    """Return a figure of this process's memory in bytes."""
+def resident(name: str) -> int:
+    """Return a figure of this process's memory in bytes, by its name in proc(5); raises `ValueError`."""
     for line in Path(f"/proc/{os.getpid()}/status").read_text("ascii", "replace").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024

@@ -233,6 +233,7 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     yield "threads", "several" if several else "one"
     if pools := trial.host.pools():
         yield "pools", dict(pools)
+    yield from trial.found.items()
     if trial.accuracy.name != "direct":
         yield "exact_on_integers", exact.is_exact(trial)
 

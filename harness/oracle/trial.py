@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from ..errors import PluginError
 from ..execution.host import Held, Host
@@ -40,6 +41,8 @@ class Trial:
     data_on: Callable[[Problem], ProbeData] = field(repr=False)
     first: dict[Probe, Array] = field(default_factory=dict, repr=False)
     """The output of the first call by its probe, which `judged` uses once instead of calling again."""
+    found: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The traits that layers have met on their way, by name."""
     layer: str | None = None
     """The name of the layer whose check runs; its verdicts carry it."""
     may_be_imprecise: bool = True

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from ..execution.host import ConcurrentCalls, FirstCall, Held
+from ..execution.host import ConcurrentCalls, FirstCall, Growth, Held, Series
 from ..execution.kernel_call import KernelError, Output
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
@@ -125,6 +125,25 @@ class RemoteHost:
     def peak_memory(self, held: Any) -> int | None:
         """Return how many bytes a call takes beyond what the worker has, where the system tells."""
         return self.ask(requests.MeasurePeakMemory(held.name)).size
+
+    def in_series(self, held: Any, calls: int, within_s: float) -> Series:
+        """Call again and again in the worker."""
+        most = calls.bit_length()
+        buffer = OutputBuffer(self._running().memory, held.problem, most)
+        seen = self.ask(requests.CallInSeries(held.name, calls, within_s, buffer.cleared()))
+        outputs = [buffer.output(one, index) for index, one in enumerate(seen.outputs[:most])]
+        return Series(outputs, seen.calls, seen.overlap, seen.other)
+
+    def grown_by_calls(self, held: Any, rounds: int, each: int, within_s: float) -> Growth | None:
+        """Return how the worker's memory grows with calls."""
+        seen = self.ask(requests.MeasureGrowthByCalls(held.name, rounds, each, within_s))
+        return Growth(seen.sizes, seen.each)
+
+    def grown_by_shapes(self, problems: Sequence[Problem], each: int, within_s: float) -> Growth | None:
+        """Return how the worker's memory grows with calls on problems of new shapes."""
+        texts = tuple(map(str, problems))
+        seen = self.ask(requests.MeasureGrowthByShapes(texts, each, within_s))
+        return Growth(seen.sizes, seen.each, seen.first_s, seen.again_s)
 
     def synchronize(self) -> None:
         """Ask for nothing: what the worker has sent before comes before the reply, and is a breach."""

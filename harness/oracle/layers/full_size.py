@@ -144,7 +144,8 @@ def _at_once(trial: Trial, first: _Content) -> Iterator[Verdict]:
     other = _Content(*trial.data.of(trial.sharp, trial.accuracy, 2))
     contents = [first, other]
     held = [trial.bound(content.operands) for content in contents]
-    for bound, content, outputs in zip(held, contents, trial.host.at_once(held, _CALLS_AT_ONCE), strict=True):
+    seen = trial.host.at_once(held, _CALLS_AT_ONCE)
+    for bound, content, outputs in zip(held, contents, seen.at_once, strict=True):
         for output in outputs:
             y = trial.checked(bound, output, content.operands)
             yield _judged(trial, y, content, f"{len(held)} threads at once")

@@ -11,6 +11,7 @@ from ...numerics.operands import Operands
 from ..output import BreachError
 from ..trial import Trial
 from ..verdict import Verdict
+from . import growth
 from .layer import Layer
 
 _CANARY_BYTES = 4096
@@ -34,6 +35,9 @@ def check(trial: Trial) -> Iterator[Verdict]:
         yield trial.compared(y, true, exact=True, given=f"{poison} in fresh memory")
     if trial.is_thorough and operands.x.size:
         yield _at_the_edge(trial, operands)
+    if trial.is_thorough and operands.x.size:
+        yield from growth.by_calls(trial, trial.bound(operands))
+        yield from growth.by_shapes(trial)
 
 
 LAYER = Layer("memory", level="standard", measures=False, may_be_imprecise=False, check=check)

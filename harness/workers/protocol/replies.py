@@ -15,6 +15,9 @@ from ...plugins.support import Unsupported
 Status = Literal["error", "memory", "contract"]
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
+"""How many calls there were, or which of them."""
+
 ProcessNumber = Annotated[int, msgspec.Meta(gt=1, le=2**22)]
 """The number of a process that may be ended: not a group of the parent's, nor the system's first process."""
 
@@ -123,11 +126,29 @@ class ReturnedMany(Reply, frozen=True):
 class ReturnedConcurrently(Reply, frozen=True):
     """The outputs of each binding, in the order of the request; the last of each is that of a call alone.
 
-    `call_s` is how long the fastest of the calls alone took.
+    `call_s` is the processor time of the cheapest of the calls alone.
     """
 
     outputs: tuple[tuple[OutputFacts, ...], ...]
     call_s: Seconds
+
+
+class SeriesSeen(Reply, frozen=True):
+    """What was seen of a series of calls, as in `host.Series`; the outputs lie one behind the other."""
+
+    outputs: tuple[OutputFacts, ...]
+    calls: Number
+    overlap: tuple[Number, Number] | None
+    other: Number | None
+
+
+class MemoryGrowth(Reply, frozen=True):
+    """The memory of the process round by round, as in `host.Growth`."""
+
+    sizes: tuple[Annotated[int, msgspec.Meta(ge=0, le=2**62)], ...]
+    each: Number
+    first_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    again_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
 class FirstCallSeen(Reply, frozen=True):

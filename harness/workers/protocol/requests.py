@@ -6,28 +6,9 @@ import msgspec
 
 from ...measure.stopwatch import Effort
 from ..shared_memory import SharedArray
-from .replies import (
-    Copied,
-    Described,
-    Done,
-    Ended,
-    FirstCallSeen,
-    MeasuredCeilings,
-    PeakMemory,
-    Planned,
-    PoolSizes,
-    Reply,
-    Returned,
-    ReturnedConcurrently,
-    ReturnedMany,
-    Sampled,
-    Support,
-    ThreadUse,
-    TimedOnce,
-    WarmedUp,
-)
+from . import replies
 
-ReplyType = TypeVar("ReplyType", bound=Reply)
+ReplyType = TypeVar("ReplyType", bound=replies.Reply)
 
 
 class Request(msgspec.Struct, Generic[ReplyType], frozen=True, tag=True):
@@ -55,14 +36,14 @@ class SharedOperands(msgspec.Struct, frozen=True):
     bias: SharedArray | None = None
 
 
-class Ping(Request[Done], frozen=True):
+class Ping(Request[replies.Done], frozen=True):
     """Do nothing."""
 
 
 # Requests to a process that has loaded no implementation, or serves as a template
 
 
-class Describe(Request[Described], frozen=True):
+class Describe(Request[replies.Described], frozen=True):
     """Load a file or an entry point and say what it declares, what it lacks and what is wrong with it."""
 
     may_be_mistaken: ClassVar[bool] = True
@@ -72,19 +53,19 @@ class Describe(Request[Described], frozen=True):
     family: str
 
 
-class MeasureCeilings(Request[MeasuredCeilings], frozen=True):
+class MeasureCeilings(Request[replies.MeasuredCeilings], frozen=True):
     """Measure the best rates that the machine reaches with some threads."""
 
     threads: int
 
 
-class Preload(Request[Done], frozen=True):
+class Preload(Request[replies.Done], frozen=True):
     """Load libraries for the copies of this process."""
 
     libraries: tuple[str, ...]
 
 
-class Prepare(Request[Done], frozen=True):
+class Prepare(Request[replies.Done], frozen=True):
     """Load a file or an entry point, and what it names of libraries, for the copies of this process.
 
     Packages in the folder `site` come before the installed ones.
@@ -97,13 +78,13 @@ class Prepare(Request[Done], frozen=True):
     site: str | None
 
 
-class Copy(Request[Copied], frozen=True):
+class Copy(Request[replies.Copied], frozen=True):
     """Copy this process; its channel, shared memory and standard output follow as three open files."""
 
     memory_size: int
 
 
-class Reap(Request[Ended], frozen=True):
+class Reap(Request[replies.Ended], frozen=True):
     """Return the exit code of a copy that has ended."""
 
     pid: int
@@ -112,7 +93,7 @@ class Reap(Request[Ended], frozen=True):
 # Requests to a process that holds one implementation
 
 
-class Load(Request[Done], frozen=True):
+class Load(Request[replies.Done], frozen=True):
     """Load an implementation, and limit the threads of its libraries and the memory of the process."""
 
     source: str
@@ -123,7 +104,7 @@ class Load(Request[Done], frozen=True):
     memory_bytes: int
 
 
-class CheckSupport(Request[Support], frozen=True):
+class CheckSupport(Request[replies.Support], frozen=True):
     """Say why a problem is not supported."""
 
     may_be_mistaken: ClassVar[bool] = True
@@ -131,7 +112,7 @@ class CheckSupport(Request[Support], frozen=True):
     problem: str
 
 
-class Bind(Request[Planned], frozen=True):
+class Bind(Request[replies.Planned], frozen=True):
     """Hand operands over and plan, and keep both under the number `bound`.
 
     `poison` is the text of a float that fills fresh memory; JSON has no NaN.
@@ -143,7 +124,7 @@ class Bind(Request[Planned], frozen=True):
     poison: str | None
 
 
-class BindAndCall(Request[Returned], frozen=True):
+class BindAndCall(Request[replies.Returned], frozen=True):
     """Hand operands over, plan and call once; the output's numbers go to `into`, an offset in bytes."""
 
     times: ClassVar[int] = 2
@@ -154,7 +135,7 @@ class BindAndCall(Request[Returned], frozen=True):
     poison: str | None
 
 
-class CallFirst(Request[FirstCallSeen], frozen=True):
+class CallFirst(Request[replies.FirstCallSeen], frozen=True):
     """Plan and call for the first time, and see what that changes."""
 
     times: ClassVar[int] = 2
@@ -164,7 +145,7 @@ class CallFirst(Request[FirstCallSeen], frozen=True):
     into: int
 
 
-class Call(Request[Returned], frozen=True):
+class Call(Request[replies.Returned], frozen=True):
     """Call once."""
 
     bound: int
@@ -172,7 +153,7 @@ class Call(Request[Returned], frozen=True):
     poison: str | None
 
 
-class CallConcurrently(Request[ReturnedConcurrently], frozen=True):
+class CallConcurrently(Request[replies.ReturnedConcurrently], frozen=True):
     """Call each binding some times, all at once, each from a thread of its own, then each once more alone."""
 
     bounds: tuple[int, ...]
@@ -184,7 +165,7 @@ class CallConcurrently(Request[ReturnedConcurrently], frozen=True):
         return (self.calls + 1) * len(self.bounds) * call_s
 
 
-class CallAtEdge(Request[Done], frozen=True):
+class CallAtEdge(Request[replies.Done], frozen=True):
     """Call with inputs that lie at an edge of memory, which may end the process."""
 
     problem: str
@@ -192,7 +173,7 @@ class CallAtEdge(Request[Done], frozen=True):
     edge: str
 
 
-class LookAgain(Request[ReturnedMany], frozen=True):
+class LookAgain(Request[replies.ReturnedMany], frozen=True):
     """Look at the latest outputs again, after `wait_s` if threads have been left behind."""
 
     bound: int
@@ -200,13 +181,26 @@ class LookAgain(Request[ReturnedMany], frozen=True):
     wait_s: float
 
 
-class Overwrite(Request[Done], frozen=True):
+class CallInSeries(Request[replies.SeriesSeen], frozen=True):
+    """Call up to so many times within some seconds, and keep outputs number 1, 2, 4, 8 and so on."""
+
+    bound: int
+    calls: int
+    within_s: float
+    into: int
+
+    def limit_s(self, call_s: float) -> float:
+        """Return the time in which the calls are made, and one more call."""
+        return self.within_s + call_s
+
+
+class Overwrite(Request[replies.Done], frozen=True):
     """Write NaN into the latest output."""
 
     bound: int
 
 
-class Refill(Request[Done], frozen=True):
+class Refill(Request[replies.Done], frozen=True):
     """Write other numbers into an input."""
 
     bound: int
@@ -214,11 +208,11 @@ class Refill(Request[Done], frozen=True):
     content: SharedArray
 
 
-class CountPools(Request[PoolSizes], frozen=True):
+class CountPools(Request[replies.PoolSizes], frozen=True):
     """Say how many threads the pools of the process have."""
 
 
-class DetectThreads(Request[ThreadUse], frozen=True):
+class DetectThreads(Request[replies.ThreadUse], frozen=True):
     """Say whether other threads work during a call."""
 
     times: ClassVar[int] = 5
@@ -226,7 +220,7 @@ class DetectThreads(Request[ThreadUse], frozen=True):
     bound: int
 
 
-class MeasurePeakMemory(Request[PeakMemory], frozen=True):
+class MeasurePeakMemory(Request[replies.PeakMemory], frozen=True):
     """Say how much memory a call takes beyond what the process has."""
 
     times: ClassVar[int] = 2
@@ -234,10 +228,35 @@ class MeasurePeakMemory(Request[PeakMemory], frozen=True):
     bound: int
 
 
+class MeasureGrowthByCalls(Request[replies.MemoryGrowth], frozen=True):
+    """Say how memory grows with calls, round by round."""
+
+    bound: int
+    rounds: int
+    each: int
+    within_s: float
+
+    def limit_s(self, call_s: float) -> float:
+        """Return the time in which rounds begin, and that of another round."""
+        return self.within_s + self.each * call_s
+
+
+class MeasureGrowthByShapes(Request[replies.MemoryGrowth], frozen=True):
+    """Say how memory grows with calls on one problem after the other."""
+
+    problems: tuple[str, ...]
+    each: int
+    within_s: float
+
+    def limit_s(self, call_s: float) -> float:
+        """Return the time in which rounds begin, and that of another round: a plan and two calls on each."""
+        return self.within_s + 3 * self.each * call_s
+
+
 # Requests that time
 
 
-class PrepareTiming(Request[Done], frozen=True):
+class PrepareTiming(Request[replies.Done], frozen=True):
     """Put a chain of layers on the stopwatch, which keeps it under a name."""
 
     name: str
@@ -245,7 +264,7 @@ class PrepareTiming(Request[Done], frozen=True):
     is_cold: bool
 
 
-class WarmUp(Request[WarmedUp], frozen=True):
+class WarmUp(Request[replies.WarmedUp], frozen=True):
     """Call until caches, code and clocks are warm."""
 
     times: ClassVar[int] = 3
@@ -255,7 +274,7 @@ class WarmUp(Request[WarmedUp], frozen=True):
     effort: Effort
 
 
-class Sample(Request[Sampled], frozen=True):
+class Sample(Request[replies.Sampled], frozen=True):
     """Time `number` calls, and keep what call number `seen` returns, from 1."""
 
     times: ClassVar[int] = 2
@@ -266,7 +285,7 @@ class Sample(Request[Sampled], frozen=True):
     seen: int
 
 
-class TimeOnce(Request[TimedOnce], frozen=True):
+class TimeOnce(Request[replies.TimedOnce], frozen=True):
     """Time one call on another input."""
 
     is_quiet: ClassVar[bool] = True
@@ -275,7 +294,7 @@ class TimeOnce(Request[TimedOnce], frozen=True):
     content: SharedArray
 
 
-class LookAtSample(Request[Returned], frozen=True):
+class LookAtSample(Request[replies.Returned], frozen=True):
     """Look at the output that was kept of the latest sample; `bound` is the last layer."""
 
     name: str

@@ -4,6 +4,7 @@ import contextlib
 import faulthandler
 
 from ...execution.kernel_call import KernelError
+from ...execution.series import called_in_series
 from ...problems.problem import Problem
 from ..protocol import replies, requests
 from ..protocol.replies import Done
@@ -73,6 +74,14 @@ def _call_at_edge(state: State, request: requests.CallAtEdge) -> Done:
 def _look_again(state: State, request: requests.LookAgain) -> replies.ReturnedMany:
     bound = state.bound[request.bound]
     return replies.ReturnedMany(state.put_all(bound.problem, bound.kept(request.wait_s), request.into))
+
+
+@answers(requests.CallInSeries)
+def _call_in_series(state: State, request: requests.CallInSeries) -> replies.SeriesSeen:
+    bound = state.bound[request.bound]
+    seen = called_in_series(bound, request.calls, request.within_s)
+    outputs = state.put_all(bound.problem, seen.outputs, request.into)
+    return replies.SeriesSeen(outputs, seen.calls, seen.overlap, seen.other)
 
 
 @answers(requests.Overwrite)

@@ -11,6 +11,7 @@ from ...verdict import Verdict
 from ..layer import Layer
 from .concurrency import at_once
 from .neighbours import other_problems
+from .series import in_series
 from .session import Session
 
 _REPEATS = {"standard": 3, "thorough": 8}
@@ -27,6 +28,7 @@ def check(trial: Trial) -> Iterator[Verdict]:
     yield from other_problems(trial, session)
     yield from session.many()
     session.compare_the_kept()
+    yield from in_series(trial)
     if trial.is_thorough:
         yield from at_once(trial)
 

@@ -5,8 +5,9 @@ processors they are, as soon as a call takes longer than a thread needs to start
 threads take turns, of a time slice T of the scheduler: some 3 ms on Linux, 4 ms where its clock ticks 250
 times a second. A turn that ends while a call holds the buffer lets another thread write to it. If a call
 holds it for a share f of its time, k turns all miss it with probability (1 − f)ᵏ. Work of W seconds has
-k = W/T turns: W = 0.08 s has 20 of 4 ms, which miss f = 0.21 once in a hundred times, and f = 0.5, as of a
-scratch buffer in the inner loop, once in 10⁶. Calls follow one another without a pause, since threads that
+k = W/T turns: W = 0.1 s has 25 of 4 ms, which miss f = 0.17 once in a hundred times, and f = 0.5, as of a
+scratch buffer in the inner loop, once in 10⁷. Times are those of processors, so that other programs change
+nothing. Calls follow one another without a pause, since threads that
 wait for each other after every call would end their turns of their own accord, between two calls.
 """
 
@@ -36,13 +37,13 @@ _CALLS = 6
 _LONG_S = 2e-3
 """How long a call should take, beside which the start of a thread and the work of Python are short."""
 
-_WORK_S = 0.08
+_WORK_S = 0.1
 """How long all threads together should work in such calls."""
 
-_MOST_S = 0.4
-"""After this no further calls are made: those of a slow kernel meet within a few."""
+_MOST_S = 3.0
+"""After this no further calls are made, whatever processor time they have had."""
 
-_MOST_ELEMENTS = 2**20
+_MOST_ELEMENTS = 2**19
 _MOST_MACS = 2**27
 _MOST_GROWTH = 16.0
 """How much larger the next problem is at most: a call's time says little about one that is far larger."""
@@ -65,27 +66,34 @@ def at_once(trial: Trial) -> Iterator[Verdict]:
 
 
 def _in_longer_calls(trial: Trial, call_s: float, end: float) -> Iterator[Verdict]:
-    """Enlarge the problem until a call is long, on problems that are new to the process, then go on there."""
-    held: Sequence[Held] = ()
-    while call_s < _LONG_S and perf_counter() < end:
-        larger = _enlarged(trial, min(_LONG_S / call_s, _MOST_GROWTH))
-        if larger is None:
-            break
-        trial = larger
-        operands = [*_contents(trial)]
-        held = [trial.bound(one) for one in operands]
-        seen = trial.host.at_once(held, 1)
+    """Enlarge the problem until a call is long, on problems that are new to the process, then go on there.
+
+    How long a call takes is asked each time anew: one measurement alone may be far too long.
+    """
+    left, calls = _WORK_S, 1
+    operands, held = _bound(trial)
+    while left > 0 and perf_counter() < end:
+        if call_s < _LONG_S and (larger := _enlarged(trial, min(_LONG_S / call_s, _MOST_GROWTH))):
+            trial, calls = larger, 1
+            operands, held = _bound(trial)
+        seen = trial.host.at_once(held, calls)
         yield from _compared(trial, held, operands, seen)
         call_s = seen.call_s
-    if not held:  # calls are long as they are
-        operands = [*_contents(trial)]
-        held = [trial.bound(one) for one in operands]
-    size = prod(trial.problem.output_shape) * dtype_of(trial.problem.dtype).itemsize
-    calls = min(ceil(_WORK_S / _THREADS / call_s), max(1, _MOST_OUTPUT_BYTES // (_THREADS * max(size, 1))))
-    left = _WORK_S
-    while left > 0 and perf_counter() < end:
-        yield from _compared(trial, held, operands, trial.host.at_once(held, calls))
         left -= _THREADS * calls * call_s
+        calls = _calls(trial.problem, call_s, left)
+
+
+def _bound(trial: Trial) -> tuple[list[Operands], list[Held]]:
+    """Return operands for each thread, and the implementation bound to each of them."""
+    operands = [*_contents(trial)]
+    return operands, [trial.bound(one) for one in operands]
+
+
+def _calls(problem: Problem, call_s: float, left: float) -> int:
+    """Return how many calls of each thread do the work that is left, as far as there is room for outputs."""
+    size = prod(problem.output_shape) * dtype_of(problem.dtype).itemsize
+    room = _MOST_OUTPUT_BYTES // (_THREADS * max(size, 1))
+    return max(1, min(ceil(left / _THREADS / call_s), room))
 
 
 def _contents(trial: Trial) -> Iterator[Operands]:
