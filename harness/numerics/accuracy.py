@@ -117,12 +117,14 @@ class Accuracy:
 
     `bits` are the significand bits to which inputs and outputs are rounded where those are fewer than
     the storage has; `locality` is how far a NaN spreads in algorithms of the class; `tile` is how
-    many outputs of an axis are computed together.
+    many outputs of an axis are computed together. `accumulated` is the bound of the sum, before it is
+    stored, and `probable` that on random data, where the class has one (`bounds.probable`).
     """
 
     name: str
     exact: bool
     accumulated: Callable[[Truth], Doubles] = field(repr=False, compare=False)
+    probable: Callable[[Truth], Doubles] | None = field(default=None, repr=False, compare=False)
     bits: int | None = None
     locality: str = "window"
     tile: int = 1
@@ -157,7 +159,19 @@ class Accuracy:
         rounding of narrow storage, or zero.
         """
         exact = exact_data and self.exact
-        error = np.zeros_like(truth.y) if exact else self.accumulated(truth) + truth.doubt
+        return self._with_storage(
+            truth, np.zeros_like(truth.y) if exact else self.accumulated(truth) + truth.doubt
+        )
+
+    def likely(self, truth: Truth) -> Doubles | None:
+        """Return how far each element probably is from the true output, on random data; None if unknown."""
+        if self.probable is None:
+            return None
+        error = np.minimum(self.probable(truth), self.accumulated(truth))
+        return self._with_storage(truth, error + truth.doubt)
+
+    def _with_storage(self, truth: Truth, error: Doubles) -> Doubles:
+        """Return the error of a sum together with that of storing it."""
         problem = truth.problem
         bits = self.significand(problem.dtype)
         if bits == accumulator_bits(problem.dtype):

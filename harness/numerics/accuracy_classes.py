@@ -7,13 +7,16 @@ from typing import Any
 
 from ..errors import PluginError, did_you_mean
 from .accuracy import Accuracy
-from .error_bounds import direct_bound, fft_bound, low_bound, strassen_bound, winograd_bound
+from .bounds.probable import direct_probable, fft_probable, low_probable
+from .bounds.worst_case import direct_bound, fft_bound, low_bound, strassen_bound, winograd_bound
 
 _MOST_NATIVE_BITS = 11  # TF32 and float16
 
-DIRECT = Accuracy("direct", exact=True, accumulated=direct_bound)
+DIRECT = Accuracy("direct", exact=True, accumulated=direct_bound, probable=direct_probable)
 
-_PLAIN = {"direct": DIRECT, "fft": Accuracy("fft", exact=False, accumulated=fft_bound, locality="sample")}
+_FFT = Accuracy("fft", exact=False, accumulated=fft_bound, probable=fft_probable, locality="sample")
+
+_PLAIN = {"direct": DIRECT, "fft": _FFT}
 
 
 def _winograd_class(name: str, outputs: int, taps: int) -> Accuracy:
@@ -34,7 +37,13 @@ def _low_class(name: str, bits: int) -> Accuracy:
     # Native types have their own multipliers; more bits take several such products, of which the
     # smallest are left out.
     is_native = bits <= _MOST_NATIVE_BITS
-    return Accuracy(name, exact=is_native, accumulated=partial(low_bound, bits=bits), bits=bits)
+    return Accuracy(
+        name,
+        exact=is_native,
+        accumulated=partial(low_bound, bits=bits),
+        probable=partial(low_probable, bits=bits),
+        bits=bits,
+    )
 
 
 _Range = tuple[int, int]

@@ -1,13 +1,14 @@
 """Comparison of an output with the true one: its errors, its first bad element, the kind of failure."""
 
 from dataclasses import dataclass, replace
+from math import ceil, log2
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.accuracy import PRECISION, Accuracy, Array, Mask, Truth
-from ..numerics.error_bounds import flushed, low_precision
+from ..numerics.accuracy import PRECISION, Accuracy, Array, Mask, Truth, accumulator_bits
+from ..numerics.bounds.worst_case import flushed, low_precision
 from ..numerics.large_outputs.large_truth import LargeTruth
 
 Doubles = NDArray[np.float64]
@@ -41,14 +42,23 @@ _EQUAL = Comparison(0.0, 0.0, 0.0, 0.0, where=None, reason=None, imprecise=False
 
 
 def compare(
-    y: Array, truth: Truth, accuracy: Accuracy, *, exact_data: bool, flushes: bool = False
+    y: Array,
+    truth: Truth,
+    accuracy: Accuracy,
+    *,
+    exact_data: bool,
+    flushes: bool = False,
+    random_data: bool = False,
 ) -> Comparison:
     """Compare an output with the true one, elementwise, against the bound of an accuracy class.
 
-    `flushes` allows for subnormal numbers that become zero on the way. An element that is not within its
-    bound is bad, so that a NaN never passes.
+    `flushes` allows for subnormal numbers that become zero on the way. On `random_data` errors within the
+    bound must also be such as independent roundings are. An element that is not within its bound is bad,
+    so that a NaN never passes.
     """
     found = _compared(y, truth, accuracy, exact_data=exact_data, flushes=flushes)
+    if found.where is None and random_data:
+        found = _with_doubts(found, y, truth, accuracy, flushes=flushes)
     if found.where is not None or not isinstance(truth, LargeTruth):
         return found
     place = truth.suspect(y, accuracy, flushes=flushes)
@@ -92,6 +102,30 @@ def _compared(y: Array, truth: Truth, accuracy: Accuracy, *, exact_data: bool, f
         reason=reason,
         imprecise=reason is not None and _is_imprecise(error, truth, normwise=not accuracy.exact),
     )
+
+
+def _with_doubts(
+    found: Comparison, y: Array, truth: Truth, accuracy: Accuracy, *, flushes: bool
+) -> Comparison:
+    """Return what was found of an output within its bound: imprecise where roundings would give less."""
+    likely = accuracy.likely(truth)
+    if likely is None:
+        return found
+    likely = likely + flushed(truth) if flushes else likely
+    got = truth.elements_of(y)
+    error = np.abs((got - truth.y) - truth.tail)
+    bad = ~(error <= likely)
+    if not bad.any():
+        return found
+    # Sums that are held to one bit less may be off by twice as much.
+    lost = ceil(log2(float((error[bad] / likely[bad]).max())))
+    bits = accumulator_bits(truth.problem.dtype) - lost
+    where = truth.index_of(bad)
+    reason = (
+        f"{_reason(where, bad, got, truth.y, likely)}; roundings of a right sum are not so unlucky,"
+        f" its sums look as if held to {bits} bits or fewer"
+    )
+    return replace(found, where=where, reason=reason, imprecise=True)
 
 
 def _is_imprecise(error: Doubles, truth: Truth, *, normwise: bool) -> bool:

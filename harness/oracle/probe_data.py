@@ -16,13 +16,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Probe:
-    """One kind of data: the function that makes it, and whether its sums are exact in any order.
+    """One kind of data: the function that makes it, and what is known of its sums.
 
     `make` takes a problem and a seed, and for exact data the significand bits that an input may use.
+    With `exact` sums are exact in any order; with `random` their rounding errors are independent of each
+    other in any order (`numerics.bounds.probable`).
     """
 
     make: Callable[..., Operands]
     exact: bool = False
+    random: bool = False
 
     def __str__(self) -> str:
         return self.make.__name__.replace("_", " ")

@@ -152,12 +152,15 @@ class Trial:
         """Run once on a probe's data and compare."""
         operands, true = self.data_of(probe, draw)
         y = self.first.pop(probe, None) if draw == 0 else None
-        return self.compared(self.output(operands) if y is None else y, true, exact=probe.exact)
+        y = self.output(operands) if y is None else y
+        return self.compared(y, true, exact=probe.exact, random=probe.random)
 
-    def compared(self, y: Array, true: Truth, *, exact: bool, given: str = "") -> Verdict:
+    def compared(
+        self, y: Array, true: Truth, *, exact: bool, random: bool = False, given: str = ""
+    ) -> Verdict:
         """Return the verdict on an output; `given` says what was unusual about the call."""
         flushes = self.implementation.flushes_subnormals
-        found = compare(y, true, self.accuracy, exact_data=exact, flushes=flushes)
+        found = compare(y, true, self.accuracy, exact_data=exact, flushes=flushes, random_data=random)
         if found.where is None:
             return _with_errors(Verdict("passed", seed=self.data.seed), found)
         status, reason = "wrong", found.reason or ""

@@ -24,7 +24,7 @@ import numpy as np
 from ...problems.problem import Problem
 from ..accuracy import Accuracy, Array, Doubles, Places, Truth, gamma
 from ..blocks import BLOCK_ELEMENTS, blocks
-from ..error_bounds import flushed
+from ..bounds.worst_case import flushed
 from ..operands import Operands
 from ..reference import truth
 from .single_elements import sampled_places, single_elements

@@ -1,9 +1,14 @@
-"""The bound layer: real numbers, elementwise against what theory allows the declared class."""
+"""The bound layer: real numbers, elementwise against what theory allows the declared class.
+
+Theory gives a worst case and, for random numbers, what roundings add up to that are independent.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...numerics.operands import Operands, filled, generator, reals
+import numpy as np
+
+from ...numerics.operands import Operands, filled, generator, normal, reals
 from ...problems.problem import Problem
 from ..probe_data import Probe
 from ..trial import Trial
@@ -12,9 +17,12 @@ from .layer import Layer
 
 
 def check(trial: Trial) -> Iterator[Verdict]:
-    """Compare on signed numbers, then on positive ones, whose sums show every rounding."""
+    """Compare on signed numbers, on few channels, then on positive ones, whose sums show every rounding."""
+    few = trial.level != "quick" and (trial.is_thorough or not trial.accuracy.exact)
     for draw in range(trial.draws):
         yield trial.judged(_REALS, draw)
+        if few and trial.problem.weight_shape[1] > _FEW:
+            yield trial.judged(_FEW_CHANNELS, draw)
         if trial.level != "quick":
             yield trial.judged(_POSITIVE, draw)
     if trial.is_thorough:
@@ -25,25 +33,47 @@ def check(trial: Trial) -> Iterator[Verdict]:
 LAYER = Layer("bound", level="quick", measures=True, may_be_imprecise=True, check=check)
 
 
+_FEW = 2
+"""Channels of a group that hold something where the others are empty."""
+
+
+def few_channels(problem: Problem, seed: int) -> Operands:
+    """Return reals with two channels in each group of a sample that hold something, others for each sample.
+
+    To add nothing does not round, so that bounds are those of two channels, however many the problem has:
+    what is rounded to fewer bits inside a transform or a long sum shows.
+    """
+    operands = normal(problem, generator(problem, "few channels", seed))
+    channels = problem.weight_shape[1]
+    ahead = (np.arange(channels) - np.arange(problem.batch_size)[:, None] - seed) % channels  # (N, C/g)
+    empty = np.tile((ahead > 0) & (ahead != channels // 2), problem.groups)  # (N, C)
+    operands.x[empty] = 0
+    return operands
+
+
 def positive(problem: Problem, seed: int) -> Operands:
-    """Return numbers from 0 to 1: nothing cancels, so that every lost bit shows."""
+    """Return numbers from ½ to 1: nothing cancels, so that every lost bit shows.
+
+    None is small, so that partial sums in every order grow alike and their roundings are independent.
+    """
     random = generator(problem, "positive", seed)
-    return filled(problem, random.random)
+    return filled(problem, lambda shape: random.uniform(0.5, 1, shape))
 
 
 def negative(problem: Problem, seed: int) -> Operands:
-    """Return an x from −1 to 0."""
+    """Return an x from −1 to −½."""
     operands = reals(problem, seed)
     return replace(operands, x=-positive(problem, seed).x)
 
 
 def negative_weights(problem: Problem, seed: int) -> Operands:
-    """Return weights from −1 to 0."""
+    """Return weights from −1 to −½."""
     operands = reals(problem, seed)
     return replace(operands, weight=-positive(problem, seed).weight)
 
 
-_REALS = Probe(reals)
-_POSITIVE = Probe(positive)
-_NEGATIVE = Probe(negative)
-_NEGATIVE_WEIGHTS = Probe(negative_weights)
+_REALS = Probe(reals, random=True)
+_FEW_CHANNELS = Probe(few_channels, random=True)
+_POSITIVE = Probe(positive, random=True)
+_NEGATIVE = Probe(negative, random=True)
+_NEGATIVE_WEIGHTS = Probe(negative_weights, random=True)

@@ -6,7 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...numerics.accuracy import PRECISION
+from ...numerics.arrays import dtype_of
+from ...numerics.blocks import BLOCK_ELEMENTS, blocks, drawn
 from ...numerics.operands import (
+    Array,
     Operands,
     full_weight,
     full_x,
@@ -27,6 +30,9 @@ from .layer import Layer
 _SHORT = 7
 """Significant bits of the inputs before they move: few enough for any narrower type."""
 
+_FEW = 5
+"""Products of an output that are not zero where all the others are: an odd number."""
+
 _BEYOND = {"float16": 0, "bfloat16": 0, "float32": 20, "float64": 48}
 """The inputs move by 2^-places of their value, less than a narrower type can hold; 0 skips the check."""
 
@@ -42,7 +48,8 @@ def check(trial: Trial) -> Iterator[Verdict]:
     yield trial.judged(_FULL_WEIGHT)
     if trial.level == "quick":
         return
-    # Sums and single products show their number of bits on a small problem, too.
+    yield trial.judged(_FEW_PRODUCTS)
+    # Single products and dense sums show their number of bits on a small problem, too.
     small = trial.reduced
     yield small.judged(_IMPULSES)
     yield small.judged(_SATURATED)
@@ -61,15 +68,47 @@ def saturated(problem: Problem, seed: int, bits: int | None = None) -> Operands:
     the accumulator holds: a kernel that sums in fewer bits loses bits of most sums.
     """
     random = generator(problem, "saturated", seed)
-    held = 0.98 * 2.0 ** held_bits(problem, bits)
-    storage = 2.0 ** (bits or PRECISION[problem.dtype]) - 1
-    each = (held / (problem.products + 1)) ** 0.5
-    limits = [int(min(storage, max(1.0, each))) for _ in range(2)]
     x, weight = (
-        np.abs(odd(random, shape, limit)) | 1
-        for shape, limit in zip((problem.input_shape, problem.weight_shape), limits, strict=True)
+        _positive_odd(random, shape, limit)
+        for shape, limit in zip(
+            (problem.input_shape, problem.weight_shape),
+            _saturating(problem, bits, problem.products),
+            strict=True,
+        )
     )
     return whole_numbers(problem, x, weight, np.ones(problem.out_channels))
+
+
+def few_products(problem: Problem, seed: int, bits: int | None = None) -> Operands:
+    """Return positive odd integers, of which few meet in an output and fill the accumulator all the same.
+
+    The sum of an odd number of odd products has its last bit set, so that an accumulator that is one bit
+    short rounds, however long the sums of the problem are and whichever products are left.
+    """
+    random = generator(problem, "few products", seed)
+    limits = _saturating(problem, bits, _FEW)
+    dtype = dtype_of(problem.dtype)
+    x = drawn(problem.input_shape, dtype, lambda shape: _positive_odd(random, shape, limits[0]))
+    weight = np.zeros((problem.out_channels, problem.products), dtype)
+    for rows in blocks((problem.out_channels,), max(1, BLOCK_ELEMENTS // problem.products)):
+        count = min(_FEW, problem.products)
+        kept = random.random(weight[rows].shape).argpartition(count - 1, axis=1)[:, :count]
+        np.put_along_axis(
+            weight[rows], kept, _positive_odd(random, kept.shape, limits[1]).astype(dtype), axis=1
+        )
+    return whole_numbers(problem, x, weight.reshape(problem.weight_shape), np.zeros(problem.out_channels))
+
+
+def _saturating(problem: Problem, bits: int | None, products: int) -> list[int]:
+    """Return limits for x and weight with which sums of so many products and a bias fill the accumulator."""
+    held = 0.98 * 2.0 ** held_bits(problem, bits)
+    storage = 2.0 ** (bits or PRECISION[problem.dtype]) - 1
+    each = (held / (products + 1)) ** 0.5
+    return [int(min(storage, max(1.0, each))) for _ in range(2)]
+
+
+def _positive_odd(random: np.random.Generator, shape: tuple[int, ...], limit: int) -> Array:
+    return np.abs(odd(random, shape, limit)) | 1
 
 
 def _responds(trial: Trial) -> Iterator[Verdict]:
@@ -123,3 +162,4 @@ _FULL_X = Probe(full_x, exact=True)
 _FULL_WEIGHT = Probe(full_weight, exact=True)
 _IMPULSES = Probe(impulses)
 _SATURATED = Probe(saturated, exact=True)
+_FEW_PRODUCTS = Probe(few_products, exact=True)

@@ -12,7 +12,7 @@ from convharness.numerics.accuracy import (
 )
 from convharness.numerics.accuracy_classes import parse
 from convharness.numerics.arrays import dtype_of
-from convharness.numerics.error_bounds import low_precision
+from convharness.numerics.bounds.worst_case import low_precision
 from convharness.numerics.operands import reals, wide_x
 from convharness.numerics.reference import truth
 

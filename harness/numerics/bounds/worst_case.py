@@ -1,4 +1,4 @@
-"""The error bounds that algorithms imply, elementwise; the notation is that of `accuracy`.
+"""The error bounds that algorithms imply, elementwise, in the worst case; the notation is that of `accuracy`.
 
 Sources: N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., chapter 3 (sums and
 inner products), chapter 23 (fast matrix multiplication) and chapter 24 (the fast Fourier transform);
@@ -10,15 +10,28 @@ from math import log2, prod, sqrt
 
 import numpy as np
 
-from .accuracy import PRECISION, SUBNORMAL, Doubles, Truth, gamma, unit_roundoff
-from .winograd import growth
+from ...problems.problem import Problem
+from ..accuracy import PRECISION, SUBNORMAL, Doubles, Truth, gamma, unit_roundoff
+from ..winograd import growth
 
 
 def direct_bound(truth: Truth) -> Doubles:
-    """Return γₙ₊₁·A + (n+1)·η: n products and n additions in any order (Higham, section 3.1)."""
-    n, u = truth.problem.products, unit_roundoff(truth.problem.dtype)
+    """Return γₙ₊₁·A + (n+1)·η: n products and n additions in any order (Higham, section 3.1).
+
+    Here n counts the products that are not zero (`summed_products`).
+    """
+    n, u = summed_products(truth), unit_roundoff(truth.problem.dtype)
     bound: Doubles = gamma(n + 1, u) * truth.magnitude + (n + 1) * SUBNORMAL[truth.problem.dtype]
     return bound
+
+
+def summed_products(truth: Truth) -> int:
+    """Return how many products of an output are not zero, at most; to add a zero does not round.
+
+    No more than the channels of x that hold something have taps, and no more than a filter has weights
+    that are not zero.
+    """
+    return min(active_channels(truth) * prod(truth.problem.kernel_size), truth.sizes.most_weights)
 
 
 def low_bound(truth: Truth, bits: int) -> Doubles:
@@ -28,12 +41,16 @@ def low_bound(truth: Truth, bits: int) -> Doubles:
     rounded products, in float32 unless more bits are declared, by γₙ₊₁·(1 + p)²·A.
     """
     unit = 2.0**-bits
-    u = 2.0 ** -(PRECISION["float32"] if bits <= PRECISION["float32"] else PRECISION["float64"])
-    n = truth.problem.products
+    n, u = summed_products(truth), summing_roundoff(bits)
     lost = SUBNORMAL["float32"] * 2.0 ** (PRECISION["float32"] - bits) if bits < PRECISION["float32"] else 0.0
     bound: Doubles = (2 * unit + unit**2 + gamma(n + 1, u) * (1 + unit) ** 2) * truth.magnitude
     wide = "float32" if bits <= PRECISION["float32"] else "float64"
     return bound + (n + 1) * SUBNORMAL[wide] + lost * _of_either(truth)
+
+
+def summing_roundoff(bits: int) -> float:
+    """Return the unit roundoff of the sums of products whose factors have `bits` bits."""
+    return 2.0 ** -(PRECISION["float32"] if bits <= PRECISION["float32"] else PRECISION["float64"])
 
 
 def fft_bound(truth: Truth) -> Doubles:
@@ -49,19 +66,8 @@ def fft_bound(truth: Truth) -> Doubles:
     """
     problem = truth.problem
     u = unit_roundoff(problem.dtype)
-    padded = [
-        size + max(before, 0) + max(after, 0)
-        for size, (before, after) in zip(problem.input_size, problem.pads, strict=True)
-    ]
-    length = prod(4 * max(size, span) for size, span in zip(padded, problem.kernel_span, strict=True))
-    length *= 4 * problem.in_channels // problem.groups
-    channels = _active_channels(truth)
-    # A padding mode other than zeros repeats elements of x, at most as often as the padded size holds them.
-    repeats = (
-        1.0
-        if problem.padding_mode == "zeros"
-        else prod(-(-size // full) for size, full in zip(padded, problem.input_size, strict=True))
-    )
+    length, repeats = transformed_length(problem), repetitions(problem)
+    channels = active_channels(truth)
     x_norms = np.repeat(sqrt(repeats) * truth.sizes.x_norms, problem.groups)  # (N·G,)
     w_norms = truth.sizes.weight_sums.sum(axis=1)  # (O,)
     factor = 75 * u * log2(length) + (4 + channels) * u
@@ -69,6 +75,28 @@ def fft_bound(truth: Truth) -> Doubles:
     lost = SUBNORMAL[problem.dtype] * length * (_of_either(truth) + channels + problem.products)
     bound: Doubles = factor * truth.over_channels(x_norms, w_norms[:, None]) + tail + lost
     return bound
+
+
+def transformed_length(problem: Problem) -> int:
+    """Return how many elements the largest transform has that an algorithm may choose."""
+    sizes = zip(_padded_size(problem), problem.kernel_span, strict=True)
+    return prod(4 * max(size, span) for size, span in sizes) * 4 * problem.in_channels // problem.groups
+
+
+def repetitions(problem: Problem) -> int:
+    """Return how often padding repeats an element of x: as often as the padded size holds x, zeros never."""
+    if problem.padding_mode == "zeros":
+        return 1
+    return prod(
+        -(-size // full) for size, full in zip(_padded_size(problem), problem.input_size, strict=True)
+    )
+
+
+def _padded_size(problem: Problem) -> list[int]:
+    return [
+        size + max(before, 0) + max(after, 0)
+        for size, (before, after) in zip(problem.input_size, problem.pads, strict=True)
+    ]
 
 
 def winograd_bound(truth: Truth, outputs: int, taps: int) -> Doubles:
@@ -96,7 +124,7 @@ def winograd_bound(truth: Truth, outputs: int, taps: int) -> Doubles:
             grown = np.expand_dims(grown.sum(axis=2), -1)
     heights = grown.reshape(*grown.shape[:2], -1).max(axis=-1)  # (O, C/g)
     tile = outputs + taps - 1
-    channels = _active_channels(truth)
+    channels = active_channels(truth)
     roundings = sum(fits) * (2 * (tile + 1) + taps + 1) + channels + 2
     roundings += prod(kernel for kernel, fit in zip(problem.kernel_size, fits, strict=True) if not fit) - 1
     bound = gamma(roundings, u) * truth.over_channels(truth.sizes.x_peaks, heights)
@@ -107,14 +135,17 @@ def winograd_bound(truth: Truth, outputs: int, taps: int) -> Doubles:
 def strassen_bound(truth: Truth, levels: int) -> Doubles:
     """Return the bound of Strassen's matrix product, normwise: over all of x and w.
 
-    γ over (n/2ˡ + 5l + 2) of 6ˡ·n·max|x|·max|w| (Higham, theorem 23.2 with its recurrence stopped
-    after l levels), plus `direct_bound` for the remaining rows and columns.
+    γ over (s + 5l + 2) of 12ˡ·s·max|x|·max|w| with s = n/2ˡ, the length of the products at the last level
+    (Higham, theorem 23.2 with its recurrence stopped after l levels), plus `direct_bound` for the
+    remaining rows and columns. Factors there are sums of 2ˡ blocks: where a sum of the problem has no
+    more than k products that are not zero, one of theirs has no more than 2ˡ·k.
     """
     n, u = truth.problem.products, unit_roundoff(truth.problem.dtype)
+    length = min(-(-n // 2**levels), 2**levels * summed_products(truth))
     largest = truth.sizes.x_peak * truth.sizes.weight_peak
-    terms = -(-n // 2**levels) + 5 * levels + 2
+    terms = length + 5 * levels + 2
     lost = SUBNORMAL[truth.problem.dtype] * 6.0**levels * (_of_either(truth) + n)
-    bound: Doubles = direct_bound(truth) + gamma(terms, u) * 6.0**levels * n * largest + lost
+    bound: Doubles = direct_bound(truth) + gamma(terms, u) * 12.0**levels * length * largest + lost
     return bound
 
 
@@ -123,7 +154,7 @@ def _of_either(truth: Truth) -> float:
     return truth.problem.products * (truth.sizes.x_peak + truth.sizes.weight_peak)
 
 
-def _active_channels(truth: Truth) -> int:
+def active_channels(truth: Truth) -> int:
     """Return the largest number of non-zero channels of a group in a sample: adding zeros does not round."""
     problem = truth.problem
     of_group = (problem.batch_size, problem.groups, problem.in_channels // problem.groups)
