@@ -88,7 +88,7 @@ def _session(selection: Selection, settings: Settings, results: Path, resumed: P
         raise PluginError("\n".join(map(str, broken)))
     implementations = chosen_implementations(selection, registry)
     check_baseline(settings.baseline, implementations)
-    what = asked(selection, suites, implementations, settings.limits)
+    what = asked(selection, suites, implementations, settings)
     facts = repository.facts(Path.cwd())
     this = started(settings, facts, "convharness from Python", selection=selection)
     return Session(

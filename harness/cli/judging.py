@@ -103,7 +103,7 @@ def judged(
         registry = discovered(selection.plugins)
         implementations = selected(selection, registry)
         check_baseline(settings.baseline, implementations)
-        what = asked(selection, suites, implementations, settings.limits)
+        what = asked(selection, suites, implementations, settings)
         _say_what_is_added(what)
         this = replace(begun(settings, purpose=purpose, selection=selection), untried=what.untried)
         session = Session(this, what.suites, implementations, results, resumed=resumed)

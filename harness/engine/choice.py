@@ -12,8 +12,9 @@ from ..problems.problem import Problem
 from ..problems.selection import select_suites
 from ..problems.suite import Suite
 from ..runs.run import Selection
-from ..workers import Limits, WorkerPool
-from .coverage import in_narrow_dtypes, untried_features, with_declared
+from ..runs.settings import Settings
+from ..workers import WorkerPool
+from .coverage import in_narrow_dtypes, random_within, untried_features, with_declared
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,18 @@ def asked(
     selection: Selection,
     suites: Sequence[Suite],
     implementations: Collection[Implementation],
-    limits: Limits,
+    settings: Settings,
 ) -> Asked:
     """Return what implementations are asked: the suites that a selection chose, and what these leave out.
 
-    Implementations of 16-bit types alone get the suites in their types. Those that are not built in get
-    cases of what they declare and the suites do not try. Where single problems or cases are selected,
-    nothing is added. A plugin's own `when=` is asked in a worker, which may take `limits`.
+    Random suites are drawn within what implementations declare, unless they are timed, where all are asked
+    the same. Implementations of 16-bit types alone get the suites in their types. Those that are not built
+    in get cases of what they declare and the suites do not try. Where single problems or cases are
+    selected, nothing is added. A plugin's own `when=` is asked in a worker.
     """
     if selection.problems or selection.cases:
         return Asked(suites)
-    if not selection.dtypes:
-        suites = in_narrow_dtypes(suites, implementations)
-    with WorkerPool(limits) as pool:
+    with WorkerPool(settings.limits) as pool:
 
         def refuses(one: Implementation, problem: Problem) -> bool:
             if one.when is None or one.origin == "built-in":
@@ -53,6 +53,10 @@ def asked(
             except (KernelError, PluginError):  # its verdicts will tell
                 return True
 
+        if not selection.dtypes:
+            if not settings.timed:
+                suites = random_within(suites, implementations, refuses)
+            suites = in_narrow_dtypes(suites, implementations)
         suites = with_declared(suites, implementations, refuses)
         return Asked(suites, untried_features(implementations, suites, refuses))
 

@@ -12,6 +12,7 @@ from functools import cache
 from ..plugins.declaration import Implementation
 from ..problems.fields import DTYPES, PADDING_MODES
 from ..problems.problem import Problem
+from ..problems.random_problems import drawn_from, is_random, random_problems
 from ..problems.selection import in_dtypes
 from ..problems.suite import Case, Suite
 from ..problems.suite_files import find_suite
@@ -171,9 +172,10 @@ def _in_order(sets: Iterable[frozenset[str]]) -> list[str]:
 
 
 def in_narrow_dtypes(suites: Sequence[Suite], implementations: Collection[Implementation]) -> list[Suite]:
-    """Return suites of which those with only 16-bit data types get a version in their types.
+    """Return suites, in a further version for implementations of 16-bit data types alone, in their types.
 
-    A suite is written in float32; an implementation of float16 alone would be asked nothing of it.
+    A suite is written in float32; an implementation of float16 alone would be asked nothing of it. Suites
+    that are for some implementations stay as they are.
     """
     names = frozenset(one.name for one in implementations)
     narrow: dict[tuple[str, ...], set[str]] = {}
@@ -183,7 +185,44 @@ def in_narrow_dtypes(suites: Sequence[Suite], implementations: Collection[Implem
     wide = names.difference(*narrow.values())
     if not narrow:
         return list(suites)
+    restricted = [suite for suite in suites if suite.implementations is not None]
+    suites = [suite for suite in suites if suite.implementations is None]
     found = [replace(suite, implementations=wide) for suite in suites] if wide else []
     for dtypes, own in narrow.items():
         found += [replace(in_dtypes(suite, dtypes), implementations=frozenset(own)) for suite in suites]
-    return found
+    return [*found, *restricted]
+
+
+def random_within(
+    suites: Sequence[Suite], implementations: Collection[Implementation], refuses: Refuses
+) -> list[Suite]:
+    """Return suites of which each random one is drawn within what implementations declare.
+
+    Implementations that declare the same are asked the same problems.
+    """
+    found: list[Suite] = []
+    for suite in suites:
+        if not is_random(suite):
+            found.append(suite)
+            continue
+        alike: dict[str, list[Implementation]] = {}
+        for one in implementations:
+            alike.setdefault(_declaration(one), []).append(one)
+        found += [_drawn_within(suite, some, refuses) for some in alike.values()]
+    return [suite for suite in found if len(suite)]
+
+
+def _declaration(one: Implementation) -> str:
+    """Return what decides on which problems an implementation supports; a condition is its own."""
+    condition = "" if one.when is None else one.name
+    return repr((sorted(one.constraints.items()), one.dtypes, one.direction, one.parameters, condition))
+
+
+def _drawn_within(suite: Suite, some: Sequence[Implementation], refuses: Refuses) -> Suite:
+    """Return a random suite for some implementations that declare the same."""
+    one = some[0]
+    count, seed = drawn_from(suite)
+    allowed = {**one.constraints, "dtype": one.dtypes}
+    problems = random_problems(count, seed, allowed, lambda problem: refuses(one, problem))
+    cases = tuple(Case(str(problem), (problem,)) for problem in problems)
+    return replace(suite, cases=cases, implementations=frozenset(each.name for each in some))

@@ -9,6 +9,7 @@ from convharness.engine.coverage import (
     FEATURES,
     features_of,
     in_narrow_dtypes,
+    random_within,
     untried,
     untried_features,
     with_declared,
@@ -109,3 +110,16 @@ def test_an_implementation_of_narrow_types_gets_suites_in_them() -> None:
 def test_suites_stay_as_they_are_without_implementations_of_narrow_types() -> None:
     """Also where a type of 16 bits is one of several."""
     assert [PLAIN] == in_narrow_dtypes([PLAIN], [kernel(dtype=("float16", "float32"))])
+
+
+def test_random_problems_are_drawn_within_what_is_declared() -> None:
+    """Implementations that declare the same share the problems; each problem is supported."""
+    first, second = kernel("groups", name="test.first"), kernel("groups", name="test.second")
+    other = kernel("stride", name="test.other", kernel_size=3, dtype="float32")
+    plain, shared, own = random_within([PLAIN, find_suite("random:12:5")], [first, second, other], refuses)
+
+    assert PLAIN == plain
+    assert [{"test.first", "test.second"}, {"test.other"}] == [shared.implementations, own.implementations]
+    assert [12, 12] == [len(shared), len(own)]
+    assert not any(refuses(one, case.problems[0]) for one, suite in ((first, shared), (other, own)) for case in suite)
+    assert any(max(case.problems[0].stride) > 1 for case in own)
