@@ -63,7 +63,7 @@ def suite_rows() -> list[Row]:
 
 
 def case_rows(suites: Sequence[Suite]) -> list[Row]:
-    """Return the cases of suites with their costs; with the suite where there are several or it has a seed."""
+    """Return the cases of suites with their costs; with the suite where there are several or a seed."""
     is_named = len(suites) > 1 or any(":" in suite.name for suite in suites)
     return [
         {
