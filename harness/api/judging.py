@@ -9,6 +9,7 @@ from ..engine.choice import asked, check_baseline, chosen_implementations, chose
 from ..engine.session import Session, as_before, started
 from ..errors import PluginError
 from ..plugins.discovery import discover
+from ..problems.selection import resolved_names
 from ..runs.run import Selection
 from ..runs.settings import Settings
 from ..runs.store import find_run
@@ -102,4 +103,5 @@ def _selection(*lists: Sequence[str]) -> Selection:
         if isinstance(one, str):
             raise TypeError(f"{one!r} is one text where a list is wanted; write [{one!r}]")
     suites, problems, cases, dtypes, patterns, plugins = (tuple(map(str, one)) for one in lists)
+    suites = tuple(resolved_names(suites))  # with seeds: what is stored can be repeated
     return Selection(suites, problems, cases, dtypes, patterns, plugins)

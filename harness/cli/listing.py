@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from ..problems.schema import suite_schema
-from ..problems.suite_files import find_suite
+from ..problems.selection import select_suites
 from ..reports.formats import LISTS, render
 from ..reports.listing import case_rows, implementation_rows, suite_rows
 from ..runs.schema import record_schema, run_schema
@@ -49,7 +49,7 @@ def suite_list(format_name: str) -> int:
 @options.format_of("table", "json")
 def suite_show(name: str, format_name: str) -> int:
     """Show the cases of a suite with their problems and costs."""
-    show_rows(case_rows(find_suite(name)), format_name)
+    show_rows(case_rows(select_suites([name])), format_name)
     return PASSED
 
 

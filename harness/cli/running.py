@@ -15,6 +15,7 @@ from ..measure.stopwatch import Effort
 from ..plugins.declaration import Implementation
 from ..plugins.discovery import discover
 from ..plugins.registry import Registry
+from ..problems.selection import resolved_names
 from ..runs.run import Compared, Purpose, Run, Selection
 from ..runs.settings import Settings
 from ..runs.store import is_finished
@@ -38,6 +39,7 @@ def discovered(plugins: Sequence[str]) -> Registry:
 def selection_of(chosen: Mapping[str, Any]) -> Selection:
     """Return what the options of a command select."""
     lists = {name: tuple(map(str, chosen.get(name, ()))) for name in _SELECTING}
+    lists["suites"] = tuple(resolved_names(lists["suites"]))  # with seeds: what is stored can be repeated
     return Selection(**lists, only_plugins=chosen.get("only_plugins", False))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..plugins.declaration import Implementation, declare
 from ..plugins.marks import mark_of
+from ..problems.selection import resolved_names
 from ..problems.suite import Case
 from ..problems.suite_files import CONFORMANCE, find_suite
 from . import Oracle
@@ -24,7 +25,7 @@ class Check:
 
 
 def check_implementation(
-    implementation: Any, *, suites: Sequence[str] = CONFORMANCE, level: str = "thorough"
+    implementation: Any, *, suites: Sequence[str] = (CONFORMANCE,), level: str = "thorough"
 ) -> list[Check]:
     """Return a check for every case of some suites that an implementation supports.
 
@@ -34,13 +35,16 @@ def check_implementation(
         def test_my_kernel(check):
             check()
 
+    Random suites without a seed have seed 0: where several processes collect the tests, each must find
+    the same ones.
+
     Raises `PluginError` for an invalid declaration.
     """
     one = _implementation_of(implementation)
     oracle = Oracle(level=level)
     return [
         Check(f"{suite.name}/{case.label}", _check(oracle, one, case))
-        for suite in map(find_suite, suites)
+        for suite in map(find_suite, resolved_names(suites, draw=lambda _: 0))
         for case in suite
         if not any(one.refuses(problem) for problem in case.problems)
     ]

@@ -18,6 +18,12 @@ from .fields import DTYPES, PADDING_MODES, SPATIAL_FIELDS
 from .problem import Problem
 from .suite import Case, Suite
 
+RANDOM = "random"
+"""What names of random suites begin with."""
+
+Draw = Callable[[int], int]
+"""A source of seeds: a whole number from 0 to below its argument."""
+
 MOST_MACS = 10_000_000
 """Multiply-adds of a problem, at most."""
 
@@ -64,7 +70,7 @@ def random_problems(
     for attempt in range(_ATTEMPTS * count):
         if len(found) == count:
             break
-        problem = _Draw(_random(seed, attempt), allowed or {}).problem()
+        problem = _Geometry(_random(seed, attempt), allowed or {}).problem()
         if problem is not None and not refuses(problem):
             found.setdefault(problem.replace(dtype=DTYPES[0]), problem)
     return list(found.values())
@@ -76,7 +82,7 @@ def _random(seed: int, attempt: int) -> Random:
     return Random(int.from_bytes(digest, "big"))  # noqa: S311 geometry is not a secret
 
 
-class _Draw:
+class _Geometry:
     """One draw: which dimensions move away from their defaults, and to what."""
 
     def __init__(self, random: Random, allowed: Mapping[str, Any]) -> None:
@@ -277,18 +283,30 @@ def _holds(name: str, allowed: Any, value: Any) -> bool:
     return any(_holds(name, one, value) for one in allowed)
 
 
-def random_suite(name: str, draw: Callable[[int], int] = secrets.randbelow) -> Suite:
-    """Return the suite of a name such as `random:50` or `random:50:1234`; the suite's own name has the seed.
+def random_suite(name: str) -> Suite:
+    """Return the suite of a name such as `random:50:1234`; one without a seed gives a fresh suite.
 
-    Without a seed `draw` gives one below 10⁹. Raises `SelectionError` for a name that is not of this form.
+    The suite's own name has the seed. Raises `SelectionError` for a name that is not of this form.
     """
-    match = re.fullmatch(r"random:([1-9][0-9]{0,4})(?::([0-9]{1,18}))?", name)
+    name = with_seed(name)
+    _, count, seed = name.split(":")
+    cases = tuple(Case(str(problem), (problem,)) for problem in random_problems(int(count), int(seed)))
+    return Suite(name, cases, "Random geometry around the sizes at which kernels switch paths.", name)
+
+
+def with_seed(name: str, draw: Draw = secrets.randbelow) -> str:
+    """Return the name of a random suite with its seed; without one `draw` gives it, below 10⁹.
+
+    Raises `SelectionError` for a name that is not one of a random suite.
+
+    >>> with_seed("random:50", draw=lambda below: 7)
+    'random:50:7'
+    """
+    match = re.fullmatch(rf"{RANDOM}:([1-9][0-9]{{0,4}})(?::([0-9]{{1,18}}))?", name)
     if match is None:
         raise SelectionError(
             f"cannot read {name!r} as a random suite; write random:N or random:N:SEED, with N from 1 to"
             " 99,999 and a seed of at least 0, such as random:50:1234"
         )
-    count, seed = int(match[1]), int(match[2] or draw(10**9))
-    cases = tuple(Case(str(problem), (problem,)) for problem in random_problems(count, seed))
-    name = f"random:{count}:{seed}"
-    return Suite(name, cases, "Random geometry around the sizes at which kernels switch paths.", name)
+    seed = draw(10**9) if match[2] is None else int(match[2])
+    return f"{RANDOM}:{match[1]}:{seed}"

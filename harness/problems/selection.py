@@ -1,5 +1,6 @@
 """Selection: from the words of a command line to the suites and cases that they name; nothing is run."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -7,8 +8,9 @@ from fnmatch import fnmatchcase
 from ..errors import SelectionError, did_you_mean
 from .fields import DTYPES
 from .problem import Problem
+from .random_problems import RANDOM, Draw, with_seed
 from .suite import Case, Suite
-from .suite_files import find_suite
+from .suite_files import CONFORMANCE, CONFORMANCE_PARTS, find_suite
 
 COMMAND_LINE = "command-line"
 """The name of the suite that holds the problems of the command line."""
@@ -24,19 +26,36 @@ def select_suites(
 ) -> list[Suite]:
     """Return suites by name or file, then a suite of the problems given as strings; by default `default`.
 
-    `cases` keeps the cases whose label matches a glob; `dtypes` replaces the data type of each case.
+    `conformance` stands for its parts. `cases` keeps the cases whose label matches a glob; `dtypes`
+    replaces the data type of each case.
 
     Raises `SelectionError` for an unknown name, `SuiteError` or `ProblemError` for mistakes in a suite
     or problem.
     """
     names = names or ([] if problems else [default])
-    suites = [find_suite(name) for name in dict.fromkeys(names)]
+    suites = [find_suite(name) for name in resolved_names(names)]
     if problems:
         unique = dict.fromkeys(Problem.parse(text) for text in problems)
         suites.append(Suite(COMMAND_LINE, tuple(Case(str(problem), (problem,)) for problem in unique)))
     if dtypes:
         suites = [in_dtypes(suite, dtypes) for suite in suites]
     return _only(suites, cases) if cases else suites
+
+
+def resolved_names(names: Sequence[str], draw: Draw = secrets.randbelow) -> list[str]:
+    """Return the names of suites, each once, with those that stand for several and seeds written out.
+
+    What is stored of a run are these, so that it can be repeated. Names that are unknown stay as they are.
+
+    >>> resolved_names(["conformance"], draw=lambda below: 7)
+    ['features', 'corner', 'sizes', 'random:40:7']
+
+    Raises `SelectionError` for a name that begins like that of a random suite and is not one.
+    """
+    parts = [part for name in names for part in (CONFORMANCE_PARTS if name == CONFORMANCE else (name,))]
+    return [
+        with_seed(name, draw) if name.partition(":")[0] == RANDOM else name for name in dict.fromkeys(parts)
+    ]
 
 
 def in_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:

@@ -11,9 +11,13 @@ from ..errors import Mistake, ProblemError, SelectionError, SuiteError, did_you_
 from .case_table import case_of
 from .grid import cases_of_grid
 from .problem import FIELDS
+from .random_problems import RANDOM, random_suite
 from .suite import Case, Suite
 
-CONFORMANCE = ("features", "corner")
+CONFORMANCE = "conformance"
+"""The name by which `CONFORMANCE_PARTS` are selected."""
+
+CONFORMANCE_PARTS = ("features", "corner", "sizes", "random:40")
 """The suites that try everything that an implementation may declare."""
 
 _SECTIONS = ("description", "defaults", "case", "grid")
@@ -33,14 +37,20 @@ def suite_names() -> list[str]:
 
 
 def find_suite(name_or_file: str) -> Suite:
-    """Return a suite that comes with convharness, by name, or one of a file, by path.
+    """Return a suite that comes with convharness, by name, a random one, or one of a file, by path.
 
     Raises `SelectionError` for an unknown name, `SuiteError` for mistakes in the file.
     """
     path = Path(name_or_file)
     if path.suffix != ".toml" and len(path.parts) == 1:
+        if name_or_file.partition(":")[0] == RANDOM:
+            return random_suite(name_or_file)
+        if name_or_file == CONFORMANCE:
+            raise SelectionError(
+                f"{CONFORMANCE!r} is several suites: {', '.join(CONFORMANCE_PARTS)}; name one of them"
+            )
         if name_or_file not in suite_names():
-            hint = did_you_mean(name_or_file, suite_names())
+            hint = did_you_mean(name_or_file, (*suite_names(), CONFORMANCE, RANDOM))
             raise SelectionError(f"there is no suite {name_or_file!r}{hint}")
         path = suite_folder() / f"{name_or_file}.toml"
     return replace(load_suite(path), source=name_or_file)

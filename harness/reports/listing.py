@@ -6,8 +6,9 @@ from typing import Any
 from ..plugins.declaration import Implementation
 from ..plugins.libraries import is_installed, library_version, missing
 from ..plugins.registry import Registry
+from ..problems.random_problems import RANDOM
 from ..problems.suite import Suite
-from ..problems.suite_files import find_suite, suite_names
+from ..problems.suite_files import CONFORMANCE, CONFORMANCE_PARTS, find_suite, suite_names
 
 Row = dict[str, Any]
 
@@ -50,15 +51,23 @@ def _implementation_row(one: Implementation) -> Row:
 
 
 def suite_rows() -> list[Row]:
-    """Return the suites that come with convharness."""
+    """Return the suites that come with convharness, and the names that stand for others."""
     suites = [find_suite(name) for name in suite_names()]
-    return [{"suite": suite.name, "cases": len(suite), "about": suite.description} for suite in suites]
+    rows = [{"suite": suite.name, "cases": len(suite), "about": suite.description} for suite in suites]
+    about = "N random problems; random:N:SEED repeats those of a run."
+    return [
+        *rows,
+        {"suite": f"{RANDOM}:N", "about": about},
+        {"suite": CONFORMANCE, "about": f"What check asks: {', '.join(CONFORMANCE_PARTS)}."},
+    ]
 
 
-def case_rows(suite: Suite) -> list[Row]:
-    """Return the cases of a suite with their costs."""
+def case_rows(suites: Sequence[Suite]) -> list[Row]:
+    """Return the cases of suites with their costs; with the suite where there are several or a seed."""
+    is_named = len(suites) > 1 or any(":" in suite.name for suite in suites)
     return [
         {
+            **({"suite": suite.name} if is_named else {}),
             "case": case.label,
             "problem": str(case),
             "weight": case.weight,
@@ -66,6 +75,7 @@ def case_rows(suite: Suite) -> list[Row]:
             "macs": case.total("macs"),
             "about": case.description,
         }
+        for suite in suites
         for case in suite
     ]
 

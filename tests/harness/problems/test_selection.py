@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convharness import Case, Problem, ProblemError, SelectionError, Suite
-from convharness.problems.selection import select_suites
+from convharness.problems.selection import resolved_names, select_suites
 
 SUITE = """
 [[case]]
@@ -39,6 +39,23 @@ def test_the_default_suite_is_smoke() -> None:
 def test_suites_come_in_the_order_in_which_they_are_named_and_once(mine: str) -> None:
     """Suites are selected by name or path, once each, in the order in which they are named."""
     assert ["mine", "seeds"] == [suite.name for suite in select_suites([mine, "seeds", mine])]
+
+
+def test_conformance_stands_for_its_parts_and_a_fresh_seed() -> None:
+    """Each suite comes once, also where it is named beside them; the seed is written out to be stored."""
+    names = resolved_names(["sizes", "conformance", "random:40"], draw=lambda below: below - 1)
+
+    assert ["sizes", "features", "corner", "random:40:999999999"] == names
+    assert names == resolved_names(names)
+
+
+def test_conformance_selects_its_parts() -> None:
+    """The random part has a name that repeats it."""
+    *rest, fresh = select_suites(["conformance"])
+
+    assert ["features", "corner", "sizes"] == [suite.name for suite in rest]
+    assert fresh == select_suites([fresh.name])[0]
+    assert 40 == len(fresh)
 
 
 def test_problems_are_a_suite_of_their_own() -> None:

@@ -1,5 +1,6 @@
 """Suite files: from TOML to cases, with all mistakes reported at once."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -357,6 +358,50 @@ def test_an_unknown_suite_is_answered_with_the_nearest() -> None:
         find_suite("smok")
 
     assert "there is no suite 'smok'; did you mean 'smoke'?" == str(refused.value)
+
+
+def test_a_random_suite_is_named_by_its_seed() -> None:
+    """Without a seed it gets one; its name and its source repeat it."""
+    named, fresh = find_suite("random:5:7"), find_suite("random:5")
+
+    assert ("random:5:7", "random:5:7", 5) == (named.name, named.source, len(named))
+    assert [str(case) for case in named] == [case.label for case in named]
+    assert fresh == find_suite(fresh.source)
+    assert re.fullmatch("random:5:[0-9]+", fresh.source)
+
+
+@pytest.mark.parametrize(
+    "name", ["random", "random:", "random:0", "random:x", "random:5:-1", "random:5:x", "random:5:1:2"]
+)
+def test_what_is_not_the_name_of_a_random_suite_is_refused(name: str) -> None:
+    """The refusal says how to write one."""
+    with pytest.raises(SelectionError) as refused:
+        find_suite(name)
+
+    expected = (
+        f"cannot read {name!r} as a random suite; write random:N or random:N:SEED, with N from 1 to 99,999"
+        " and a seed of at least 0, such as random:50:1234"
+    )
+    assert expected == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("conformanc", "there is no suite 'conformanc'; did you mean 'conformance'?"),
+        ("randm:5", "there is no suite 'randm:5'; did you mean 'random'?"),
+        (
+            "conformance",
+            "'conformance' is several suites: features, corner, sizes, random:40; name one of them",
+        ),
+    ],
+)
+def test_a_name_that_is_not_one_suite_is_answered(name: str, message: str) -> None:
+    """With the nearest name, or the parts."""
+    with pytest.raises(SelectionError) as refused:
+        find_suite(name)
+
+    assert message == str(refused.value)
 
 
 @pytest.mark.parametrize("name", suite_names())

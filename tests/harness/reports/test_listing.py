@@ -49,16 +49,25 @@ def test_an_implementation_of_a_missing_library_says_so() -> None:
 
 
 def test_suites_are_listed_with_their_sizes() -> None:
-    """All that come along, with a word about each."""
+    """All that come along, with a word about each, then the names that stand for others."""
     rows = suite_rows()
 
-    assert suite_names() == [row["suite"] for row in rows]
-    assert [] == [row["suite"] for row in rows if not row["about"] or not row["cases"]]
+    assert [*suite_names(), "random:N", "conformance"] == [row["suite"] for row in rows]
+    assert [] == [row["suite"] for row in rows[:-2] if not row["cases"]]
+    assert all(row["about"] for row in rows)
+
+
+def test_cases_of_several_suites_name_their_suite() -> None:
+    """So does a random suite, whose name has the seed."""
+    several = case_rows([find_suite("pointwise"), find_suite("random:2:7")])
+
+    assert {"pointwise", "random:2:7"} == {row["suite"] for row in several}
+    assert ["random:2:7"] * 2 == [row["suite"] for row in case_rows([find_suite("random:2:7")])]
 
 
 def test_cases_are_listed_with_their_costs() -> None:
     """Of a chain the sums."""
-    rows = {row["case"]: row for row in case_rows(find_suite("seeds"))}
+    rows = {row["case"]: row for row in case_rows([find_suite("seeds")])}
 
     assert (69_632, 589_824) == (rows["bottleneck"]["parameters"], rows["plain-3x3"]["parameters"])
     assert 3 == len(rows["bottleneck"]["problem"].split(" -> "))
