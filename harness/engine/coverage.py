@@ -7,12 +7,12 @@ refused, and tried if such a problem is among the chosen ones.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from ..plugins.declaration import Implementation
 from ..problems.fields import DTYPES, PADDING_MODES
 from ..problems.problem import Problem
-from ..problems.random_problems import drawn_from, is_random, random_problems
+from ..problems.random_problems import RANDOM, random_suite
 from ..problems.selection import in_dtypes
 from ..problems.suite import Case, Suite
 from ..problems.suite_files import find_suite
@@ -202,13 +202,17 @@ def random_within(
     """
     found: list[Suite] = []
     for suite in suites:
-        if not is_random(suite):
+        if suite.source.partition(":")[0] != RANDOM:
             found.append(suite)
             continue
         alike: dict[str, list[Implementation]] = {}
         for one in implementations:
             alike.setdefault(_declaration(one), []).append(one)
-        found += [_drawn_within(suite, some, refuses) for some in alike.values()]
+        for some in alike.values():
+            one, names = some[0], [each.name for each in some]
+            allowed = {**one.constraints, "dtype": one.dtypes}
+            drawn = random_suite(suite.source, allowed, partial(refuses, one))
+            found.append(replace(drawn, implementations=frozenset(names)))
     return [suite for suite in found if len(suite)]
 
 
@@ -216,13 +220,3 @@ def _declaration(one: Implementation) -> str:
     """Return what decides on which problems an implementation supports; a condition is its own."""
     condition = "" if one.when is None else one.name
     return repr((sorted(one.constraints.items()), one.dtypes, one.direction, one.parameters, condition))
-
-
-def _drawn_within(suite: Suite, some: Sequence[Implementation], refuses: Refuses) -> Suite:
-    """Return a random suite for some implementations that declare the same."""
-    one = some[0]
-    count, seed = drawn_from(suite)
-    allowed = {**one.constraints, "dtype": one.dtypes}
-    problems = random_problems(count, seed, allowed, lambda problem: refuses(one, problem))
-    cases = tuple(Case(str(problem), (problem,)) for problem in problems)
-    return replace(suite, cases=cases, implementations=frozenset(each.name for each in some))

@@ -283,14 +283,20 @@ def _holds(name: str, allowed: Any, value: Any) -> bool:
     return any(_holds(name, one, value) for one in allowed)
 
 
-def random_suite(name: str) -> Suite:
+def random_suite(
+    name: str,
+    allowed: Mapping[str, Any] | None = None,
+    refuses: Callable[[Problem], object] = lambda _: None,
+) -> Suite:
     """Return the suite of a name such as `random:50:1234`; one without a seed gives a fresh suite.
 
-    The suite's own name has the seed. Raises `SelectionError` for a name that is not of this form.
+    The suite's own name has the seed; the rest is as for `random_problems`. Raises `SelectionError` for a
+    name that is not of this form.
     """
     name = with_seed(name)
     _, count, seed = name.split(":")
-    cases = tuple(Case(str(problem), (problem,)) for problem in random_problems(int(count), int(seed)))
+    problems = random_problems(int(count), int(seed), allowed, refuses)
+    cases = tuple(Case(str(problem), (problem,)) for problem in problems)
     return Suite(name, cases, "Random geometry around the sizes at which kernels switch paths.", name)
 
 

@@ -121,5 +121,7 @@ def test_random_problems_are_drawn_within_what_is_declared() -> None:
     assert PLAIN == plain
     assert [{"test.first", "test.second"}, {"test.other"}] == [shared.implementations, own.implementations]
     assert [12, 12] == [len(shared), len(own)]
-    assert not any(refuses(one, case.problems[0]) for one, suite in ((first, shared), (other, own)) for case in suite)
+    assert not any(
+        refuses(one, case.problems[0]) for one, suite in ((first, shared), (other, own)) for case in suite
+    )
     assert any(max(case.problems[0].stride) > 1 for case in own)
