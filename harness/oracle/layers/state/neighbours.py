@@ -95,7 +95,8 @@ def _all_that_differ(problem: Problem) -> Iterator[Problem | None]:
 
 def _those_of_equal_operands(problem: Problem) -> Iterator[Problem | None]:
     """Yield problems whose operands have the same shapes."""
-    yield _changed(problem, padding=tuple((after, before) for before, after in problem.pads))
+    if min(map(min, problem.pads)) >= 0:  # cropping elsewhere is more than the problem asked for
+        yield _changed(problem, padding=tuple((after, before) for before, after in problem.pads))
     yield _changed(problem, padding=0, padding_mode="zeros")
     for mode in PADDING_MODES:
         if mode != problem.padding_mode and any(max(pair) > 0 for pair in problem.pads):
