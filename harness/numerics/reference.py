@@ -28,6 +28,9 @@ DIRECTIONS = ("forward",)
 _BLOCK_ELEMENTS = 4_000_000
 """How many gathered elements (32 MB) are held at once."""
 
+_CACHED_ELEMENTS = 2**16
+"""Samples that are gathered together are this small (512 KB), so that they stay in the cache."""
+
 _U = 2.0**-53
 
 _MANTISSA = 53
@@ -71,10 +74,11 @@ def convolve(problem: Problem, x: Array, weight: Array, bias: Array | None) -> D
     x = _padded(problem, x.astype(np.float64))
     w = weight.astype(np.float64).reshape(groups, -1, taps)  # (g, O/g, C/g·K)
     y = np.empty(problem.output_shape)
-    for sample, rows in _blocks(problem):
-        windows = _windows(problem, x[sample], rows)  # (C, K, P)
-        columns = windows.reshape(groups, taps, -1)  # (g, C/g·K, P)
-        y[sample, :, rows] = (w @ columns).reshape(problem.out_channels, -1, *problem.output_size[1:])
+    for samples, rows in _blocks(problem):
+        block = y[samples, :, rows]
+        windows = _windows(problem, x[samples], rows)  # (C, K, N·P)
+        columns = windows.reshape(groups, taps, -1)  # (g, C/g·K, N·P)
+        block[...] = (w @ columns).reshape(np.moveaxis(block, 1, 0).shape).swapaxes(0, 1)
     if bias is not None:
         y += bias.astype(np.float64).reshape(-1, *(1,) * problem.ndim)
     return y
@@ -165,20 +169,21 @@ def source_of(positions: Indices, size: int, padding_mode: str) -> Indices:
     return np.clip(positions, 0, size - 1)
 
 
-def _blocks(problem: Problem) -> Iterator[tuple[int, slice]]:
-    """Yield (sample, slice of the first output axis) such that a block's gather stays small."""
+def _blocks(problem: Problem) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of the samples and of the first output axis such that a block's gather stays small."""
     first, *rest = problem.output_size
     per_row = problem.in_channels * prod(problem.kernel_size) * prod(rest)
     rows = max(1, min(first, _BLOCK_ELEMENTS // max(1, per_row)))
-    for sample in range(problem.batch_size):
+    samples = max(1, min(_BLOCK_ELEMENTS, _CACHED_ELEMENTS) // max(1, per_row * first))
+    for sample in range(0, problem.batch_size, samples):
         for start in range(0, first, rows):
-            yield sample, slice(start, min(start + rows, first))
+            yield slice(sample, sample + samples), slice(start, min(start + rows, first))
 
 
 def _windows(problem: Problem, x: Doubles, rows: slice) -> Doubles:
-    """Return the elements that each output of a block reads: (C, K, P) with K taps and P outputs."""
+    """Return what each output of a block of samples reads: (C, K, N·P) with K taps and P outputs."""
     ndim = problem.ndim
-    indices: list[Any] = [slice(None)]
+    indices: list[Any] = [slice(None), slice(None)]
     for axis in range(ndim):
         outputs = np.arange(problem.output_size[axis])[rows if axis == 0 else slice(None)]
         taps = np.arange(problem.kernel_size[axis])
@@ -187,5 +192,6 @@ def _windows(problem: Problem, x: Doubles, rows: slice) -> Doubles:
         shape = [1] * (2 * ndim)
         shape[axis], shape[ndim + axis] = grid.shape
         indices.append(grid.reshape(shape))
-    windows: Doubles = x[tuple(indices)]
-    return windows.reshape(len(x), prod(problem.kernel_size), -1)
+    windows: Doubles = x.swapaxes(0, 1)[tuple(indices)]  # (C, N, *kernel, *block)
+    windows = windows.reshape(*windows.shape[:2], prod(problem.kernel_size), -1).swapaxes(1, 2)
+    return windows.reshape(len(windows), windows.shape[1], -1)
