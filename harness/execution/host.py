@@ -145,8 +145,14 @@ class Host(Protocol):
         operands: Operands,
         given: Operands | None = None,
         poison: float | None = None,
+        *,
+        protected: bool = False,
     ) -> Held:
-        """Hand operands over, as `kernel_call.bind` does, and plan; raises `KernelError`."""
+        """Hand operands over, as `kernel_call.bind` does, and plan; raises `KernelError`.
+
+        With `protected` they lie in memory that can only be read, where the process is the kernel's own:
+        whatever writes to it, in whatever language and from whatever thread, is ended by a signal.
+        """
 
     def tried(
         self,
@@ -155,7 +161,7 @@ class Host(Protocol):
         given: Operands | None = None,
         poison: float | None = None,
     ) -> tuple[Operands, Output]:
-        """Bind, call once, and return the buffers that it was handed and what came of it."""
+        """Bind, call once, and return the buffers that it was handed, protected, and what came of it."""
 
     def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
         """Plan and call once, and look at all that this changes; raises `KernelError`."""

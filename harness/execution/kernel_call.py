@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 
 from ..machine.threads import are_used_by
-from ..numerics.arrays import Array, ForeignOutputError, adapter, aligned_copy, is_channels_last, root_of
+from ..numerics.arrays import (
+    Adapter,
+    Array,
+    ForeignOutputError,
+    adapter,
+    aligned_copy,
+    is_channels_last,
+    root_of,
+)
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
@@ -54,8 +62,6 @@ class KernelError(Exception):
             text = ""
         is_memory = isinstance(error, MemoryError) or "can't allocate memory" in text
         name = type(error).__name__
-        if isinstance(error, ValueError) and "read-only" in text:
-            text += " (its inputs are)"
         return cls("memory" if is_memory else "error", f"{name}: {text}" if text else name)
 
 
@@ -89,6 +95,8 @@ class Bound:
     apply: Apply
     call: Call
     plan_s: float | None
+    is_read_only: bool = False
+    """Whether the flags of what it was handed forbid writing."""
     _raw: deque[Any] = field(default_factory=lambda: deque(maxlen=MOST_KEPT), repr=False)
     _threads: frozenset[threading.Thread] = field(default_factory=lambda: frozenset(threading.enumerate()))
 
@@ -151,7 +159,7 @@ class Bound:
         """Return which input was made writable, or made to record gradients, or None."""
         for name, own in self.own.items():
             flags = getattr(own, "flags", None)
-            if flags is not None and flags.writeable:
+            if self.is_read_only and flags is not None and flags.writeable:
                 return f"made its input {name} writable"
             if getattr(own, "requires_grad", False):
                 return f"made its input {name} require gradients"
@@ -180,12 +188,14 @@ def bind(
     operands: Operands,
     given: Operands | None = None,
     *,
+    read_only: bool = False,
     clock: Callable[[], float] = perf_counter,
 ) -> Bound:
     """Hand operands over, each in a buffer of its own that starts on a cache line, and plan.
 
-    With `given` those buffers themselves are handed over, whatever their layout in memory. `clock`
-    returns seconds, and times the plan.
+    With `given` those buffers themselves are handed over, whatever their layout in memory; with `read_only`
+    as arrays whose flags forbid writing, where the library has such. `clock` returns seconds, and times the
+    plan.
 
     Raises `KernelError` for anything the plan raises.
     """
@@ -200,7 +210,7 @@ def bind(
         for name in ("stride", "padding", "pads", "dilation", "groups", "padding_mode")
     }
     values |= {"problem": problem, "bias": None}
-    own = {name: library.hand_over(array) for name, array in given.items().items()}
+    own = _own(library, given, read_only=read_only)
     values |= own
     x = values["x"]
     function, plan_s = implementation.function, None
@@ -211,9 +221,17 @@ def bind(
             plan_s = clock() - start
             if not callable(function):
                 raise TypeError(f"the plan returned {type(function).__name__}, not a function of x")
-        return Bound(implementation, problem, given, own, x, function, partial(function, x), plan_s)
+        return Bound(
+            implementation, problem, given, own, x, function, partial(function, x), plan_s, read_only
+        )
     call, apply = _named(function, values), _of_x(function, values)
-    return Bound(implementation, problem, given, own, x, apply, call, plan_s)
+    return Bound(implementation, problem, given, own, x, apply, call, plan_s, read_only)
+
+
+def _own(library: Adapter, given: Operands, *, read_only: bool) -> dict[str, Any]:
+    """Return buffers as arrays of the library."""
+    own = {name: library.hand_over(array) for name, array in given.items().items()}
+    return {name: library.read_only(array) for name, array in own.items()} if read_only else own
 
 
 def chained(bounds: Sequence[Bound]) -> Call:

@@ -21,7 +21,7 @@ from ..plugins.support import Unsupported
 from ..problems.problem import Problem
 from .guard_pages import at_an_edge
 from .host import ConcurrentCalls, FirstCall, Growth, Series
-from .kernel_call import Bound, Output, bind, chained, guarded
+from .kernel_call import Bound, KernelError, Output, bind, chained, guarded
 from .poison import poisoned_heap
 from .process_state import ProcessState
 from .series import called_in_series
@@ -58,6 +58,8 @@ class LocalHost:
         operands: Operands,
         given: Operands | None = None,
         poison: float | None = None,
+        *,
+        protected: bool = False,  # noqa: ARG002 a fault would end this process
     ) -> Bound:
         with poisoned_heap(self.implementation.arrays, poison):
             return bind(self.implementation, problem, operands, given, clock=self._clock)
@@ -73,9 +75,23 @@ class LocalHost:
         return bound.given, bound.output(poison)
 
     def first_call(self, problem: Problem, operands: Operands, given: Operands | None = None) -> FirstCall:
+        """Call with arrays that forbid writing; where that raises, with those that a caller usually has.
+
+        Code that only reads may ask for arrays that allow writing: declared without `const`, say.
+        """
+        try:
+            return self._first_call(problem, operands, given, read_only=True)
+        except KernelError as error:
+            if error.status != "error":
+                raise
+        return self._first_call(problem, operands, given, read_only=False)
+
+    def _first_call(
+        self, problem: Problem, operands: Operands, given: Operands | None, *, read_only: bool
+    ) -> FirstCall:
         running = threads.count()
         with ProcessState() as state:
-            bound = bind(self.implementation, problem, operands, given)
+            bound = bind(self.implementation, problem, operands, given, read_only=read_only)
             # Building a module draws random weights, as every library does.
             planned = state.changed(but_random=self.implementation.is_plan)
         with ProcessState() as state:

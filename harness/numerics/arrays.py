@@ -39,6 +39,9 @@ class Adapter(Protocol):
     def hand_over(self, array: Array) -> Any:
         """Return the implementation's own array over the memory of `array`."""
 
+    def read_only(self, own: Any) -> Any:
+        """Return an array that was handed over as one whose flags forbid writing, if the library has such."""
+
     def takes(self, array: Array) -> bool:
         """Say whether the library has arrays of this one's strides and type."""
 
@@ -69,19 +72,21 @@ class Adapter(Protocol):
 
 
 class NumpyArrays:
-    """NumPy: arrays as they are, read-only."""
+    """NumPy: arrays as they are."""
 
     type_name = "numpy.ndarray"
 
     def hand_over(self, array: Array) -> Array:
-        view = array.view()
-        view.flags.writeable = False
-        return view
+        return array.view()
+
+    def read_only(self, own: Array) -> Array:
+        own.flags.writeable = False
+        return own
 
     def takes(self, array: Array) -> bool:  # noqa: ARG002 all of them
         return True
 
-    def fill(self, own: Array, given: Array, content: Array) -> None:  # noqa: ARG002 it is read-only
+    def fill(self, own: Array, given: Array, content: Array) -> None:  # noqa: ARG002 it may be read-only
         given[...] = content
 
     def fresh(self, array: Array) -> Array:
@@ -133,6 +138,9 @@ class TorchArrays:
             steps = [stride // array.itemsize for stride in array.strides]
             return self._torch.from_numpy(whole.reshape(-1)).as_strided(array.shape, steps, start)
         return self._torch.from_numpy(array)
+
+    def read_only(self, own: Any) -> Any:
+        return own
 
     def takes(self, array: Array) -> bool:
         in_steps = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)

@@ -132,9 +132,9 @@ class Trial:
         """Return a probe's operands and their true output."""
         return self.data.of(probe, self.accuracy, draw)
 
-    def bound(self, operands: Operands, given: Operands | None = None) -> Held:
-        """Return the implementation bound to operands; raises `KernelError`."""
-        return self.host.bind(self.problem, operands, given)
+    def bound(self, operands: Operands, given: Operands | None = None, *, protected: bool = False) -> Held:
+        """Return the implementation bound to operands, as `Host.bind` does; raises `KernelError`."""
+        return self.host.bind(self.problem, operands, given, protected=protected)
 
     def output(self, operands: Operands, given: Operands | None = None, poison: float | None = None) -> Array:
         """Return the output (N, O, *size) of one call; with `poison`, in fresh memory that is full of it.

@@ -20,10 +20,10 @@ class HandedOperands(Operands):
 
     parts: tuple[Placed, ...] = field(default=(), repr=False)
 
-    @property
-    def where(self) -> SharedOperands:
+    def where(self, *, protected: bool = False) -> SharedOperands:
         """Return where they lie, as a request says it."""
-        return SharedOperands(*(part.where for part in self.parts))
+        x, weight, *bias = (part.where for part in self.parts)
+        return SharedOperands(x, weight, bias[0] if bias else None, protected)
 
     def block(self, name: str) -> bytes:
         """Return all of the memory of which an operand is a part."""

@@ -19,6 +19,7 @@ from .rival import RemoteRival
 
 _MOST_TIMEOUTS = 3
 _GRACE_S = 1.0
+_FAULTS = ("SIGSEGV", "SIGBUS")
 
 
 class RemoteHost:
@@ -54,12 +55,15 @@ class RemoteHost:
         operands: Operands,
         given: Operands | None = None,
         poison: float | None = None,
+        *,
+        protected: bool = False,
     ) -> RemoteBound:
         """Hand operands over; `given` may be those of an earlier call, or lie in any way."""
         process = self._running()
         shared = self._handed(process, operands, given)
         bound = RemoteBound(self, process, problem, shared, self.hold())
-        bound.plan_s = self.ask(requests.Bind(bound.name, str(problem), shared.where, written(poison))).plan_s
+        where = shared.where(protected=protected)
+        bound.plan_s = self.ask(requests.Bind(bound.name, str(problem), where, written(poison))).plan_s
         return bound
 
     def tried(
@@ -69,11 +73,35 @@ class RemoteHost:
         given: Operands | None = None,
         poison: float | None = None,
     ) -> tuple[Operands, Output]:
-        """Bind and call once, in one request."""
+        """Bind and call once, in one request, on inputs that can only be read."""
+        try:
+            return self._tried(problem, operands, given, poison, protected=True)
+        except KernelError as error:
+            if error.signal not in _FAULTS:
+                raise
+            ended = error
+        old = isinstance(given, HandedOperands)  # they went with the worker that has ended
+        try:
+            self._tried(problem, operands, None if old else given, poison, protected=False)
+        except KernelError:
+            raise ended from None
+        reason = f"wrote to an input: it {ended} where its inputs can only be read, and not elsewhere"
+        raise KernelError("contract", reason)
+
+    def _tried(
+        self,
+        problem: Problem,
+        operands: Operands,
+        given: Operands | None,
+        poison: float | None,
+        *,
+        protected: bool,
+    ) -> tuple[Operands, Output]:
         process = self._running()
         shared = self._handed(process, operands, given)
         buffer = OutputBuffer(process.memory, problem)
-        request = requests.BindAndCall(str(problem), shared.where, buffer.cleared(), written(poison))
+        where = shared.where(protected=protected)
+        request = requests.BindAndCall(str(problem), where, buffer.cleared(), written(poison))
         return shared, buffer.output(self.ask(request).output)
 
     def first_call(self, problem: Problem, operands: Operands) -> FirstCall:
@@ -82,7 +110,7 @@ class RemoteHost:
         self._problems += 1
         shared = self._handed(process, operands)
         buffer = OutputBuffer(process.memory, problem, 2)
-        seen = self.ask(requests.CallFirst(str(problem), shared.where, buffer.cleared()))
+        seen = self.ask(requests.CallFirst(str(problem), shared.where(), buffer.cleared()))
         output, later = buffer.output(seen.output, 0), buffer.output(seen.later, 1)
         return FirstCall(shared, output, later, seen.opened, seen.planned, seen.called)
 
@@ -92,7 +120,13 @@ class RemoteHost:
         each = calls + 1
         buffer = OutputBuffer(self._running().memory, bounds[0].problem, each * len(bounds))
         names = tuple(one.name for one in bounds)
-        seen = self.ask(requests.CallConcurrently(names, calls, buffer.cleared()))
+        try:
+            seen = self.ask(requests.CallConcurrently(names, calls, buffer.cleared()))
+        except KernelError as error:
+            if error.signal not in _FAULTS:
+                raise
+            reason = f"{error}, called from several threads on inputs that can only be read"
+            raise KernelError(error.status, reason, signal=error.signal) from None
         if [each] * len(bounds) != [len(outputs) for outputs in seen.outputs]:
             raise KernelError("contract", "answered for another number of calls")
         found = [
@@ -107,7 +141,7 @@ class RemoteHost:
         """Call at the edge of memory: if a signal ends the worker, the next request starts another."""
         shared = self._handed(self._running(), operands)
         try:
-            self.ask(requests.CallAtEdge(str(problem), shared.where, edge))
+            self.ask(requests.CallAtEdge(str(problem), shared.where(), edge))
         except KernelError as error:
             if error.signal is None:
                 raise

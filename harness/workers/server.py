@@ -18,7 +18,7 @@ from .channel import framed, receive
 from .protocol.messages import Answer, decode_question
 from .protocol.replies import Copied, Ended, Mistake, Raised, Reply, Status
 from .protocol.requests import Copy, Reap, Request
-from .shared_memory import attached
+from .shared_memory import attached, protected
 
 _LONGEST_TEXT = 1000
 
@@ -34,10 +34,10 @@ class Server:
     """Answers what comes through a channel, with what this process holds."""
 
     def __init__(self, channel: int, file: int, size: int, registry: Registry | None = None) -> None:
-        memory = attached(file, size)
+        memory, read_only = attached(file, size), protected(file, size)
         os.close(file)
         self._connection = socket.socket(fileno=channel)
-        self._state = request_handlers.State(memory, registry)
+        self._state = request_handlers.State(memory, read_only, registry)
 
     def serve(self) -> None:
         """Answer until the parent has gone."""

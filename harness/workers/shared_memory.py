@@ -172,6 +172,29 @@ def attached(file: int, size: int) -> Array:
     return np.frombuffer(mmap.mmap(file, size), np.uint8)
 
 
+def protected(file: int, size: int) -> Array:
+    """Return the same memory, in the worker, on pages that can only be read.
+
+    The array's flags allow writing, as those of any array do: code that asks for such an array and only
+    reads gets it, and what writes is ended by a signal, whether it restores the numbers or not.
+    """
+    return np.asarray(_Pages(mmap.mmap(file, size, prot=mmap.PROT_READ)))
+
+
+class _Pages:
+    """Mapped pages as NumPy takes them for an array that may be written to."""
+
+    def __init__(self, pages: mmap.mmap) -> None:
+        self._pages = pages  # which stay mapped as long as the array lives
+        address = np.frombuffer(pages, np.uint8).__array_interface__["data"][0]
+        self.__array_interface__ = {
+            "data": (address, False),
+            "shape": (len(pages),),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+
 def _address(array: Array) -> int:
     address: int = array.__array_interface__["data"][0]
     return address

@@ -382,7 +382,7 @@ def _replies_to_calls_with(**facts):
     if "misfit" in facts:
         facts["misfit"] = replies.Misfit(**facts["misfit"])
     reply = replies.Returned(replies.OutputFacts(**facts))
-    handlers._ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
+    handlers.ANSWERS |= dict.fromkeys((requests.Call, requests.BindAndCall), lambda *_: reply)
 
 
 @implementation
@@ -452,6 +452,50 @@ def reads_beside_its_input(x, weight):
     size = int(np.prod(shape_of(x, weight)))
     start = (x.nbytes + weight.nbytes + 127) // 64 * 64
     return whole[start : start + size * x.itemsize].copy().view(x.dtype).reshape(shape_of(x, weight))
+
+
+# Kernels that write to their inputs, or could
+
+
+def changed_and_restored(array):
+    """Change a bit of an array's memory, as C code may that knows no flags, and change it back."""
+    first = ctypes.cast(array.ctypes.data, ctypes.POINTER(ctypes.c_uint8))
+    before = first[0]
+    first[0] = before ^ 1
+    first[0] = before
+
+
+@implementation
+def restores_its_input(x, weight):
+    """Write to the input and leave it as it was."""
+    if x.size:
+        changed_and_restored(x)
+    return right(x, weight)
+
+
+@implementation
+def restores_its_weight_in_a_thread(x, weight):
+    """Let another thread write to the weights."""
+    writing = threading.Thread(target=changed_and_restored, args=(weight,))
+    writing.start()
+    writing.join()
+    return right(x, weight)
+
+
+@implementation
+def restores_an_input_with_a_nan(x, weight):
+    """Write to the input where it holds a NaN."""
+    if np.isnan(x).any():
+        changed_and_restored(x)
+    return right(x, weight)
+
+
+@implementation
+def asks_for_writable_inputs(x, weight):
+    """Read only, from arrays whose flags allow writing, as code without `const` asks for them."""
+    if not (x.flags.writeable and weight.flags.writeable):
+        raise ValueError("buffer source array is read-only")
+    return right(x, weight)
 
 
 # Kernels that cheat
@@ -565,7 +609,7 @@ _OF_LAZY_WHEN_WARM = [0]
 def lazy_when_warm(x, weight):
     """Return zeros after more calls than judging makes."""
     _OF_LAZY_WHEN_WARM[0] += 1
-    return right(x, weight) if _OF_LAZY_WHEN_WARM[0] < 90 else np.zeros(shape_of(x, weight), x.dtype)
+    return right(x, weight) if _OF_LAZY_WHEN_WARM[0] < 400 else np.zeros(shape_of(x, weight), x.dtype)
 
 
 _OF_SLOWS_THE_CLOCK = []
@@ -592,7 +636,7 @@ _OF_WORKS_BEHIND_THE_CLOCK = [0]
 def works_behind_the_clock(x, weight):
     """Return at once, and compute the output in a thread later."""
     _OF_WORKS_BEHIND_THE_CLOCK[0] += 1
-    if _OF_WORKS_BEHIND_THE_CLOCK[0] < 90:
+    if _OF_WORKS_BEHIND_THE_CLOCK[0] < 400:
         return right(x, weight)
     y = np.full(shape_of(x, weight), np.nan, x.dtype)
 
@@ -628,7 +672,7 @@ _OF_FILLS_THE_NEWEST = [0, None]
 def fills_the_newest(x, weight):
     """Have one thread fill the output that was returned last."""
     _OF_FILLS_THE_NEWEST[0] += 1
-    if _OF_FILLS_THE_NEWEST[0] < 90:
+    if _OF_FILLS_THE_NEWEST[0] < 400:
         return right(x, weight)
     y = np.full(shape_of(x, weight), np.nan, x.dtype)
     first = _OF_FILLS_THE_NEWEST[1] is None

@@ -60,6 +60,10 @@ ENDS = {
     "patches_the_harness": ("contract", ""),
     "looks_for_the_answer": ("wrong", ""),
     "reads_beside_its_input": ("wrong", ""),
+    "restores_its_input": ("contract", "wrote to an input: it was ended by SIGSEGV"),
+    "restores_its_weight_in_a_thread": ("contract", "wrote to an input: it was ended by SIGSEGV"),
+    "restores_an_input_with_a_nan": ("contract", "wrote to an input: it was ended by SIGSEGV"),
+    "asks_for_writable_inputs": ("passed", ""),
     "lazy": ("contract", "returned a"),
     "remembers_by_address": ("wrong", ""),
     "stale_packed_weights": ("wrong", ""),
@@ -211,7 +215,7 @@ def test_a_failure_that_needs_other_problems_before_it_says_so(tmp_path: Path) -
     path = tmp_path / "late.py"
     path.write_text(
         "import numpy as np\nfrom convharness import implementation\n\nseen = set()\n\n\n"
-        "@implementation\ndef kernel(x, weight):\n"
+        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n"
         "    seen.add(x.shape)\n    late = len({shape[3] for shape in seen} & {40, 60}) == 2\n"
         "    return np.einsum('nchw,oc->nohw', x, weight[:, :, 0, 0]) + late\n",
         "utf-8",
@@ -252,7 +256,7 @@ def test_a_worker_has_only_the_libraries_of_its_plugin(tmp_path: Path) -> None:
     path = tmp_path / "nosy.py"
     path.write_text(
         "import sys\nfrom convharness import implementation\n\n\n"
-        "@implementation\ndef kernel(x, weight):\n"
+        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n"
         "    raise RuntimeError(sorted({'torch', 'scipy', 'pandas', 'asv', 'rich'} & set(sys.modules)))\n",
         "utf-8",
     )
@@ -271,7 +275,7 @@ def test_a_plugin_that_answers_for_the_harness_breaks_the_contract(tmp_path: Pat
         "    if type(request).__name__ in ('Load', 'Describe'):\n        return reply(self, request)\n"
         "    return {'type': 'Raised', 'status': 'passed', 'reason': ''}\n\n\n"
         "server._reply = usurp\n\n\n"
-        "@implementation\ndef kernel(x, weight):\n    return np.zeros(1)\n",
+        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n    return np.zeros(1)\n",
         "utf-8",
     )
     (record,) = records_of(*examined(path, "file", "usurper").implementations)

@@ -554,9 +554,9 @@ def view_of_its_weight(asked: Asked) -> Any:
     return asked.weight[:, :, 1:2, 1:2]
 
 
-@wrong(PLAIN, "error", "contract")
-def writes_what_is_read_only(asked: Asked) -> Any:
-    """The input, which is read-only, is written to."""
+@wrong(PLAIN, "contract", "contract")
+def clears_its_input(asked: Asked) -> Any:
+    """The input is written to, which its flags forbid in one call and allow in others."""
     asked.x[...] = 0
     return convolve(asked)
 

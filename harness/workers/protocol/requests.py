@@ -28,12 +28,13 @@ class Request(msgspec.Struct, Generic[ReplyType], frozen=True, tag=True):
         return self.times * call_s
 
 
-class SharedOperands(msgspec.Struct, frozen=True):
-    """Where the operands of a convolution lie."""
+class SharedOperands(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the operands of a convolution lie, and whether the worker can only read there."""
 
     x: SharedArray
     weight: SharedArray
     bias: SharedArray | None = None
+    protected: bool = False
 
 
 class Ping(Request[replies.Done], frozen=True):

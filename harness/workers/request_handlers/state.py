@@ -26,6 +26,7 @@ class State:
     """
 
     memory: Array
+    protected: Array
     registry: Registry | None = None
     bound: dict[int, Bound] = field(default_factory=dict)
     rivals: dict[str, LocalRival] = field(default_factory=dict)
@@ -34,8 +35,9 @@ class State:
 
     def operands(self, where: SharedOperands) -> Operands:
         """Return the operands that lie there."""
-        bias = None if where.bias is None else where.bias.found_in(self.memory)
-        return Operands(where.x.found_in(self.memory), where.weight.found_in(self.memory), bias)
+        memory = self.protected if where.protected else self.memory
+        bias = None if where.bias is None else where.bias.found_in(memory)
+        return Operands(where.x.found_in(memory), where.weight.found_in(memory), bias)
 
     def put(self, problem: Problem, output: Output, into: int) -> OutputFacts:
         """Put an output's numbers where the parent wants them, if they fit, and return the rest."""

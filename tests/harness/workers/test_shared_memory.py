@@ -1,6 +1,8 @@
 """Shared memory: an array that the parent puts there is the same in the worker."""
 
+import faulthandler
 import os
+import signal
 from collections.abc import Iterator
 
 import msgspec
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from convharness.numerics.arrays import ALIGNMENT, Array, root_of
-from convharness.workers.shared_memory import Placed, SharedArray, SharedMemory, attached
+from convharness.workers.shared_memory import Placed, SharedArray, SharedMemory, attached, protected
 
 
 @pytest.fixture
@@ -49,6 +51,28 @@ def test_a_shared_array_is_read_only_if_the_original_is(memory: SharedMemory) ->
     locked.flags.writeable = False
 
     assert [False, True] == [found(memory, memory.share(one)).flags.writeable for one in (locked, BLOCK)]
+
+
+def test_protected_memory_has_the_same_numbers(memory: SharedMemory) -> None:
+    """Protected memory shows what the parent writes, in arrays whose flags allow writing."""
+    placed = memory.place(BLOCK)
+    there = placed.where.found_in(protected(os.dup(memory.file), memory.size))
+    placed.array[0, 0, 0, 0] = 7
+
+    assert (True, 7.0) == (there.flags.writeable, float(there[0, 0, 0, 0]))
+    assert placed.array.tolist() == there.tolist()
+
+
+def test_a_write_to_protected_memory_ends_the_process(memory: SharedMemory) -> None:
+    """A write to protected memory is a fault, whatever the flags say."""
+    there = memory.place(BLOCK).where.found_in(protected(os.dup(memory.file), memory.size))
+    child = os.fork()
+    if child == 0:
+        faulthandler.disable()
+        there[0, 0, 0, 0] = 1
+        os._exit(0)
+
+    assert -signal.SIGSEGV == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_a_plain_copy_starts_on_a_cache_line(memory: SharedMemory) -> None:

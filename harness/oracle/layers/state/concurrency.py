@@ -56,7 +56,7 @@ def at_once(trial: Trial) -> Iterator[Verdict]:
     end = perf_counter() + _MOST_S
     operands = [*_contents(trial)]
     contents = [content_of(trial, one, f"at once {index}") for index, one in enumerate(operands)]
-    held = [trial.bound(one) for one in operands]
+    held = [trial.bound(one, protected=True) for one in operands]
     seen = trial.host.at_once(held, _CALLS)
     for bound, (one, true), outputs in zip(held, contents, seen.at_once, strict=True):
         for output in outputs:
@@ -86,7 +86,7 @@ def _in_longer_calls(trial: Trial, call_s: float, end: float) -> Iterator[Verdic
 def _bound(trial: Trial) -> tuple[list[Operands], list[Held]]:
     """Return operands for each thread, and the implementation bound to each of them."""
     operands = [*_contents(trial)]
-    return operands, [trial.bound(one) for one in operands]
+    return operands, [trial.bound(one, protected=True) for one in operands]
 
 
 def _calls(problem: Problem, call_s: float, left: float) -> int:
