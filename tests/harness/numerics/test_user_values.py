@@ -82,7 +82,7 @@ def test_sums_are_exact_in_any_order(make: Make, shape: str, dtype: str) -> None
     assert largest.max() / unit < 2.0 ** accumulator_bits(dtype) * (
         2.0**8 if unit < 1 and dtype != "float16" else 1
     )
-    assert largest.max() < 65504
+    assert dtype != "float16" or largest.max() < 65504
 
 
 def test_an_image_has_bytes_and_signed_weights() -> None:
