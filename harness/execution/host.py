@@ -6,6 +6,7 @@ has the host that runs it in a process of its own, and asks a local host there.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -205,6 +206,12 @@ class Host(Protocol):
 
         That may cost seconds, and is done once unless `always`. Say whether it was done: then the next
         problem is judged as if it were the only one.
+        """
+
+    def other_threads(self) -> AbstractContextManager[bool]:
+        """Give its process, as a context, another number of threads: one for several, several for one.
+
+        The context says whether that could be done: not where the process is not its own.
         """
 
     def pools(self) -> Mapping[str, int]:

@@ -7,14 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from threading import Barrier
 from typing import Any
 
 from ..machine import threads
 from ..machine.caches import Evictor
+from ..machine.environment import limit_threads
 from ..measure.stopwatch import Stopwatch
-from ..numerics.arrays import Array
+from ..numerics.arrays import Array, adapter
 from ..numerics.operands import Operands
 from ..plugins.declaration import Implementation
 from ..plugins.support import Unsupported
@@ -162,6 +164,14 @@ class LocalHost:
 
     def starts_afresh(self, *, always: bool = False) -> bool:  # noqa: ARG002 this process stays
         return False
+
+    def limit_threads(self, threads: int) -> None:
+        """Let the libraries of this process use so many threads."""
+        adapter(self.implementation.arrays).limit_threads(threads)
+        limit_threads(threads)
+
+    def other_threads(self) -> AbstractContextManager[bool]:
+        return nullcontext(enter_result=False)
 
     def pools(self) -> Mapping[str, int]:
         return {}

@@ -18,7 +18,7 @@ from ..numerics.large_outputs.large_truth import FullReference
 from ..plugins.declaration import Implementation
 from ..problems.problem import Problem
 from ..problems.suite import Case, Example
-from .layers import ORDER, contract, exact, nonfinite, precision, state, values
+from .layers import ORDER, bound, contract, exact, nonfinite, precision, state, values
 from .layers.example import layer_on
 from .layers.layer import Layer
 from .memory_estimate import too_large
@@ -234,6 +234,10 @@ def _tried_traits(trial: Trial) -> Iterator[tuple[str, Any]]:
     if pools := trial.host.pools():
         yield "pools", dict(pools)
     yield from trial.found.items()
+    if (invariant := bound.is_batch_invariant(trial.reduced)) is not None:
+        yield "batch_invariant", invariant
+    if trial.is_thorough and (invariant := bound.is_thread_invariant(trial)) is not None:
+        yield "thread_invariant", invariant
     if trial.accuracy.name != "direct":
         yield "exact_on_integers", exact.is_exact(trial)
 

@@ -1,6 +1,7 @@
 """The host of an implementation that runs in a worker: requests go there, arrays lie between."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -20,6 +21,7 @@ from .rival import RemoteRival
 _MOST_TIMEOUTS = 3
 _GRACE_S = 1.0
 _FAULTS = ("SIGSEGV", "SIGBUS")
+_SEVERAL = 4
 
 
 class RemoteHost:
@@ -192,6 +194,15 @@ class RemoteHost:
         self._is_renewed = True
         self.close()
         return True
+
+    @contextmanager
+    def other_threads(self) -> Iterator[bool]:
+        """Let the worker have one thread if it has several, several if it has one, and then as many again."""
+        self.ask(requests.LimitThreads(_SEVERAL if self.threads == 1 else 1))
+        try:
+            yield True
+        finally:
+            self.ask(requests.LimitThreads(self.threads))
 
     def pools(self) -> Mapping[str, int]:
         """Return how many threads the pools of the worker have: asked once, after it has worked."""

@@ -238,6 +238,29 @@ def test_threads_are_limited_before_libraries_load_and_checked_afterwards(thread
     assert [1, 1] <= [len(record.verdict.traits["pools"]) for record in records]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_bits_that_depend_on_the_number_of_threads_are_found(tmp_path: Path, threads: int) -> None:
+    """A worker is asked with another number of threads, and has its own again afterwards."""
+    path = tmp_path / "threaded.py"
+    path.write_text(
+        "import os\nimport numpy as np\nfrom convharness import implementation\n\n\n"
+        "@implementation(kernel_size=1)\ndef alike(x, weight):\n"
+        "    return (weight[None, :, :, 0, 0, None, None] * x[:, None]).sum(axis=2)\n\n\n"
+        "@implementation(kernel_size=1)\ndef threaded(x, weight):\n"
+        "    step = 1 if int(os.environ['OMP_NUM_THREADS']) == 1 else -1\n"
+        "    return alike(x[:, ::step], weight[:, ::step])\n",
+        "utf-8",
+    )
+    chosen = examined(path, "file", "threaded").implementations
+    suite = Suite("faults", (case_of("n1c9h5w5-o2k1-float32"),))
+    records = list(run([suite], chosen, Settings(threads=threads, level="thorough")))
+
+    assert {"alike": True, "threaded": False} == {
+        record.implementation.own_name.rpartition(".")[2]: record.verdict.traits["thread_invariant"]
+        for record in records
+    }
+
+
 def test_more_implementations_than_kept_workers_are_all_judged_and_timed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -57,6 +57,7 @@ def test_the_traits_of_a_verdict() -> None:
         "locality": "window",
         "infinity": "kept",
         "threads": "one",
+        "batch_invariant": True,
     }
 
     assert expected == dict(verdict_of(convolve).traits)

@@ -3,7 +3,15 @@
 Every kernel is one function whose docstring says what is wrong, or unusual, about it.
 """
 
-from . import unusual, wrong, wrong_memory, wrong_special, wrong_state, wrong_values  # noqa: F401 they fill the lists
+from . import (  # noqa: F401 they fill the lists
+    unusual,
+    wrong,
+    wrong_memory,
+    wrong_special,
+    wrong_state,
+    wrong_user_values,
+    wrong_values,
+)
 from .convolution import RIGHT, WRONG, Mutant
 
 __all__ = ["RIGHT", "WRONG", "Mutant"]

@@ -122,10 +122,13 @@ def _declared(function: Callable[..., Any]) -> Implementation:
 def padded(asked: Asked, **how: Any) -> Any:
     """Return the input, padded and then cropped."""
     sizes = asked.x.shape[2:]
-    grown = [(0, 0), (0, 0), *((before, max(after, 0)) for before, after in asked.pads)]
+    grown = [(0, 0), (0, 0), *((max(before, 0), max(after, 0)) for before, after in asked.pads)]
     x = np.pad(asked.x, grown, **(how or {"mode": NUMPY_MODES[asked.padding_mode]}))
-    lengths = (size + sum(sides) for size, sides in zip(sizes, asked.pads, strict=True))
-    return x[(..., *map(slice, lengths))]
+    cropped = (
+        slice(max(-before, 0), max(-before, 0) + size + before + after)
+        for size, (before, after) in zip(sizes, asked.pads, strict=True)
+    )
+    return x[(..., *cropped)]
 
 
 def convolve(asked: Asked, *, x: Any = None, work: type | None = None) -> Any:

@@ -10,7 +10,7 @@ and by Azuma's and Hoeffding's inequality
     P(|ŷ − y| > λ·√(Σ_v c_v²)) ≤ 2·exp(−λ²/2) with c_v ≥ |e_v|.
 
 n + 1 roundings of at most u·(1 + γ)·A give λ·√(n+1)·u·(1 + γₙ₊₁)·A, and this for every order of
-summation, that of the errors largest included: one running sum of positive numbers.
+summation, also for the one with the largest errors: one running sum of positive numbers.
 
 λ is such that among N outputs none is beyond with probability 1 − ε: 2·N·exp(−λ²/2) = ε.
 
@@ -38,6 +38,13 @@ FALSE_ALARM = 5e-11
 
 _STAGE = 25
 """Roundings of a stage of a Fourier transform, in units of u (Higham, theorem 24.2, as in `fft_bound`)."""
+
+
+_MOST_PRODUCTS = 2**17
+"""Up to here products are so much larger than the last bit of their sum that roundings have no direction.
+
+Beyond, the places of a product's bits matter, and in the end whole products are lost: the worst case holds.
+"""
 
 
 def deviations(outputs: int) -> float:
@@ -94,4 +101,6 @@ def fft_probable(truth: Truth) -> Doubles:
 def _summed(truth: Truth, products: int, u: float) -> float:
     """Return λ·√(n+1)·u·(1 + γₙ₊₁), by which the sum of n products and a bias may be off, relative to A."""
     terms = products + 1
+    if products > _MOST_PRODUCTS:
+        return gamma(terms, u)
     return deviations(prod(truth.problem.output_shape)) * sqrt(terms) * u * (1 + gamma(terms, u))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...numerics.blocks import same_bits
 from ...numerics.operands import Operands, filled, generator, normal, reals
 from ...problems.problem import Problem
 from ..probe_data import Probe
@@ -32,6 +33,35 @@ def check(trial: Trial) -> Iterator[Verdict]:
 
 LAYER = Layer("bound", level="quick", measures=True, may_be_imprecise=True, check=check)
 
+
+def is_batch_invariant(trial: Trial) -> bool | None:
+    """Say whether the bits of a sample depend neither on its batch nor on its place in it.
+
+    None where the implementation takes no batch of several samples, or none of one.
+    """
+    problem = trial.problem
+    several = problem.replace(batch_size=max(problem.batch_size, _SAMPLES))
+    alone = problem.replace(batch_size=1)
+    if any(trial.refuses(one) for one in (several, alone)):
+        return None
+    operands = trial.data.once("batch", lambda: reals(several, trial.data.seed))
+    in_batch, by_itself = trial.on(several), trial.on(alone)
+    y = in_batch.output(operands)
+    turned = in_batch.output(replace(operands, x=operands.x[::-1].copy()))
+    last = by_itself.output(replace(operands, x=operands.x[-1:].copy()))
+    return same_bits(y[::-1], turned) and same_bits(y[-1:], last)
+
+
+def is_thread_invariant(trial: Trial) -> bool | None:
+    """Say whether the output's bits are the same with another number of threads; None where that is fixed."""
+    operands, _ = trial.data_of(_REALS)
+    y = trial.output(operands)
+    with trial.host.other_threads() as are_others:
+        return same_bits(y, trial.output(operands)) if are_others else None
+
+
+_SAMPLES = 3
+"""The least batch in which a sample has a place."""
 
 _FEW = 2
 """Channels of a group that hold something where the others are empty."""

@@ -1,10 +1,11 @@
-"""The values layer: zeros, constants, huge, tiny and mixed numbers, on which shortcuts go wrong."""
+"""The values layer: images, deltas, zeros, huge, tiny and mixed numbers, on which shortcuts go wrong."""
 
 from collections.abc import Iterator
 from math import ceil, log2
 
 import numpy as np
 
+from ...numerics import user_values
 from ...numerics.accuracy import PRECISION
 from ...numerics.operands import (
     Operands,
@@ -190,6 +191,10 @@ _ALWAYS = (
     Probe(patches_of_zeros, exact=True),
     Probe(scattered_zeros, exact=True),
     Probe(an_identity_kernel, exact=True),
+    Probe(user_values.an_image, exact=True),
+    Probe(user_values.a_delta_in_the_centre, exact=True),
+    Probe(user_values.a_box, exact=True),
+    Probe(user_values.a_single_one, exact=True),
     Probe(an_offset, exact=True),
     Probe(beyond_counting, exact=True),
     Probe(magnitudes.mixed_magnitudes),
@@ -212,6 +217,14 @@ _THOROUGH = (
     Probe(magnitudes.small_rows),
     Probe(magnitudes.channels_that_make_up_for_each_other),
     Probe(large_whole_numbers),
+    Probe(user_values.an_image_and_reals),
+    Probe(user_values.a_delta_at_the_first_tap, exact=True),
+    Probe(user_values.a_delta_at_the_last_tap, exact=True),
+    Probe(user_values.ones, exact=True),
+    Probe(user_values.a_sparse_input, exact=True),
+    Probe(user_values.a_sparse_weight, exact=True),
+    Probe(user_values.pairs_of_opposites, exact=True),
+    Probe(user_values.weights_that_sum_to_one, exact=True),
 )
 _RANGE = (Probe(magnitudes.huge_numbers, exact=True), Probe(magnitudes.tiny_numbers, exact=True))
 _RANGE_OF_TRANSFORMS = (Probe(magnitudes.large_numbers),)

@@ -209,6 +209,12 @@ class Refill(Request[replies.Done], frozen=True):
     content: SharedArray
 
 
+class LimitThreads(Request[replies.Done], frozen=True):
+    """Let the libraries of the process use so many threads."""
+
+    threads: int
+
+
 class CountPools(Request[replies.PoolSizes], frozen=True):
     """Say how many threads the pools of the process have."""
 

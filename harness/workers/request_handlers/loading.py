@@ -81,10 +81,9 @@ def _load(state: State, request: requests.Load) -> Done:
     if one is None:
         why = "; ".join(map(str, registry.broken)) or f"{request.source} no longer holds {request.name}"
         raise KernelError("error", why)
-    if not is_copy or request.threads > 1:  # a template has one thread, and so has its copy
-        adapter(one.arrays).limit_threads(request.threads)
-        limit_threads(request.threads)
     state.host = LocalHost(one)
+    if not is_copy or request.threads > 1:  # a template has one thread, and so has its copy
+        state.host.limit_threads(request.threads)
     if not is_copy:
         gc.collect()
     gc.freeze()

@@ -9,6 +9,12 @@ from .registry import answers
 from .state import State
 
 
+@answers(requests.LimitThreads)
+def _limit_threads(state: State, request: requests.LimitThreads) -> replies.Done:
+    state.host.limit_threads(request.threads)
+    return replies.Done()
+
+
 @answers(requests.CountPools)
 def _count_pools(_: State, __: requests.CountPools) -> replies.PoolSizes:
     from threadpoolctl import threadpool_info
