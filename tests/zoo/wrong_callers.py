@@ -162,18 +162,7 @@ def bias_as_accumulator(asked: Asked) -> Any:
     """A bias that can be written to takes up the mean of the outputs."""
     y = convolve(asked)
     if asked.bias is not None and asked.bias.flags.writeable and y.size:
-        asked.bias += y.mean()
-    return y
-
-
-@wrong(PLAIN, None, None)
-def input_scaled_and_restored(asked: Asked) -> Any:
-    """An x that can be written to is negated for the time of the call."""
-    if not asked.x.flags.writeable:
-        return convolve(asked)
-    np.negative(asked.x, out=asked.x)
-    y = convolve(asked.but(weight=-asked.weight))
-    np.negative(asked.x, out=asked.x)
+        asked.bias[...] += y.mean()
     return y
 
 

@@ -19,51 +19,12 @@ def _is_image(asked: Asked) -> bool:
 
 
 @wrong(PLAIN, None, None)
-def images_in_bytes_with_a_sign(asked: Asked) -> Any:
-    """An image of whole numbers from 0 to 255 is read as bytes with a sign."""
-    if not _is_image(asked):
-        return convolve(asked)
-    return convolve(asked.but(x=asked.x.astype(np.uint8).view(np.int8).astype(asked.x.dtype)))
-
-
-@wrong(PLAIN, None, None)
-def images_in_sums_of_sixteen_bits(asked: Asked) -> Any:
-    """Sums over an image of whole numbers and whole weights saturate at sixteen bits."""
-    y = convolve(asked)
-    if _is_image(asked) and np.array_equal(asked.weight, np.rint(asked.weight)):
-        return np.clip(y, -(2**15), 2**15 - 1)
-    return y
-
-
-@wrong(PLAIN, None, None)
 def images_scaled(asked: Asked) -> Any:
     """An image of whole numbers from 0 to 255 is divided by 255 and multiplied again."""
     if not _is_image(asked):
         return convolve(asked)
     scaled = rounded((asked.x / np.float32(255)).astype(np.float32), 16)
     return convolve(asked.but(x=(scaled * np.float32(255)).astype(asked.x.dtype)))
-
-
-def _is_identity(asked: Asked) -> bool:
-    weight = asked.weight
-    if asked.groups > 1 or prod(weight.shape[2:]) > 1 or weight.shape[0] != weight.shape[1]:
-        return False
-    return np.array_equal(weight.reshape(len(weight), -1), np.eye(len(weight), dtype=weight.dtype))
-
-
-@wrong(SQUARE, None, None)
-def identity_returns_its_input(asked: Asked) -> Any:
-    """The identity returns x itself."""
-    moves = set(asked.stride) != {1} or any(map(any, asked.pads))
-    if _is_identity(asked) and not moves and asked.bias is None:
-        return asked.x
-    return convolve(asked)
-
-
-@wrong("n1c3h6w7-o3k1b-float32", None, None)
-def identity_without_bias(asked: Asked) -> Any:
-    """The identity is a copy, without the bias."""
-    return convolve(asked.but(bias=None) if _is_identity(asked) else asked)
 
 
 @wrong(PLAIN, None, None)
@@ -77,23 +38,6 @@ def deltas_in_the_centre(asked: Asked) -> Any:
             kernel[...] = 0
             kernel[(channel, *(size // 2 for size in kernel.shape[1:]))] = 1
     return convolve(asked.but(weight=weight))
-
-
-@wrong(PLAIN, None, None)
-def boxes_by_running_sums(asked: Asked) -> Any:
-    """Filters of ones alone are running sums over one padded row, whose end reaches into the next."""
-    y = convolve(asked)
-    if (asked.weight == 1).all() and y.shape[-1] > 1:
-        y[..., -1] += y[..., -2]
-    return y
-
-
-@wrong(PLAIN, None, None)
-def impulses_not_flipped(asked: Asked) -> Any:
-    """The response to a single one in x is a copy of the filter, which should be flipped."""
-    if np.count_nonzero(asked.x) == 1 and asked.x.max() == 1:
-        return convolve(asked.but(weight=asked.weight[..., ::-1]))
-    return convolve(asked)
 
 
 @wrong(PLAIN, None, None)
