@@ -158,10 +158,12 @@ def first_beyond(y: Array, expected: Doubles, allowed: Doubles) -> str | None:
 
 
 def significant_bits(y: Array, truth: Truth) -> int:
-    """Return about how many significant bits the output was computed with: −log₂ max(error/A)."""
+    """Return about how many significant bits the output was computed with: −log₂ max(error/A), at least 0."""
     error = np.abs((truth.elements_of(y) - truth.y) - truth.tail)
     relative = _largest(error / np.maximum(truth.magnitude, np.finfo(np.float64).tiny))
-    return round(-np.log2(relative)) if relative > 0 else 53
+    if not np.isfinite(relative):
+        return 0
+    return max(0, round(-np.log2(relative))) if relative > 0 else 53
 
 
 def _largest(values: Any) -> float:

@@ -9,7 +9,7 @@ from convharness import Case, Implementation, Problem
 from convharness.oracle import Oracle
 from convharness.oracle.selftest import PROBLEMS
 from convharness.oracle.verdict import FAILURES, Verdict
-from convharness.zoo import RIGHT, WRONG, Mutant
+from convharness.zoo import RIGHT, RIGHT_ON, WRONG, Mutant, Oddity
 from convharness.zoo.convolution import Asked, convolve, made, rounded
 
 TWIN = made(convolve, "twin")
@@ -52,7 +52,7 @@ def test_a_wrong_kernel_is_refused_with_a_reason_and_a_reproducer(mutant: Mutant
     assert f"{command} --level thorough --seed 0" == verdict.reproduce
 
 
-@pytest.mark.parametrize("one", [*(mutant.implementation for mutant in WRONG), *RIGHT], ids=str)
+@pytest.mark.parametrize("one", [*(one.implementation for one in (*WRONG, *RIGHT_ON)), *RIGHT], ids=str)
 def test_every_kernel_says_what_it_is(one: Implementation) -> None:
     """Each mutant and each unusual kernel has a description of one sentence."""
     assert one.description.endswith(".")
@@ -60,7 +60,7 @@ def test_every_kernel_says_what_it_is(one: Implementation) -> None:
 
 def test_no_two_kernels_have_the_same_name() -> None:
     """The names of mutants and unusual kernels are unique."""
-    names = [*(mutant.implementation.name for mutant in WRONG), *(one.name for one in RIGHT)]
+    names = [*(one.implementation.name for one in (*WRONG, *RIGHT_ON)), *(one.name for one in RIGHT)]
 
     assert sorted(set(names)) == sorted(names)
 
@@ -80,6 +80,14 @@ def test_a_right_kernel_passes(implementation: Implementation, problem: str, lev
     verdict = judge(implementation, Problem.parse(problem), level)
 
     assert verdict.status in ("passed", "unsupported"), verdict.reason
+
+
+@pytest.mark.parametrize("odd", RIGHT_ON, ids=str)
+def test_a_kernel_that_is_unusual_on_some_problems_passes_there(odd: Oddity) -> None:
+    """Each kernel that is unusual on some problems alone passes on one of them, with every question."""
+    verdict = judge(odd.implementation, odd.problem, "thorough")
+
+    assert "passed" == verdict.status, verdict.reason
 
 
 @pytest.mark.parametrize("implementation", RIGHT, ids=lambda one: one.name.removeprefix("zoo."))

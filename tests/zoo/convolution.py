@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,28 @@ class Asked:
         """Return the same arguments with some changed."""
         return replace(self, **changes)
 
+    @property
+    def problem(self) -> Problem:
+        """Return the problem that is asked."""
+        (out_channels, _, *kernel_size), (batch_size, in_channels, *input_size) = (
+            self.weight.shape,
+            self.x.shape,
+        )
+        return Problem(
+            batch_size=batch_size,
+            in_channels=in_channels,
+            input_size=tuple(input_size),
+            out_channels=out_channels,
+            kernel_size=tuple(kernel_size),
+            stride=self.stride,
+            padding=self.pads,
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=self.bias is not None,
+            padding_mode=self.padding_mode,
+            dtype=self.x.dtype.name,
+        )
+
 
 Body = Callable[[Asked], Any]
 
@@ -51,8 +74,21 @@ class Mutant:
         return self.implementation.name.removeprefix("zoo.")
 
 
+@dataclass(frozen=True)
+class Oddity:
+    """A right implementation and a problem on which it does what is unusual about it."""
+
+    implementation: Implementation
+    problem: Problem
+
+    def __str__(self) -> str:
+        return self.implementation.name.removeprefix("zoo.")
+
+
 WRONG: list[Mutant] = []
 RIGHT: list[Implementation] = []
+RIGHT_ON: list[Oddity] = []
+"""Right implementations that are unusual on some problems alone, each with one of those."""
 
 
 def wrong(
@@ -87,6 +123,29 @@ def right(**keywords: Any) -> Callable[[Body], Body]:
         return body
 
     return put
+
+
+def right_on(problem: str, **keywords: Any) -> Callable[[Body], Body]:
+    """Return a decorator that adds a body to the unusual kernels, with a problem on which it is unusual."""
+
+    def put(body: Body) -> Body:
+        RIGHT_ON.append(Oddity(made(body, **keywords), Problem.parse(problem)))
+        return body
+
+    return put
+
+
+def only(holds: Callable[[Problem], bool]) -> Callable[[Body], Body]:
+    """Return a decorator that asks a body only where `holds` is true of a problem, and convolves others."""
+
+    def limit(body: Body) -> Body:
+        @wraps(body)
+        def limited(asked: Asked) -> Any:
+            return body(asked) if holds(asked.problem) else convolve(asked)
+
+        return limited
+
+    return limit
 
 
 def planned(body: Body, name: str | None = None, **keywords: Any) -> Implementation:
@@ -148,6 +207,14 @@ def convolve(asked: Asked, *, x: Any = None, work: type | None = None) -> Any:
         window = x[(..., *(slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in reach))]
         y += np.einsum("ngc...,goc->ngo...", window, weight[(..., *tap)])
     return with_bias(y.reshape(len(x), o, *out), asked.bias).astype(dtype)
+
+
+def cut_to_size(asked: Asked, y: Any) -> Any:
+    """Return what other geometry gave in the size that was asked for: cut off, or filled up with zeros."""
+    sizes = asked.problem.output_size
+    missing = [(0, max(0, size - found)) for size, found in zip(sizes, y.shape[2:], strict=True)]
+    y = np.pad(y, [(0, 0), (0, 0), *missing])
+    return np.ascontiguousarray(y[(..., *map(slice, sizes))])
 
 
 def with_bias(y: Any, bias: Any) -> Any:
