@@ -25,7 +25,7 @@ def test_layers_are_asked_from_the_cheapest_on() -> None:
     """The layers are asked in a fixed order, from the cheapest on."""
     expected = "contract exact precision bound values non-finite layout state memory"
 
-    assert LAYERS == (*expected.split(), "full size")
+    assert LAYERS == (*expected.split(), "full size", "threads")
 
 
 def test_every_layer_can_be_asked_alone() -> None:
@@ -37,12 +37,14 @@ def test_every_layer_can_be_asked_alone() -> None:
 
     seen = Oracle(level="thorough").seen_by(made(negative), Problem.parse(PLAIN))
     assert list(LAYERS) == list(seen)
-    assert {"contract", "full size"} == {name for name, verdict in seen.items() if not verdict.failed}
+    assert {"contract", "threads", "full size"} == {
+        name for name, verdict in seen.items() if not verdict.failed
+    }
 
 
-@pytest.mark.parametrize(("level", "count"), [("quick", 4), ("standard", 10), ("thorough", 10)])
+@pytest.mark.parametrize(("level", "count"), [("quick", 4), ("standard", 10), ("thorough", 11)])
 def test_a_level_asks_the_layers_that_are_part_of_it(level: str, count: int) -> None:
-    """The quick level asks four layers, and the others all."""
+    """The quick level asks four layers, the standard one all but threads, and the thorough one all."""
     seen = Oracle(level=level).seen_by(made(convolve), Problem.parse(PLAIN))
 
     assert LAYERS[:count] == tuple(seen)
@@ -286,4 +288,7 @@ def test_an_exception_on_another_problem_names_it() -> None:
         return convolve(asked)
 
     verdict = verdict_of(raising_on_three_samples, "n2c3h6w7-o4k3-float32")
-    assert ("error", "on n3c3h8w9-o4k3-float32: ValueError: too many") == (verdict.status, verdict.reason)
+    assert ("error", "with n3c3h8w9-o4k3-float32, called in between: ValueError: too many") == (
+        verdict.status,
+        verdict.reason,
+    )

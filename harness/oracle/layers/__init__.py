@@ -1,6 +1,6 @@
 """The layers of the oracle: each module has one kind of check, and exports it as `LAYER`."""
 
-from . import bound, contract, exact, full_size, layout, memory, nonfinite, precision, state, values
+from . import bound, contract, exact, full_size, layout, memory, nonfinite, precision, state, threads, values
 
 ORDER = (
     contract.LAYER,
@@ -13,5 +13,6 @@ ORDER = (
     state.LAYER,
     memory.LAYER,
     full_size.LAYER,
+    threads.LAYER,
 )
 """The layers, the cheapest first."""

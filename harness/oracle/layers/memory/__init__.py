@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from ...execution.guard_pages import EDGES
-from ...numerics.arrays import Array, from_stored_order, in_stored_order, root_of
-from ...numerics.operands import Operands
-from ..output import BreachError
-from ..trial import Trial
-from ..verdict import Verdict
+from ....execution.guard_pages import EDGES
+from ....numerics.arrays import Array, from_stored_order, in_stored_order, root_of
+from ....numerics.operands import Operands
+from ...output import BreachError
+from ...trial import Trial
+from ...verdict import Verdict
+from ..layer import Layer
 from . import growth
-from .layer import Layer
 
 _CANARY_BYTES = 4096
 _POISONS = (np.nan, 1e30)

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from itertools import islice
 from statistics import median
 
-from ...execution.host import Growth, Held
-from ...problems.problem import Problem
-from ..trial import Trial
-from ..verdict import Verdict
+from ....execution.host import Growth, Held
+from ....problems.problem import Problem
+from ...trial import Trial
+from ...verdict import Verdict
 
 _LONG_RUN = 10**5
 """So many calls, or shapes, are an ordinary run of a service or a training."""
