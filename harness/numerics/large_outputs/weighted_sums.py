@@ -95,8 +95,9 @@ class WeightedSums:
                 nearest = np.rint(values / unit) * unit
                 distance = np.maximum(distance, np.abs(values - nearest).max(axis=(0, 1)))
                 values = nearest
-            over_channels = self._of_channels @ values  # (samples, SUMS, positions)
-            sums += np.einsum("dn,ndp->dp", self._of_samples[:, samples], over_channels)
+            # With so few products an element, memory is the limit: threads of a BLAS only wait.
+            over_channels = np.einsum("do,nop->dnp", self._of_channels, values)
+            sums += np.einsum("dn,dnp->dp", self._of_samples[:, samples], over_channels)
         return sums, distance
 
     def expected(self, strip: Strip) -> Doubles:
@@ -156,7 +157,7 @@ class WeightedSums:
         total: Doubles | float = 0.0
         for samples in _chunks(problem.batch_size, each):
             part = take_padded(self._operands.x[samples], positions, axis + 2, problem.padding_mode)
-            total = total + np.tensordot(self._of_samples[:, samples], part.astype(np.float64), 1)
+            total = total + np.einsum("dn,n...->d...", self._of_samples[:, samples], part.astype(np.float64))
         return np.asarray(total)
 
     @cached_property

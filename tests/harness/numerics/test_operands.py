@@ -13,6 +13,7 @@ from convharness.numerics.operands import (
     reals,
     small_integers,
     sparse_integers,
+    storable_sums,
     timed,
     timed_integers,
     wide_weight,
@@ -199,3 +200,17 @@ def test_the_items_of_operands_without_a_bias_lack_it() -> None:
     _, operands = made("reals", "n1c1h2w2-o1k1")
 
     assert ["x", "weight"] == list(operands.items())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("bits", [None, 8, 2])
+def test_storable_sums_are_held_by_every_type(shape: str, dtype: str, bits: int | None) -> None:
+    """No output needs more bits than an input has, whatever the order of its sum."""
+    problem = Problem.parse(f"{shape}-{dtype}")
+    operands = storable_sums(problem, 0, bits)
+    x, weight, *bias = (np.abs(array) for array in doubles(operands))
+    most = convolve(problem, x, weight, bias[0] if bias else None).max()
+
+    assert 0 < most < 2 ** min(bits or 53, PRECISION[dtype]) + (bits == 2)
+    assert all(np.array_equal(array, np.rint(array)) for array in (x, weight))
