@@ -12,7 +12,7 @@ from ..engine.coverage import DECLARED
 from ..engine.session import Session, as_before
 from ..files.atomic import write_text
 from ..machine.environment import limit_threads
-from ..problems.suite_files import CONFORMANCE
+from ..problems.suite_files import CONFORMANCE, HUGE
 from ..reports.formats import FORMATS, render
 from ..reports.numbers import many, seconds
 from ..reports.report import Report
@@ -41,21 +41,23 @@ def verify(**chosen: Any) -> int:
 @options.format_of(*options.FORMATS)
 @options.all_jobs
 @options.time
+@options.huge
 @options.exit_first
 @options.timeout
 @options.memory
 @options.resume
-def check(names: Sequence[str], **chosen: Any) -> int:
+def check(names: Sequence[str], *, huge: bool, **chosen: Any) -> int:
     """Try everything on implementations, or on all of a plugin file: the conformance test of a plugin."""
     if not names and chosen["resume"] is None:
         raise click.UsageError("name an implementation, or a plugin file")
     files = [name for name in names if name.endswith(".py")]
-    patterns = [name for name in names if name not in files]
+    if huge and "time_s" not in options.said():
+        chosen["time_s"] = None
     return judged(
         timed=False,
-        suites=(CONFORMANCE,),
+        suites=(CONFORMANCE, HUGE) if huge else (CONFORMANCE,),
         plugins=files,
-        patterns=patterns,
+        patterns=[name for name in names if name not in files],
         only_plugins=bool(files),
         **chosen,
     )

@@ -105,6 +105,11 @@ time = click.option(
     metavar="DURATION",
     help="Time for each implementation, such as 30s or 10m; what promises most comes first.",
 )
+huge = click.option(
+    "--huge",
+    is_flag=True,
+    help="Also arrays beyond 2³¹ bytes and elements: 5 to 30 GiB; without --time, no limit of time.",
+)
 all_jobs = click.option(
     "-j",
     "--jobs",

@@ -20,6 +20,9 @@ CONFORMANCE = "conformance"
 CONFORMANCE_PARTS = ("features", "corner", "sizes", "random:40")
 """The suites that try everything that an implementation may declare."""
 
+HUGE = "huge"
+"""The suite of arrays beyond 2³¹ bytes and elements."""
+
 _SECTIONS = ("description", "defaults", "case", "grid")
 
 

@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def test_no_name_of_the_front_door_is_that_of_a_module() -> None:
     }
 
     assert set() == modules & set(convharness.__all__)
+
+
+def test_every_package_is_installed() -> None:
+    """The packages that `pyproject.toml` names are those of the engine's folder, and the three guests."""
+    project = tomllib.loads((HARNESS.parent / "pyproject.toml").read_text("utf-8"))
+    folders = {path.parent.relative_to(HARNESS).parts for path in HARNESS.rglob("__init__.py")}
+    packages = {".".join(("convharness", *parts)) for parts in folders}
+    guests = {f"convharness.{name}" for name in ("implementations", "suites", "zoo")}
+
+    assert packages | guests == set(project["tool"]["setuptools"]["packages"])
 
 
 def test_no_name_of_the_front_door_looks_like_a_benchmark() -> None:

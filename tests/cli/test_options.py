@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from convharness.cli import options
-from convharness.cli.main import COMMANDS, cli
+from convharness.cli import judging, options
+from convharness.cli.main import COMMANDS, cli, main
 from convharness.measure.stopwatch import Effort
 from convharness.oracle import LEVELS
 from convharness.reports.formats import CHANGES, EVENTS, FORMATS, LISTS
@@ -91,6 +92,20 @@ def test_an_invalid_precision_is_refused(text: str) -> None:
 def test_a_duration_has_a_unit_or_is_in_seconds(text: str, seconds: float) -> None:
     """A duration is a number with s, m or h after it."""
     assert seconds == chosen("check", "mine.py", "--time", text)["time_s"]
+
+
+@pytest.mark.parametrize(
+    ("words", "time_s"), [((), 180.0), (("--huge",), None), (("--huge", "--time", "5m"), 300.0)]
+)
+def test_huge_arrays_are_tried_without_a_limit_of_time(
+    words: tuple[str, ...], time_s: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default time is for problems of ordinary size; a time that is given holds."""
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(judging, "judged", lambda **how: seen.update(how) or 0)
+    main(["check", "mine.py", *words])
+
+    assert (time_s, "huge" in seen["suites"]) == (seen["time_s"], "--huge" in words)
 
 
 @pytest.mark.parametrize("text", ["0", "-1m", "1d", "nan", "inf", "m", "ms", "10 minutes", ""])
