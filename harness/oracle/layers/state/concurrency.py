@@ -5,10 +5,10 @@ processors they are, as soon as a call takes longer than a thread needs to start
 threads take turns, of a time slice T of the scheduler: some 3 ms on Linux, 4 ms where its clock ticks 250
 times a second. A turn that ends while a call holds the buffer lets another thread write to it. If a call
 holds it for a share f of its time, k turns all miss it with probability (1 − f)ᵏ. Work of W seconds has
-k = W/T turns: W = 0.1 s has 25 of 4 ms, which miss f = 0.17 once in a hundred times, and f = 0.5, as of a
-scratch buffer in the inner loop, once in 10⁷. Times are those of processors, so that other programs change
-nothing. Calls follow one another without a pause, since threads that
-wait for each other after every call would end their turns of their own accord, between two calls.
+k = W/T turns: W = 0.06 s has 15 of 4 ms, which miss f = 0.27 once in a hundred times, and f = 0.5, as of a
+scratch buffer in the inner loop, three times in 10⁵. Times are those of processors, so that other programs
+change nothing. Calls follow one another without a pause, since threads that wait for each other after every
+call would end their turns of their own accord, between two calls.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,21 +34,21 @@ from .session import content_of
 _THREADS = 4
 _CALLS = 6
 
-_LONG_S = 2e-3
+_LONG_S = 1e-3
 """How long a call should take, beside which the start of a thread and the work of Python are short."""
 
-_WORK_S = 0.1
+_WORK_S = 0.06
 """How long all threads together should work in such calls."""
 
 _MOST_S = 3.0
 """After this no further calls are made, whatever processor time they have had."""
 
-_MOST_ELEMENTS = 2**19
+_MOST_ELEMENTS = 2**18
 _MOST_MACS = 2**27
 _MOST_GROWTH = 16.0
 """How much larger the next problem is at most: a call's time says little about one that is far larger."""
 
-_MOST_OUTPUT_BYTES = 2**23
+_MOST_OUTPUT_BYTES = 2**22
 
 
 def at_once(trial: Trial) -> Iterator[Verdict]:

@@ -8,7 +8,7 @@ from ...probe_data import Probe
 from ...trial import Trial
 from ...verdict import Verdict
 
-_CALLS = {"standard": 70, "thorough": 600}
+_CALLS = {"standard": 70, "thorough": 300}
 """A ring of fewer buffers than this is found: the largest power of two in it is a number that is kept."""
 
 _SECONDS = {"standard": 0.1, "thorough": 0.4}

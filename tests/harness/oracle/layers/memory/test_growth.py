@@ -9,7 +9,7 @@ import pytest
 from convharness.execution.host import Growth
 from convharness.execution.local_host import LocalHost
 from convharness.oracle import Oracle
-from convharness.oracle.layers import growth
+from convharness.oracle.layers.memory import growth
 from convharness.problems.problem import Problem
 from convharness.zoo.convolution import convolve, made
 
