@@ -97,7 +97,7 @@ def judged(
     if resumed is not None and _is_all_there_is("resume", "results", "format_name"):
         selection, settings, purpose = as_before(resumed)
     else:
-        selection, settings = selection_of(chosen), settings_of(**chosen)
+        selection, settings = selection_of(chosen, resumed), settings_of(**chosen)
         purpose = purpose or Plain()
     limit_threads(settings.threads)
     with stdout_kept():

@@ -18,7 +18,7 @@ from ..plugins.registry import Registry
 from ..problems.selection import resolved_names
 from ..runs.run import Compared, Purpose, Run, Selection
 from ..runs.settings import Settings
-from ..runs.store import is_finished
+from ..runs.store import is_finished, read_run
 from ..workers import examined
 from .console import progress, say
 from .exit_codes import MISTAKE
@@ -36,10 +36,11 @@ def discovered(plugins: Sequence[str]) -> Registry:
     return registry
 
 
-def selection_of(chosen: Mapping[str, Any]) -> Selection:
-    """Return what the options of a command select."""
+def selection_of(chosen: Mapping[str, Any], resumed: Path | None = None) -> Selection:
+    """Return what the options of a command select, with the seeds of the run that is resumed, if one is."""
     lists = {name: tuple(map(str, chosen.get(name, ()))) for name in _SELECTING}
-    lists["suites"] = tuple(resolved_names(lists["suites"]))  # with seeds: what is stored can be repeated
+    stored = read_run(resumed).selection if resumed is not None else None
+    lists["suites"] = tuple(resolved_names(lists["suites"], known=stored.suites if stored else ()))
     return Selection(**lists, only_plugins=chosen.get("only_plugins", False))
 
 

@@ -42,10 +42,13 @@ def select_suites(
     return _only(suites, cases) if cases else suites
 
 
-def resolved_names(names: Sequence[str], draw: Draw = secrets.randbelow) -> list[str]:
+def resolved_names(
+    names: Sequence[str], draw: Draw = secrets.randbelow, known: Sequence[str] = ()
+) -> list[str]:
     """Return the names of suites, each once, with those that stand for several and seeds written out.
 
-    What is stored of a run are these, so that it can be repeated. Names that are unknown stay as they are.
+    What is stored of a run are these, so that it can be repeated: a random suite without a seed has that
+    of the same suite among the `known` ones, or a fresh one. Names that are unknown stay as they are.
 
     >>> resolved_names(["conformance"], draw=lambda below: 7)
     ['features', 'corner', 'sizes', 'random:40:7']
@@ -53,9 +56,11 @@ def resolved_names(names: Sequence[str], draw: Draw = secrets.randbelow) -> list
     Raises `SelectionError` for a name that begins like that of a random suite and is not one.
     """
     parts = [part for name in names for part in (CONFORMANCE_PARTS if name == CONFORMANCE else (name,))]
-    return [
-        with_seed(name, draw) if name.partition(":")[0] == RANDOM else name for name in dict.fromkeys(parts)
-    ]
+    found = []
+    for name in dict.fromkeys(parts):
+        seeded = next((one for one in known if one.startswith(f"{name}:")), name)
+        found.append(with_seed(seeded, draw) if name.partition(":")[0] == RANDOM else name)
+    return found
 
 
 def in_dtypes(suite: Suite, dtypes: Sequence[str]) -> Suite:

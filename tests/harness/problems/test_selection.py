@@ -49,6 +49,14 @@ def test_conformance_stands_for_its_parts_and_a_fresh_seed() -> None:
     assert names == resolved_names(names)
 
 
+def test_a_random_suite_has_the_seed_of_the_same_suite_that_is_known() -> None:
+    """A run that is resumed goes on with its own problems; a seed that is given holds."""
+    names = ["random:40", "random:4", "random:40:6"]
+    found = resolved_names(names, draw=lambda below: 7, known=["features", "random:40:5"])
+
+    assert ["random:40:5", "random:4:7", "random:40:6"] == found
+
+
 def test_conformance_selects_its_parts() -> None:
     """The random part has a name that repeats it."""
     *rest, fresh = select_suites(["conformance"])
