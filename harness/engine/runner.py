@@ -129,8 +129,12 @@ class _CaseRunner:
 
     def _is_over(self, name: str) -> bool:
         """Say whether the time of an implementation is up."""
-        limit = self._settings.time_s
-        return limit is not None and self._spent_s[name] >= limit
+        settings = self._settings
+        if settings.time_s is None:
+            return False
+        # One that is judged by several processes at the same time gets the time of each.
+        at_once = max(1.0, settings.jobs / len(self._implementations))
+        return self._spent_s[name] >= settings.time_s * at_once
 
     def _wanted(self, suite: Suite, case: Case) -> Sequence[Implementation]:
         """Return the implementations that are still to be judged on a case."""
