@@ -90,7 +90,7 @@ def test_nothing_is_run_before_it_is_asked_for() -> None:
     stream = run([Suite("mine", CASES)], [made(noted)])
     assert [] == seen
     next(stream)
-    assert {3} == set(seen)
+    assert {3, 4} == set(seen)  # 4 is that of a problem that is called in between
 
 
 def test_an_implementation_is_asked_no_more_when_its_time_is_up() -> None:
