@@ -31,6 +31,7 @@ ONLY_THOROUGHLY = (
     "large_inputs_read_on",
     "large_problems_share_their_scratch",
     "sparse_inputs_by_rows",
+    "blocks_that_sum_to_zero_skipped",
 )
 
 

@@ -169,7 +169,7 @@ def bias_as_accumulator(asked: Asked) -> Any:
 # Batches without samples.
 
 
-@wrong("n0c3h6w7-o4k3-float32", "contract", None)
+@wrong(PLAIN, "contract", None)
 def empty_batch_of_one(asked: Asked) -> Any:
     """An empty batch is computed as a batch of one."""
     if len(asked.x):
