@@ -99,7 +99,8 @@ class Oracle:
         try:
             host.synchronize()
         except KernelError as error:
-            verdict = verdict.and_(Verdict(error.status, str(error), contract.LAYER.name, seed=self.seed))
+            if error.status == "contract" or not verdict.failed:  # a worker that failed may be broken, too
+                verdict = verdict.and_(Verdict(error.status, str(error), contract.LAYER.name, seed=self.seed))
         return verdict
 
     def _seen_elsewhere(self, host: Host, verdict: Verdict) -> Verdict | None:

@@ -279,7 +279,7 @@ def test_a_worker_has_only_the_libraries_of_its_plugin(tmp_path: Path) -> None:
     path = tmp_path / "nosy.py"
     path.write_text(
         "import sys\nfrom convharness import implementation\n\n\n"
-        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n"
+        "@implementation\ndef kernel(x, weight):\n"
         "    raise RuntimeError(sorted({'torch', 'scipy', 'pandas', 'asv', 'rich'} & set(sys.modules)))\n",
         "utf-8",
     )
@@ -298,7 +298,7 @@ def test_a_plugin_that_answers_for_the_harness_breaks_the_contract(tmp_path: Pat
         "    if type(request).__name__ in ('Load', 'Describe'):\n        return reply(self, request)\n"
         "    return {'type': 'Raised', 'status': 'passed', 'reason': ''}\n\n\n"
         "server._reply = usurp\n\n\n"
-        "@implementation(kernel_size=1)\ndef kernel(x, weight):\n    return np.zeros(1)\n",
+        "@implementation\ndef kernel(x, weight):\n    return np.zeros(1)\n",
         "utf-8",
     )
     (record,) = records_of(*examined(path, "file", "usurper").implementations)
