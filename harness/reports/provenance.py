@@ -11,7 +11,7 @@ from ..runs.run import Run
 from . import numbers
 from .report import Report
 from .sentences import some_of
-from .views import comparisons, measuring
+from .views import comparisons, measuring, verdicts
 from .views.frames import COLD, plain_facts, present, records
 
 
@@ -92,7 +92,7 @@ def cautions(report: Report) -> list[str]:
     rows, older = report.frame, len(report.stored) - len(report.frame)
     found = _mixtures(rows) + _caches(rows)
     found += [_disturbance(row) for row in records(measuring.disturbances(rows))]
-    found += _incomplete(report) + _untried(report)
+    found += _incomplete(report) + _untried(report) + _variances(rows)
     if _is_dirty(report):
         found.append("The working tree had changes that are in no commit.")
     if older:
@@ -109,6 +109,22 @@ def _untried(report: Report) -> list[str]:
     return [
         f"Declared, not tried here (number of implementations): {features}; --suite conformance tries it."
     ]
+
+
+_DEPENDENCES = {
+    "batch_invariant": "the batch that a sample is in",
+    "thread_invariant": "the number of threads",
+}
+
+
+def _variances(rows: pd.DataFrame) -> list[str]:
+    """Return which implementations give other bits, all right, in another batch or with other threads."""
+    found = []
+    for trait in verdicts.INVARIANCES:
+        if counts := verdicts.variant(rows, trait):
+            names = some_of([f"{name} ({numbers.many(count, 'case')})" for name, count in counts.items()])
+            found.append(f"The last bits of results depend on {_DEPENDENCES[trait]}: {names}.")
+    return found
 
 
 def _incomplete(report: Report) -> list[str]:

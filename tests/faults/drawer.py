@@ -250,7 +250,8 @@ def goes_on_in_a_thread(x, weight):
 @implementation
 def leaves_a_child_without_marks(x, weight):
     """Leave a child process behind in a session of its own, with an empty environment."""
-    subprocess.Popen(["/bin/sleep", "3600"], env={}, start_new_session=True)
+    if not LEFT_BEHIND:
+        LEFT_BEHIND.append(subprocess.Popen(["/bin/sleep", "3600"], env={}, start_new_session=True))
     return right(x, weight)
 
 

@@ -26,6 +26,18 @@ def failures(rows: pd.DataFrame) -> pd.DataFrame:
     return failed.loc[turn.sort_values(kind="stable").index]
 
 
+INVARIANCES = ("batch_invariant", "thread_invariant")
+"""The traits that say on what the bits of an output do not depend."""
+
+
+def variant(rows: pd.DataFrame, trait: str) -> dict[str, int]:
+    """Return in how many cases an implementation lacks an invariance, by name, where it lacks it in any."""
+    lacks = [isinstance(traits, dict) and traits.get(trait) is False for traits in rows["traits"]]
+    return {
+        str(name): count for name, count in rows[lacks]["implementation"].value_counts(sort=False).items()
+    }
+
+
 def skipped(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what was not judged, one row per status and reason, most frequent first.
 

@@ -174,6 +174,19 @@ def test_what_is_declared_and_not_tried_is_named(verified: pd.DataFrame) -> None
     assert [expected] == provenance.cautions(report_of(verified, replace(run_with(), untried=untried)))
 
 
+def test_results_whose_last_bits_depend_on_the_batch_are_named() -> None:
+    """An implementation is named with the number of cases; one whose bits depend on nothing is not."""
+    rows = [
+        record("a.one", "first", traits={"batch_invariant": False}),
+        record("a.one", "second", traits={"batch_invariant": False, "thread_invariant": True}),
+        record("a.other", "first", traits={"batch_invariant": True}),
+        record("a.other", "second", traits=None),
+    ]
+    expected = "The last bits of results depend on the batch that a sample is in: a.one (2 cases)."
+
+    assert [expected] == provenance.cautions(report_of(pd.DataFrame(rows)))
+
+
 def test_verification_has_no_caches(verified: pd.DataFrame) -> None:
     """Where nothing was timed, nothing is said of caches."""
     assert [] == provenance.cautions(report_of(verified, run_with(effort={"cache": "cold"})))
