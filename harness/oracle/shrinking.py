@@ -94,7 +94,8 @@ def _changes(problem: Problem) -> Iterator[dict[str, Any]]:
                 yield {name: (*values[:axis], less, *values[axis + 1 :])}
     pads = problem.pads
     for axis, (before, after) in enumerate(pads):
-        simpler = [(0, 0), (before, before), (0, after), (before, 0), (before // 2, after // 2)]
+        simpler = [(0, 0), (0, after), (before, 0), (before // 2, after // 2)]
+        simpler += [(before, before)] if before < after else []
         simpler += [(max(0, before - 1), after), (before, after - 1 if after > 0 else after + (after < 0))]
         for pair in simpler:
             yield {"padding": (*pads[:axis], pair, *pads[axis + 1 :])}

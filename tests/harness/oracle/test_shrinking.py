@@ -51,3 +51,15 @@ def test_the_runner_shrinks_a_failure() -> None:
     assert "n1c1w2-o1k2-float32" == smallest
     assert (record.verdict.reason or "").startswith(f"shrunk to {smallest}: y[0, 0, 0] is ")
     assert "n2c4h9w8-o4k3x2p1g2b-float32" == str(record.case)
+
+
+def test_a_padding_that_matters_on_one_side_is_reached_in_few_steps() -> None:
+    """No step leads back to a problem that was left, as it would be taken again and again."""
+    asked: list[str] = []
+
+    def fails(problem: Problem) -> bool:
+        asked.append(str(problem))
+        return problem.pads[0][0] == 2
+
+    smallest = shrink(Problem.parse("n1c1w6-o1k3p2-float32"), fails)
+    assert ((2, 0), True) == (smallest.pads[0], len(asked) < 60)

@@ -11,7 +11,6 @@ from ....execution.kernel_call import MOST_KEPT
 from ....numerics.accuracy import Truth
 from ....numerics.arrays import Array
 from ....numerics.operands import Operands, wide_weight
-from ....numerics.reference import truth
 from ...output import BreachError
 from ...probe_data import Probe
 from ...trial import Trial
@@ -122,7 +121,7 @@ class Session:
 def content_of(trial: Trial, operands: Operands, word: str) -> Content:
     """Return operands with their true output, made once per problem and kind of data."""
     key = ("state", word, trial.accuracy.bits, trial.accuracy.exact)
-    return trial.data.once(key, lambda: (operands, truth(trial.problem, operands, exact=True)))
+    return trial.data.once(key, lambda: (operands, trial.data.true_output(operands, exact=True)))
 
 
 def _negated(array: Array) -> Array:
