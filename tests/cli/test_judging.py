@@ -103,7 +103,19 @@ def test_an_implementation_can_be_left_at_its_first_failure(command: Command, pa
 
 def test_several_processes_give_the_same_records(command: Command, pair: Path) -> None:
     """Several jobs give the same records in the same order as one."""
-    words = ("verify", "--plugin", pair, "-k", "pair.*", "-k", "numpy_arrays.*", "--suite", "seeds")
+    words = (
+        "verify",
+        "--plugin",
+        pair,
+        "-k",
+        "pair.*",
+        "-k",
+        "numpy_arrays.*",
+        "--suite",
+        "seeds",
+        "--level",
+        "quick",
+    )
     alone = command(*words, "--format", "json")
     together = command(*words, "--format", "json", "--jobs", "2")
 
@@ -164,6 +176,7 @@ def small_zoo(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
 
         monkeypatch.setattr(zoo, "WRONG", zoo.WRONG[:wrong])
         monkeypatch.setattr(zoo, "RIGHT", zoo.RIGHT[:right])
+        monkeypatch.setattr(zoo, "RIGHT_ON", [])
 
     return keep
 
@@ -191,6 +204,7 @@ def test_selftest_exits_with_1_if_a_mutant_passes(command: Command, monkeypatch:
     mislabelled = zoo.Mutant(zoo.RIGHT[0], Problem.parse("n1c2h4w4-o2k3-float32"), "wrong", None)
     monkeypatch.setattr(zoo, "WRONG", [mislabelled])
     monkeypatch.setattr(zoo, "RIGHT", [])
+    monkeypatch.setattr(zoo, "RIGHT_ON", [])
     done = command("selftest", "--level", "quick", "--format", "json")
 
     assert 1 == done.code
