@@ -167,7 +167,6 @@ def test_a_read_beyond_the_end_is_a_crash() -> None:
             "with x in fortran's order and weight with gaps on axis 3, at full size",
         ),
         (has_one_output, "changed an output that it had returned before, at full size"),
-        (shares_scratch, "with 2 threads at once, at full size"),
     ],
     ids=lambda part: getattr(part, "__name__", ""),
 )
