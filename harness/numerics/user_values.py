@@ -3,7 +3,7 @@
 Kernels take shortcuts on such values, and random numbers never show them.
 """
 
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .operands import Array, Operands, generator, held_bits, normal, odd, operan
 
 _BRIGHTEST = 255
 _INT8 = 127
+_LARGEST_FLOAT16 = 65504
 
 
 def an_image(problem: Problem, seed: int, bits: int | None = None) -> Operands:
@@ -145,8 +146,10 @@ def _largest(problem: Problem, bits: int | None) -> int:
 
 
 def _small(problem: Problem, kind: str, seed: int, bits: int | None) -> Operands:
-    """Return odd integers of at most 7, of which float32 holds every sum."""
+    """Return odd integers of at most 7; float32, and float16 where it stores them, holds every sum."""
     random = generator(problem, kind, seed)
     limit = min(7, _largest(problem, bits))
+    if problem.dtype == "float16":
+        limit = min(limit, max(1, isqrt(_LARGEST_FLOAT16 // (problem.products + 1))))
     shapes = (problem.input_shape, problem.weight_shape, (problem.out_channels,))
     return operands_of(problem, *(odd(random, shape, limit) for shape in shapes))

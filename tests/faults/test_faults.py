@@ -359,7 +359,7 @@ def test_a_crash_at_the_end_of_an_input_says_whether_it_read_beyond(
     path.write_text(
         "import mmap, os, signal\nimport numpy as np\nfrom convharness import implementation\n\n\n"
         "@implementation(kernel_size=1)\ndef kernel(x, weight):\n"
-        "    if not (x.ctypes.data + x.nbytes) % mmap.PAGESIZE:\n"
+        "    if x.nbytes == 240 and not (x.ctypes.data + x.nbytes) % mmap.PAGESIZE:\n"
         f"        {ending}\n"
         "    return np.einsum('nchw,oc->nohw', x, weight[:, :, 0, 0])\n",
         "utf-8",

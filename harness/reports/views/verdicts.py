@@ -32,6 +32,8 @@ INVARIANCES = ("batch_invariant", "thread_invariant")
 
 def variant(rows: pd.DataFrame, trait: str) -> dict[str, int]:
     """Return in how many cases an implementation lacks an invariance, by name, where it lacks it in any."""
+    if rows.empty:
+        return {}
     lacks = [isinstance(traits, dict) and traits.get(trait) is False for traits in rows["traits"]]
     return {
         str(name): count for name, count in rows[lacks]["implementation"].value_counts(sort=False).items()
