@@ -58,7 +58,9 @@ def asked(
                 suites = random_within(suites, implementations, refuses)
             suites = in_narrow_dtypes(suites, implementations)
         suites = with_declared(suites, implementations, refuses)
-        return Asked(suites, untried_features(implementations, suites, refuses))
+    # Of all others, the cases just added try everything; the conditions of plugins need not be asked again.
+    built_in = [one for one in implementations if one.origin == "built-in"]
+    return Asked(suites, untried_features(built_in, suites, refuses))
 
 
 def chosen_suites(selection: Selection) -> list[Suite]:
