@@ -88,14 +88,22 @@ threads = click.option(
     show_default=True,
     help="Threads of every library.",
 )
-jobs = click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1, max=1024),
-    default=Settings.jobs,
-    show_default=True,
-    help="Processes that judge.",
-)
+
+
+def _jobs(default: int | Callable[[], int], shown: bool | str) -> Option:  # noqa: FBT001 click's show_default
+    """Return the option for the number of processes that judge."""
+    return click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1, max=1024),
+        default=default,
+        show_default=shown,
+        help="Processes that judge.",
+    )
+
+
+jobs = _jobs(Settings.jobs, shown=True)
+all_jobs = _jobs(lambda: len(os.sched_getaffinity(0)), shown="all processors")
 time = click.option(
     "--time",
     "time_s",
@@ -109,14 +117,6 @@ huge = click.option(
     "--huge",
     is_flag=True,
     help="Also arrays beyond 2³¹ bytes and elements: 5 to 30 GiB; without --time, no limit of time.",
-)
-all_jobs = click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1, max=1024),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="all processors",
-    help="Processes that judge.",
 )
 exit_first = click.option(
     "-x", "--exitfirst", "exit_first", is_flag=True, help="Leave an implementation at its first failure."
