@@ -28,7 +28,7 @@ Refuses = Callable[[Implementation, Problem], bool]
 
 
 def _of_mode(mode: str) -> Callable[[Problem], bool]:
-    return lambda problem: problem.padding_mode == mode and _is_padded(problem)
+    return lambda problem: problem.padding_mode == mode and problem.is_padded
 
 
 def _of_dtype(dtype: str) -> Callable[[Problem], bool]:
@@ -37,10 +37,6 @@ def _of_dtype(dtype: str) -> Callable[[Problem], bool]:
 
 def _of_axes(ndim: int) -> Callable[[Problem], bool]:
     return lambda problem: problem.ndim == ndim
-
-
-def _is_padded(problem: Problem) -> bool:
-    return any(max(pair) > 0 for pair in problem.pads)
 
 
 def _is_dilated(problem: Problem) -> bool:
@@ -64,8 +60,8 @@ FEATURES: Mapping[str, Callable[[Problem], bool]] = {
     "stride per axis": lambda problem: _differs(problem.stride),
     "dilation": _is_dilated,
     "dilation per axis": lambda problem: _is_dilated(problem) and _differs(problem.dilation),
-    "padding": _is_padded,
-    "padding per axis": lambda problem: _is_padded(problem) and _differs(problem.pads),
+    "padding": lambda problem: problem.is_padded,
+    "padding per axis": lambda problem: problem.is_padded and _differs(problem.pads),
     "padding on one side": lambda problem: any(before != after for before, after in problem.pads),
     "groups": _has_wide_groups,
     "depthwise": lambda problem: problem.groups == problem.in_channels > 1,

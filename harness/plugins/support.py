@@ -62,7 +62,7 @@ def _refused_padding(asked: set[str], problem: Problem) -> Unsupported | None:
     if "pads" not in asked and any(before < 0 for before, _ in problem.pads):
         return Unsupported("needs padding of at least 0", str(problem.padding), "padding")
     # Where nothing is padded the mode has no effect.
-    if "padding_mode" not in asked and any(max(pair) > 0 for pair in problem.pads):
+    if "padding_mode" not in asked and problem.is_padded:
         return None if problem.padding_mode == "zeros" else needs("padding_mode", "zeros", problem)
     return None
 

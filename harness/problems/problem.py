@@ -193,6 +193,11 @@ class Problem:
         return tuple((value, value) if isinstance(value, int) else value for value in self.padding)
 
     @property
+    def is_padded(self) -> bool:
+        """Say whether anything is padded, so that the padding mode has an effect; cropping is not padding."""
+        return any(max(pair) > 0 for pair in self.pads)
+
+    @property
     def kernel_span(self) -> tuple[int, ...]:
         """Return how far the dilated kernel reaches on each axis: dilation·(kernel_size − 1) + 1."""
         return tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel_size, strict=True))

@@ -99,7 +99,7 @@ def _those_of_equal_operands(problem: Problem) -> Iterator[Problem | None]:
         yield _changed(problem, padding=tuple((after, before) for before, after in problem.pads))
     yield _changed(problem, padding=0, padding_mode="zeros")
     for mode in PADDING_MODES:
-        if mode != problem.padding_mode and any(max(pair) > 0 for pair in problem.pads):
+        if mode != problem.padding_mode and problem.is_padded:
             yield _changed(problem, padding_mode=mode)
     yield _changed(problem, padding=tuple((before + 1, after + 1) for before, after in problem.pads))
     yield _changed(problem, stride=tuple(stride % 2 + 1 for stride in problem.stride))
